@@ -1,0 +1,409 @@
+//! What an execution's journal holds. Recorded events are for ever: kinds and optional fields may be
+//! added; nothing is renamed, reused or reinterpreted.
+
+use serde::{Deserialize, Serialize};
+
+use crate::payload::Payload;
+use crate::timestamp::Timestamp;
+
+/// One entry of the journal.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Event {
+    /// When it was decided.
+    pub at: Timestamp,
+    /// What happened.
+    pub kind: EventKind,
+}
+
+/// A place where one state at a time runs: the machine itself, a branch of a Parallel state or an
+/// iteration of a Map state. Numbered in the order they open, the root being 0.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct ScopeId(pub u32);
+
+impl ScopeId {
+    /// The machine's own scope.
+    pub const ROOT: ScopeId = ScopeId(0);
+}
+
+/// The eight kinds of state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum StateKind {
+    /// Hands its input on, or a fixed result.
+    Pass,
+    /// Runs a task.
+    Task,
+    /// Branches by rules.
+    Choice,
+    /// Waits for a time.
+    Wait,
+    /// Ends its scope well.
+    Succeed,
+    /// Ends its scope with an error.
+    Fail,
+    /// Runs branches at once.
+    Parallel,
+    /// Runs one processor for each item.
+    Map,
+}
+
+impl StateKind {
+    /// The word the `Type` field uses.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            StateKind::Pass => "Pass",
+            StateKind::Task => "Task",
+            StateKind::Choice => "Choice",
+            StateKind::Wait => "Wait",
+            StateKind::Succeed => "Succeed",
+            StateKind::Fail => "Fail",
+            StateKind::Parallel => "Parallel",
+            StateKind::Map => "Map",
+        }
+    }
+}
+
+/// An error as ASL sees it. Absent is not the same as empty.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Failure {
+    /// The error name Retry and Catch match.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+    /// The text for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cause: Option<String>,
+}
+
+impl Failure {
+    /// A named error with its cause.
+    pub fn new(error: impl Into<String>, cause: impl Into<String>) -> Self {
+        Self { error: Some(error.into()), cause: Some(cause.into()) }
+    }
+}
+
+/// A variable and the value a state assigned to it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Assignment {
+    /// Without the `$`.
+    pub name: String,
+    /// The value as JSON text.
+    pub value: Payload,
+}
+
+/// What one attempt of a task cost and said.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Attempt {
+    /// The component that ran: `sha256:<hex>`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub module: Option<String>,
+    /// Units of fuel burnt. Absent where the runner can't tell (a guest killed by the clock).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fuel: Option<u64>,
+    /// Peak of all memories and tables summed, in bytes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub peak_memory: Option<u64>,
+    /// Wall-clock time in microseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub micros: Option<u64>,
+    /// Log lines and standard error, bounded by the runner.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub log: Vec<LogLine>,
+}
+
+/// One line a guest wrote.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LogLine {
+    /// `debug`, `info`, `warn`, `error`, or `stdout`/`stderr` for the standard streams.
+    pub level: String,
+    /// The text, without its line end.
+    pub message: String,
+}
+
+/// Which of a task's clocks ran out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum TimeoutKind {
+    /// TimeoutSeconds: `States.Timeout`.
+    Deadline,
+    /// HeartbeatSeconds: `States.HeartbeatTimeout`.
+    Heartbeat,
+}
+
+/// The kinds of event, about one for each step of the interpreter.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum EventKind {
+    /// First event of every journal.
+    ExecutionStarted {
+        /// The caller's input, letter by letter.
+        input: Payload,
+        /// `$$.Execution.Id`, opaque here.
+        id: String,
+        /// `$$.Execution.Name`.
+        name: String,
+        /// `$$.Execution.RoleArn`, opaque here.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        role: Option<String>,
+        /// `$$.StateMachine.Id`, opaque here.
+        machine_id: String,
+        /// `$$.StateMachine.Name`.
+        machine_name: String,
+    },
+    /// A scope reached a state.
+    StateEntered {
+        /// Where.
+        scope: ScopeId,
+        /// The state's name.
+        state: String,
+        /// Its kind.
+        state_kind: StateKind,
+        /// Its raw input.
+        input: Payload,
+    },
+    /// A task attempt is wanted; it may run once this is durable.
+    TaskScheduled {
+        /// Where.
+        scope: ScopeId,
+        /// The `Resource` field.
+        resource: String,
+        /// Input after InputPath and Parameters.
+        parameters: Payload,
+        /// TimeoutSeconds where given.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        timeout_seconds: Option<u64>,
+        /// HeartbeatSeconds where given.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        heartbeat_seconds: Option<u64>,
+        /// Credentials where given.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        credentials: Option<Payload>,
+        /// How often the state was retried before this attempt: 0 for the first.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        retry_count: u32,
+    },
+    /// The attempt got a slot. Recorded with what comes after it, never alone in a hurry.
+    TaskStarted {
+        /// Where.
+        scope: ScopeId,
+    },
+    /// The attempt returned.
+    TaskSucceeded {
+        /// Where.
+        scope: ScopeId,
+        /// What it returned.
+        output: Payload,
+        /// What it cost.
+        #[serde(default)]
+        attempt: Attempt,
+    },
+    /// The attempt failed.
+    TaskFailed {
+        /// Where.
+        scope: ScopeId,
+        /// With what.
+        failure: Failure,
+        /// What it cost.
+        #[serde(default)]
+        attempt: Attempt,
+    },
+    /// The attempt ran out of time.
+    TaskTimedOut {
+        /// Where.
+        scope: ScopeId,
+        /// Which clock.
+        timeout: TimeoutKind,
+        /// What it cost.
+        #[serde(default)]
+        attempt: Attempt,
+    },
+    /// A Wait state chose its time.
+    WaitStarted {
+        /// Where.
+        scope: ScopeId,
+        /// When it ends.
+        until: Timestamp,
+    },
+    /// A retrier matched; the state runs again at `until`.
+    RetryScheduled {
+        /// Where.
+        scope: ScopeId,
+        /// Index into the state's Retry.
+        retrier: u32,
+        /// When the next attempt may start.
+        until: Timestamp,
+    },
+    /// A Parallel state opened its branches.
+    ParallelStarted {
+        /// Where.
+        scope: ScopeId,
+        /// The branches' input.
+        input: Payload,
+    },
+    /// All branches ended well.
+    ParallelSucceeded {
+        /// Where.
+        scope: ScopeId,
+    },
+    /// A branch failed and no retrier is left; its siblings are gone.
+    ParallelFailed {
+        /// Where.
+        scope: ScopeId,
+        /// The branch's failure.
+        failure: Failure,
+    },
+    /// A Map state fixed its items.
+    MapStarted {
+        /// Where.
+        scope: ScopeId,
+        /// A JSON array.
+        items: Payload,
+        /// The state's input after InputPath, which ItemSelector reads.
+        input: Payload,
+        /// Iterations at once; 0 is no bound.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        max_concurrency: u32,
+        /// Failed iterations the state tolerates.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        tolerated_count: Option<u64>,
+        /// The same as a percentage of the items.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        tolerated_percentage: Option<Percentage>,
+    },
+    /// An iteration opened its scope.
+    IterationStarted {
+        /// The Map state's scope.
+        scope: ScopeId,
+        /// Which item.
+        index: u32,
+        /// Its input, ItemSelector applied.
+        input: Payload,
+    },
+    /// An iteration ended well.
+    IterationSucceeded {
+        /// The Map state's scope.
+        scope: ScopeId,
+        /// Which item.
+        index: u32,
+    },
+    /// An iteration ended with an error.
+    IterationFailed {
+        /// The Map state's scope.
+        scope: ScopeId,
+        /// Which item.
+        index: u32,
+        /// With what.
+        failure: Failure,
+    },
+    /// An iteration was stopped because another failed.
+    IterationAborted {
+        /// The Map state's scope.
+        scope: ScopeId,
+        /// Which item.
+        index: u32,
+    },
+    /// All iterations ended, within the tolerated failures.
+    MapSucceeded {
+        /// Where.
+        scope: ScopeId,
+    },
+    /// More iterations failed than is tolerated and no retrier is left.
+    MapFailed {
+        /// Where.
+        scope: ScopeId,
+        /// With what.
+        failure: Failure,
+    },
+    /// A state failed by itself: a Fail state, a path or an expression that can't be evaluated,
+    /// a limit, a branch or iteration that failed.
+    StateFailed {
+        /// Where.
+        scope: ScopeId,
+        /// With what.
+        failure: Failure,
+        /// The field whose JSONata expression failed, as AWS names it; such a failure shows in the history.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        location: Option<String>,
+    },
+    /// A state is done, by its own end or through a catcher.
+    StateExited {
+        /// Where.
+        scope: ScopeId,
+        /// The state's name.
+        state: String,
+        /// Its kind.
+        state_kind: StateKind,
+        /// After ResultSelector, ResultPath and OutputPath.
+        output: Payload,
+        /// Variables it assigned.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        assigned: Vec<Assignment>,
+        /// Where the scope goes next; absent at its end.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        next: Option<String>,
+        /// Index of the catcher that took the failure.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        catcher: Option<u32>,
+    },
+    /// Last event: the root scope ended.
+    ExecutionSucceeded {
+        /// The execution's output.
+        output: Payload,
+    },
+    /// Last event: a failure nobody caught.
+    ExecutionFailed {
+        /// With what.
+        failure: Failure,
+    },
+    /// Last event: somebody stopped it.
+    ExecutionAborted {
+        /// What the caller gave as reason.
+        failure: Failure,
+    },
+    /// Last event: the machine's TimeoutSeconds ran out.
+    ExecutionTimedOut {
+        /// With what.
+        failure: Failure,
+    },
+}
+
+/// A percentage between 0 and 100, in millionths so that it can be compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Percentage(pub u32);
+
+fn is_zero(number: &u32) -> bool {
+    *number == 0
+}
+
+/// How an execution stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Status {
+    /// Not over.
+    Running,
+    /// Ended well.
+    Succeeded,
+    /// Ended with a failure.
+    Failed,
+    /// Stopped from outside.
+    Aborted,
+    /// Ran out of its TimeoutSeconds.
+    TimedOut,
+}
+
+impl Status {
+    /// Whether nothing can happen any more.
+    pub fn is_closed(self) -> bool {
+        self != Status::Running
+    }
+}
+
+impl EventKind {
+    /// The status an execution has after this event, when the event ends it.
+    pub fn closes(&self) -> Option<Status> {
+        match self {
+            EventKind::ExecutionSucceeded { .. } => Some(Status::Succeeded),
+            EventKind::ExecutionFailed { .. } => Some(Status::Failed),
+            EventKind::ExecutionAborted { .. } => Some(Status::Aborted),
+            EventKind::ExecutionTimedOut { .. } => Some(Status::TimedOut),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,3 @@
+//! An execution as a fold over its journal.
+
+pub mod event;

@@ -1,0 +1,13 @@
+//! One execution of an Amazon States Language state machine, as data.
+//!
+//! This room owns the language: definitions and their diagnostics, expressions, and the fold that
+//! turns a journal of events into an execution. It is pure: time and dice are arguments, and it must
+//! know nothing of disks, sockets, threads or AWS's wire names.
+
+pub mod execution;
+pub mod payload;
+pub mod timestamp;
+
+pub use execution::event::*;
+pub use payload::Payload;
+pub use timestamp::Timestamp;

@@ -1,0 +1,172 @@
+//! JSON texts as they travel through an execution.
+
+use std::fmt;
+use std::sync::{Arc, OnceLock};
+
+use serde::de::{self, Deserializer};
+use serde::ser::{self, SerializeMap, Serializer};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+/// A JSON text, parsed at most once and only when somebody looks inside.
+///
+/// The text is kept letter by letter: AWS hands a caller's `[1, 2]` on with its spaces, through
+/// every state that doesn't change it and into the arrays Parallel builds. Derived values are compact.
+/// Cloning costs two reference counts.
+#[derive(Clone)]
+pub struct Payload(Arc<Inner>);
+
+struct Inner {
+    text: Box<str>,
+    value: OnceLock<Value>,
+}
+
+/// Why a text isn't a payload: it isn't JSON. Holds the parser's own words.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("not a JSON text: {0}")]
+pub struct NotJson(pub String);
+
+impl Payload {
+    /// Takes a JSON text as it is.
+    ///
+    /// # Errors
+    /// [`NotJson`] when the text isn't one JSON value.
+    pub fn from_text(text: impl Into<Box<str>>) -> Result<Self, NotJson> {
+        let text = text.into();
+        serde_json::from_str::<de::IgnoredAny>(&text).map_err(|error| NotJson(error.to_string()))?;
+        Ok(Self::from_checked(text))
+    }
+
+    /// The compact text of a value.
+    pub fn from_value(value: Value) -> Self {
+        let text = value.to_string().into_boxed_str();
+        let cell = OnceLock::new();
+        let _ = cell.set(value);
+        Self(Arc::new(Inner { text, value: cell }))
+    }
+
+    /// `[a,b,…]`, each element's text kept letter by letter.
+    pub fn array_of<'a>(elements: impl IntoIterator<Item = &'a Payload>) -> Self {
+        let mut text = String::from("[");
+        for (index, element) in elements.into_iter().enumerate() {
+            if index > 0 {
+                text.push(',');
+            }
+            text.push_str(element.text());
+        }
+        text.push(']');
+        Self::from_checked(text.into_boxed_str())
+    }
+
+    /// The empty object.
+    pub fn empty_object() -> Self {
+        Self::from_checked("{}".into())
+    }
+
+    /// JSON's null.
+    pub fn null() -> Self {
+        Self::from_checked("null".into())
+    }
+
+    fn from_checked(text: Box<str>) -> Self {
+        Self(Arc::new(Inner { text, value: OnceLock::new() }))
+    }
+
+    /// The text, letter by letter.
+    pub fn text(&self) -> &str {
+        &self.0.text
+    }
+
+    /// Length of the text in bytes of UTF-8, the measure of AWS's payload limits.
+    pub fn len(&self) -> usize {
+        self.0.text.len()
+    }
+
+    /// Never true of a JSON text; here because `len` is.
+    pub fn is_empty(&self) -> bool {
+        self.0.text.is_empty()
+    }
+
+    /// The parsed value. A text that passes the JSON grammar but that no value can hold
+    /// (nested deeper than 128, a lone surrogate) reads as null.
+    pub fn value(&self) -> &Value {
+        self.0
+            .value
+            .get_or_init(|| serde_json::from_str(&self.0.text).unwrap_or(Value::Null))
+    }
+}
+
+impl PartialEq for Payload {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0) || self.text() == other.text()
+    }
+}
+
+impl Eq for Payload {}
+
+impl fmt::Debug for Payload {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.text())
+    }
+}
+
+impl fmt::Display for Payload {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.text())
+    }
+}
+
+impl From<Value> for Payload {
+    fn from(value: Value) -> Self {
+        Self::from_value(value)
+    }
+}
+
+/// In a journal a payload is plain JSON. A text JSON can't carry as it is (white space around it)
+/// or that looks like this wrapper is wrapped as `{"$text": "..."}`.
+const WRAPPER: &str = "$text";
+const WRAPPED: &str = "{\"$text\":";
+
+impl Serialize for Payload {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let text = self.text();
+        if text.trim() != text || text.starts_with(WRAPPED) {
+            let mut map = serializer.serialize_map(Some(1))?;
+            map.serialize_entry(WRAPPER, text)?;
+            return map.end();
+        }
+        let raw: &RawValue = serde_json::from_str(text).map_err(ser::Error::custom)?;
+        raw.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Payload {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let raw = <Box<RawValue>>::deserialize(deserializer)?;
+        if raw.get().starts_with(WRAPPED) {
+            let mut map: std::collections::BTreeMap<String, String> =
+                serde_json::from_str(raw.get()).map_err(de::Error::custom)?;
+            let text = map
+                .remove(WRAPPER)
+                .ok_or_else(|| de::Error::custom("a wrapped payload without its text"))?;
+            return Payload::from_text(text).map_err(de::Error::custom);
+        }
+        Ok(Self::from_checked(raw.get().into()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_survive_the_journal_letter_by_letter() {
+        for text in ["[1, 2]", " {\"a\" : 1}\n", "{\"$text\":\"x\"}", "\"\\u00e9\"", "1.0", "1e3"] {
+            let payload = Payload::from_text(text).expect("valid JSON");
+            let journal = serde_json::to_string(&payload).expect("serializable");
+            let back: Payload = serde_json::from_str(&journal).expect("own encoding");
+            assert_eq!(back.text(), text);
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! Everything that can happen to the engine.
+
+use std::sync::Arc;
+
+use asl::definition::StateMachine;
+use asl::{Event, Failure, Payload};
+
+use crate::ids::{BatchId, Digest, ExecutionId, MachineId, ReplyTo, TaskId};
+use crate::ports::{CommitResult, ExecutionRecord, Report, StoreError};
+
+/// One thing that happened, handed in by the shell with the time it happened at.
+#[derive(Debug)]
+pub enum Input {
+    /// Somebody wants an execution started.
+    Start(StartExecution),
+    /// Somebody wants an execution stopped.
+    Stop {
+        /// Which.
+        execution: ExecutionId,
+        /// The caller's reason.
+        failure: Failure,
+        /// Whom to answer.
+        reply: ReplyTo,
+    },
+    /// An attempt ended. One the engine no longer wants is dropped.
+    TaskDone {
+        /// Which attempt.
+        task: TaskId,
+        /// How.
+        report: Report,
+    },
+    /// A batch is on disk, or isn't.
+    Committed {
+        /// Which batch.
+        batch: BatchId,
+        /// Outcomes in the order of the batch's appends.
+        result: CommitResult,
+    },
+    /// An answer to [`crate::output::Output::Load`].
+    Loaded {
+        /// Which execution.
+        execution: ExecutionId,
+        /// Its journal and definition.
+        result: Result<Loaded, StoreError>,
+    },
+    /// First input after a start of the process: executions that aren't closed.
+    Recover {
+        /// In the order of ids.
+        running: Vec<ExecutionRecord>,
+        /// The highest id ever given out.
+        last: ExecutionId,
+    },
+    /// The time a wake-up was asked for has come.
+    Tick,
+}
+
+/// An execution to start.
+#[derive(Debug)]
+pub struct StartExecution {
+    /// Its machine.
+    pub machine: MachineId,
+    /// The definition it will be pinned to.
+    pub definition: Digest,
+    /// The same, parsed.
+    pub state_machine: Arc<StateMachine>,
+    /// Unique within the machine.
+    pub name: String,
+    /// The caller's input, letter by letter.
+    pub input: Payload,
+    /// `$$.Execution.Id`.
+    pub id_text: String,
+    /// `$$.Execution.RoleArn`.
+    pub role: Option<String>,
+    /// `$$.StateMachine.Id`.
+    pub machine_id_text: String,
+    /// `$$.StateMachine.Name`.
+    pub machine_name: String,
+    /// Whom to answer once the start is durable.
+    pub reply: ReplyTo,
+    /// Whom to answer once the execution has closed and that is durable, for callers that wait.
+    pub on_closed: Option<ReplyTo>,
+}
+
+/// An execution as read back from the store.
+#[derive(Debug)]
+pub struct Loaded {
+    /// Its parsed definition.
+    pub state_machine: Arc<StateMachine>,
+    /// Its whole journal.
+    pub events: Vec<Event>,
+}

@@ -1,0 +1,347 @@
+//! What the engine's shell needs of the outside world, as traits: the floors above implement them, the
+//! server sees nothing else of the disk and of wasmtime.
+
+use std::sync::Arc;
+
+use asl::{Attempt, Event, Failure, Payload, Status, TimeoutKind, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use crate::batch::{AppendOutcome, Batch};
+use crate::ids::{Digest, ExecutionId, MachineId, TaskId};
+
+// ------------------------------------------------------------------ journal
+
+/// Why something stored couldn't be written or read. The text says what was attempted, with what, and
+/// what the operator can do.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{0}")]
+pub struct StoreError(pub String);
+
+/// What a commit came to: one outcome for each append, in order.
+pub type CommitResult = Result<Vec<AppendOutcome>, StoreError>;
+
+/// The write side of the journal: one writer, one transaction and one sync for each batch.
+pub trait CommitLog: Send + Sync {
+    /// Hands a batch to the writer and returns at once. `done` is called exactly once, from the
+    /// writer's thread, after the batch is on disk or has failed as a whole.
+    fn commit(&self, batch: Batch, done: Box<dyn FnOnce(CommitResult) + Send>);
+}
+
+/// An execution as lists show it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ExecutionRecord {
+    /// Its id.
+    pub id: ExecutionId,
+    /// Its machine.
+    pub machine: MachineId,
+    /// Unique within the machine.
+    pub name: String,
+    /// The definition it is pinned to.
+    pub definition: Digest,
+    /// How it stands.
+    pub status: Status,
+    /// When it started.
+    pub started: Timestamp,
+    /// When it closed.
+    pub stopped: Option<Timestamp>,
+    /// See [`crate::batch::Append::wake_at`].
+    pub wake_at: Option<Timestamp>,
+}
+
+/// One page of a machine's executions, newest first.
+#[derive(Debug, Clone)]
+pub struct ExecutionQuery {
+    /// Whose executions; every machine's when absent.
+    pub machine: Option<MachineId>,
+    /// Only these.
+    pub status: Option<Status>,
+    /// Only executions with a smaller id (the previous page's last).
+    pub before: Option<ExecutionId>,
+    /// At most this many.
+    pub limit: usize,
+}
+
+/// The read side: every call reads one snapshot, so nobody sees what is not durable. Calls block.
+pub trait Reader: Send + Sync {
+    /// The execution with this id.
+    fn execution(&self, id: ExecutionId) -> Result<Option<ExecutionRecord>, StoreError>;
+    /// The execution with this name.
+    fn execution_by_name(&self, machine: MachineId, name: &str) -> Result<Option<ExecutionRecord>, StoreError>;
+    /// A page of executions.
+    fn executions(&self, query: &ExecutionQuery) -> Result<Vec<ExecutionRecord>, StoreError>;
+    /// The events from position `from` on, in order.
+    fn journal(&self, id: ExecutionId, from: u64) -> Result<Vec<Event>, StoreError>;
+    /// Every execution that isn't closed, in the order of ids.
+    fn running(&self) -> Result<Vec<ExecutionRecord>, StoreError>;
+    /// The highest execution id ever given out; 0 when there was none.
+    fn last_execution(&self) -> Result<ExecutionId, StoreError>;
+}
+
+// ------------------------------------------------------------------ catalogue
+
+/// Standard workflows are durable at every step, Express ones at their edges.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum MachineType {
+    /// Durable at every step.
+    Standard,
+    /// Short, with the durability line moved to the edges.
+    Express,
+}
+
+/// A state machine as stored.
+#[derive(Debug, Clone, PartialEq)]
+pub struct MachineRecord {
+    /// Its id.
+    pub id: MachineId,
+    /// Unique among machines that aren't deleted.
+    pub name: String,
+    /// Standard or Express.
+    pub machine_type: MachineType,
+    /// Content address of the definition's text.
+    pub definition: Digest,
+    /// Names this revision; changes with every update.
+    pub revision: String,
+    /// The caller's role, opaque.
+    pub role: String,
+    /// When it was created.
+    pub created: Timestamp,
+    /// When it was last updated.
+    pub updated: Timestamp,
+    /// Logging, tracing and encryption configuration as the caller gave them, a JSON object.
+    pub configuration: serde_json::Value,
+    /// Names of the modules its definition refers to.
+    pub modules: Vec<String>,
+}
+
+/// A machine to be created.
+#[derive(Debug, Clone)]
+pub struct NewMachine {
+    /// Its name.
+    pub name: String,
+    /// Standard or Express.
+    pub machine_type: MachineType,
+    /// The definition's text.
+    pub definition: String,
+    /// First revision.
+    pub revision: String,
+    /// The caller's role.
+    pub role: String,
+    /// When.
+    pub at: Timestamp,
+    /// See [`MachineRecord::configuration`].
+    pub configuration: serde_json::Value,
+    /// See [`MachineRecord::modules`].
+    pub modules: Vec<String>,
+}
+
+/// What an update changes; `None` leaves as is.
+#[derive(Debug, Clone, Default)]
+pub struct MachineUpdate {
+    /// New definition text.
+    pub definition: Option<String>,
+    /// New role.
+    pub role: Option<String>,
+    /// New configuration, whole.
+    pub configuration: Option<serde_json::Value>,
+    /// New module names; goes with `definition`.
+    pub modules: Option<Vec<String>>,
+    /// The new revision.
+    pub revision: String,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// Why the catalogue said no.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum CatalogueError {
+    /// A machine of this name exists.
+    #[error("a state machine named `{0}` exists already")]
+    MachineExists(String),
+    /// No such machine.
+    #[error("no state machine with id {0:?}")]
+    NoSuchMachine(MachineId),
+    /// No such module or version.
+    #[error("no module `{0}`")]
+    NoSuchModule(String),
+    /// A state machine refers to the module.
+    #[error("module `{module}` is used by state machines {machines:?}")]
+    ModuleInUse {
+        /// Which module.
+        module: String,
+        /// By whom.
+        machines: Vec<String>,
+    },
+    /// The disk.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// A version of a module as stored. Versions are immutable and numbered from 1.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ModuleRecord {
+    /// Its name.
+    pub name: String,
+    /// Its number.
+    pub version: u32,
+    /// Content address of the component.
+    pub digest: Digest,
+    /// Size of the component in bytes.
+    pub size: u64,
+    /// When it was uploaded.
+    pub created: Timestamp,
+    /// What the sandbox found in it.
+    pub description: ModuleDescription,
+}
+
+/// What is kept beside journals: machines, definitions, modules. Small and seldom written; calls block
+/// until the change is durable.
+pub trait Catalogue: Send + Sync {
+    /// Stores a machine and its definition.
+    fn create_machine(&self, new: NewMachine) -> Result<MachineRecord, CatalogueError>;
+    /// Changes a machine.
+    fn update_machine(&self, id: MachineId, update: MachineUpdate) -> Result<MachineRecord, CatalogueError>;
+    /// Takes a machine out of the lists; running executions end by their own definitions, and their
+    /// histories stay readable.
+    fn delete_machine(&self, id: MachineId) -> Result<(), CatalogueError>;
+    /// Every machine that isn't deleted, by creation.
+    fn machines(&self) -> Result<Vec<MachineRecord>, CatalogueError>;
+    /// A machine by id, deleted ones included.
+    fn machine(&self, id: MachineId) -> Result<Option<MachineRecord>, CatalogueError>;
+    /// The text of a definition.
+    fn definition(&self, digest: &Digest) -> Result<Option<String>, CatalogueError>;
+
+    /// Stores a component and its next version. The newest version with the same digest and description
+    /// is answered again instead of making another.
+    fn put_module(
+        &self,
+        name: &str,
+        component: &[u8],
+        description: ModuleDescription,
+        at: Timestamp,
+    ) -> Result<ModuleRecord, CatalogueError>;
+    /// Every version of every module, by name and version.
+    fn modules(&self) -> Result<Vec<ModuleRecord>, CatalogueError>;
+    /// Takes all versions of a module away. Refused while a machine refers to it, unless `force`.
+    fn delete_module(&self, name: &str, force: bool) -> Result<(), CatalogueError>;
+    /// The bytes of a component.
+    fn component(&self, digest: &Digest) -> Result<Option<Vec<u8>>, CatalogueError>;
+}
+
+// ------------------------------------------------------------------ tasks
+
+/// What a component is, found at upload.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ModuleDescription {
+    /// How it is called: `sandstep:task`.
+    pub entry: String,
+    /// Names of its exports.
+    pub exports: Vec<String>,
+    /// Names of its imports.
+    pub imports: Vec<String>,
+    /// What every attempt may use.
+    pub limits: TaskLimits,
+    /// `component` as uploaded, or `core module` componentised here.
+    pub uploaded_as: String,
+}
+
+/// What one attempt may use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TaskLimits {
+    /// Units of fuel.
+    pub fuel: u64,
+    /// All memories and tables summed, in bytes.
+    pub memory: u64,
+}
+
+impl Default for TaskLimits {
+    /// 10 G units of fuel, 64 MiB: enough for every language's hello with room to work.
+    fn default() -> Self {
+        Self { fuel: 10_000_000_000, memory: 64 << 20 }
+    }
+}
+
+/// Why an upload was refused.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{message}")]
+pub struct ModuleError {
+    /// CamelCase, stable: `NotWasm`, `InvalidModule`, `UnknownImport`, `NoEntryPoint`, `TooLarge`.
+    pub code: String,
+    /// What is wrong, with the value in backticks.
+    pub message: String,
+    /// What to do next.
+    pub hint: String,
+}
+
+/// An upload that passed: the component as it will be stored, and what is in it.
+#[derive(Debug, Clone)]
+pub struct Prepared {
+    /// The component's bytes; the upload itself, or made from a core module.
+    pub component: Vec<u8>,
+    /// Its content address.
+    pub digest: Digest,
+    /// What is in it.
+    pub description: ModuleDescription,
+}
+
+/// One attempt of a task, complete: nothing else is looked up to run it.
+#[derive(Debug, Clone)]
+pub struct Job {
+    /// Which attempt.
+    pub task: TaskId,
+    /// The component to run.
+    pub module: Digest,
+    /// Its limits.
+    pub limits: TaskLimits,
+    /// JSON text for the guest.
+    pub input: Payload,
+    /// `$$.Execution.Id`.
+    pub execution: String,
+    /// `$$.StateMachine.Id`.
+    pub machine: String,
+    /// The Task state's name.
+    pub state: String,
+    /// 0 for the first attempt.
+    pub retry_count: u32,
+    /// The attempt is killed after this.
+    pub deadline: Option<Timestamp>,
+    /// The attempt is killed after this many seconds without a heartbeat.
+    pub heartbeat_seconds: Option<u64>,
+}
+
+/// What became of an attempt.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// It returned this.
+    Succeeded(Payload),
+    /// It failed with this.
+    Failed(Failure),
+    /// A clock ran out.
+    TimedOut(TimeoutKind),
+}
+
+/// An attempt's end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Report {
+    /// What became of it.
+    pub outcome: Outcome,
+    /// What it cost and said.
+    pub attempt: Attempt,
+}
+
+/// Runs tasks. All calls but `prepare` and `ensure` return at once.
+pub trait TaskRunner: Send + Sync {
+    /// Checks, componentises and compiles an upload. Blocks while compiling.
+    fn prepare(&self, upload: &[u8]) -> Result<Prepared, ModuleError>;
+    /// Makes sure compiled code of a stored component is at hand, compiling it where an upgrade or a
+    /// lost cache took it away. Blocks while compiling.
+    fn ensure(&self, digest: &Digest, component: &dyn Fn() -> Result<Vec<u8>, StoreError>) -> Result<(), ModuleError>;
+    /// Runs one attempt. `done` is called exactly once, unless the attempt is cancelled first.
+    fn run(&self, job: Job, done: Box<dyn FnOnce(Report) + Send>);
+    /// Stops an attempt, whatever the guest is doing; its `done` is not called any more, or was already.
+    fn cancel(&self, task: TaskId);
+    /// How many attempts may run at once.
+    fn slots(&self) -> usize;
+}
+
+/// A shared runner.
+pub type SharedRunner = Arc<dyn TaskRunner>;
