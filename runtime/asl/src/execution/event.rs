@@ -230,12 +230,14 @@ pub enum EventKind {
         /// When the next attempt may start.
         until: Timestamp,
     },
-    /// A Parallel state opened its branches.
+    /// A Parallel state opened its branches, each in a scope of its own: `branches` consecutive numbers.
     ParallelStarted {
         /// Where.
         scope: ScopeId,
         /// The branches' input.
         input: Payload,
+        /// How many.
+        branches: u32,
     },
     /// All branches ended well.
     ParallelSucceeded {
