@@ -71,6 +71,12 @@ pub trait Reader: Send + Sync {
     fn executions(&self, query: &ExecutionQuery) -> Result<Vec<ExecutionRecord>, StoreError>;
     /// The events from position `from` on, in order.
     fn journal(&self, id: ExecutionId, from: u64) -> Result<Vec<Event>, StoreError>;
+    /// The first and the last event of an execution, its input and where it stands, without what lies
+    /// between. `None` when there is no such execution.
+    fn first_and_last(&self, id: ExecutionId) -> Result<Option<(Event, Event)>, StoreError> {
+        let events = self.journal(id, 0)?;
+        Ok(events.first().cloned().zip(events.last().cloned()))
+    }
     /// Every execution that isn't closed, in the order of ids.
     fn running(&self) -> Result<Vec<ExecutionRecord>, StoreError>;
     /// The highest execution id ever given out; 0 when there was none.
@@ -205,6 +211,11 @@ pub trait Catalogue: Send + Sync {
     fn delete_machine(&self, id: MachineId) -> Result<(), CatalogueError>;
     /// Every machine that isn't deleted, by creation.
     fn machines(&self) -> Result<Vec<MachineRecord>, CatalogueError>;
+    /// Every machine that ever had this name, newest first, deleted ones included where the backend keeps
+    /// them: the names of their executions still lead to them.
+    fn machines_named(&self, name: &str) -> Result<Vec<MachineRecord>, CatalogueError> {
+        Ok(self.machines()?.into_iter().rev().filter(|machine| machine.name == name).collect())
+    }
     /// A machine by id, deleted ones included.
     fn machine(&self, id: MachineId) -> Result<Option<MachineRecord>, CatalogueError>;
     /// The text of a definition.
