@@ -4,10 +4,13 @@
 //! turns a journal of events into an execution. It is pure: time and dice are arguments, and it must
 //! know nothing of disks, sockets, threads or AWS's wire names.
 
+pub mod definition;
 pub mod execution;
+pub mod expression;
 pub mod payload;
 pub mod timestamp;
 
 pub use execution::event::*;
+pub use execution::{ApplyError, Dice, Env, Execution, Limits, OpenTask, TaskOutcome, Wakeup};
 pub use payload::Payload;
 pub use timestamp::Timestamp;

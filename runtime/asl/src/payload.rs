@@ -34,7 +34,8 @@ impl Payload {
     /// [`NotJson`] when the text isn't one JSON value.
     pub fn from_text(text: impl Into<Box<str>>) -> Result<Self, NotJson> {
         let text = text.into();
-        serde_json::from_str::<de::IgnoredAny>(&text).map_err(|error| NotJson(error.to_string()))?;
+        serde_json::from_str::<de::IgnoredAny>(&text)
+            .map_err(|error| NotJson(error.to_string()))?;
         Ok(Self::from_checked(text))
     }
 
@@ -70,7 +71,10 @@ impl Payload {
     }
 
     fn from_checked(text: Box<str>) -> Self {
-        Self(Arc::new(Inner { text, value: OnceLock::new() }))
+        Self(Arc::new(Inner {
+            text,
+            value: OnceLock::new(),
+        }))
     }
 
     /// The text, letter by letter.
@@ -162,7 +166,14 @@ mod tests {
 
     #[test]
     fn texts_survive_the_journal_letter_by_letter() {
-        for text in ["[1, 2]", " {\"a\" : 1}\n", "{\"$text\":\"x\"}", "\"\\u00e9\"", "1.0", "1e3"] {
+        for text in [
+            "[1, 2]",
+            " {\"a\" : 1}\n",
+            "{\"$text\":\"x\"}",
+            "\"\\u00e9\"",
+            "1.0",
+            "1e3",
+        ] {
             let payload = Payload::from_text(text).expect("valid JSON");
             let journal = serde_json::to_string(&payload).expect("serializable");
             let back: Payload = serde_json::from_str(&journal).expect("own encoding");

@@ -17,7 +17,9 @@ pub struct Event {
 
 /// A place where one state at a time runs: the machine itself, a branch of a Parallel state or an
 /// iteration of a Map state. Numbered in the order they open, the root being 0.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
+)]
 #[serde(transparent)]
 pub struct ScopeId(pub u32);
 
@@ -77,7 +79,10 @@ pub struct Failure {
 impl Failure {
     /// A named error with its cause.
     pub fn new(error: impl Into<String>, cause: impl Into<String>) -> Self {
-        Self { error: Some(error.into()), cause: Some(cause.into()) }
+        Self {
+            error: Some(error.into()),
+            cause: Some(cause.into()),
+        }
     }
 }
 
@@ -371,6 +376,20 @@ pub enum EventKind {
 #[serde(transparent)]
 pub struct Percentage(pub u32);
 
+impl Percentage {
+    /// A number between 0 and 100.
+    pub fn from_number(number: f64) -> Option<Self> {
+        (0.0..=100.0)
+            .contains(&number)
+            .then(|| Self((number * 1e6).round() as u32))
+    }
+
+    /// The number it stands for.
+    pub fn as_number(self) -> f64 {
+        f64::from(self.0) / 1e6
+    }
+}
+
 fn is_zero(number: &u32) -> bool {
     *number == 0
 }
@@ -398,6 +417,15 @@ impl Status {
 }
 
 impl EventKind {
+    /// How many entries of AWS's history show this event: expressions and error texts name entries by number.
+    pub fn history_entries(&self) -> u64 {
+        match self {
+            EventKind::WaitStarted { .. } | EventKind::RetryScheduled { .. } => 0,
+            EventKind::StateFailed { location, .. } => u64::from(location.is_some()),
+            _ => 1,
+        }
+    }
+
     /// The status an execution has after this event, when the event ends it.
     pub fn closes(&self) -> Option<Status> {
         match self {

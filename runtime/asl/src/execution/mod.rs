@@ -1,3 +1,125 @@
 //! An execution as a fold over its journal.
+//!
+//! [`Execution::apply`] is the only function that changes an execution, [`Execution::next`] the only one
+//! that decides. Replay, crash recovery and simulation are these two, called by different people.
 
+mod apply;
+mod decide;
+pub mod env;
 pub mod event;
+mod open_work;
+mod scope;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use crate::definition::StateMachine;
+use crate::expression::context::ExecutionContext;
+use crate::payload::Payload;
+use crate::timestamp::Timestamp;
+
+pub use apply::ApplyError;
+pub use env::{Dice, Env, Limits};
+use event::{Failure, ScopeId, Status};
+pub use open_work::{OpenTask, TaskOutcome, Wakeup};
+use scope::Scope;
+
+/// One execution of one state machine.
+#[derive(Debug)]
+pub struct Execution {
+    machine: Arc<StateMachine>,
+    /// Set by the first event.
+    context: Option<ExecutionContext>,
+    scopes: BTreeMap<ScopeId, Scope>,
+    next_scope: u32,
+    /// Scopes in which something can be decided now.
+    ready: BTreeSet<ScopeId>,
+    /// Waits, retries and deadlines.
+    timers: BTreeSet<(Timestamp, ScopeId)>,
+    /// Attempts that should be running, by the position of their TaskScheduled event.
+    tasks: BTreeMap<u64, ScopeId>,
+    position: u64,
+    history_entries: u64,
+    deadline: Option<Timestamp>,
+    status: Status,
+    output: Option<Payload>,
+    failure: Option<Failure>,
+    stopped: Option<Timestamp>,
+}
+
+impl Execution {
+    /// An execution before its first event, which is `ExecutionStarted`.
+    pub fn new(machine: Arc<StateMachine>) -> Self {
+        Self {
+            machine,
+            context: None,
+            scopes: BTreeMap::new(),
+            next_scope: 0,
+            ready: BTreeSet::new(),
+            timers: BTreeSet::new(),
+            tasks: BTreeMap::new(),
+            position: 0,
+            history_entries: 0,
+            deadline: None,
+            status: Status::Running,
+            output: None,
+            failure: None,
+            stopped: None,
+        }
+    }
+
+    /// The execution a journal describes.
+    ///
+    /// # Errors
+    /// [`ApplyError`] when the events don't fit the machine or each other.
+    pub fn replay<'e>(
+        machine: Arc<StateMachine>,
+        events: impl IntoIterator<Item = &'e event::Event>,
+    ) -> Result<Self, ApplyError> {
+        let mut execution = Self::new(machine);
+        for event in events {
+            execution.apply(event)?;
+        }
+        Ok(execution)
+    }
+
+    /// Number of events applied.
+    pub fn position(&self) -> u64 {
+        self.position
+    }
+
+    /// Number of entries in AWS's history.
+    pub fn history_entries(&self) -> u64 {
+        self.history_entries
+    }
+
+    /// How it stands.
+    pub fn status(&self) -> Status {
+        self.status
+    }
+
+    /// What it returned, once it succeeded.
+    pub fn output(&self) -> Option<&Payload> {
+        self.output.as_ref()
+    }
+
+    /// What it failed with, once it failed, was stopped or timed out.
+    pub fn failure(&self) -> Option<&Failure> {
+        self.failure.as_ref()
+    }
+
+    /// When it started.
+    pub fn started(&self) -> Option<Timestamp> {
+        self.context.as_ref().map(|context| context.started)
+    }
+
+    /// When it closed.
+    pub fn stopped(&self) -> Option<Timestamp> {
+        self.stopped
+    }
+
+    /// What `ExecutionStarted` said of it.
+    pub fn context(&self) -> Option<&ExecutionContext> {
+        self.context.as_ref()
+    }
+}

@@ -1,0 +1,648 @@
+//! Reads a definition's document into the model. Goes on after a mistake, so that all are found.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::choice;
+use super::diagnostic::{Code, Diagnostic, Step};
+use super::fields::Fields;
+use super::state_machine::*;
+use crate::execution::event::Percentage;
+use crate::payload::Payload;
+use crate::timestamp::Timestamp;
+
+/// AWS's bound on seconds in definitions.
+const MAX_SECONDS: u64 = 99_999_999;
+/// AWS's bound on MaxDelaySeconds: it must be less than 31,622,400.
+const MAX_DELAY_SECONDS: u64 = 31_622_399;
+/// AWS's bound on a state's name, in characters.
+const MAX_STATE_NAME: usize = 80;
+/// Parallel and Map states within each other: the reader is recursive, and so is every reader of a
+/// definition. AWS doesn't publish its bound.
+const MAX_NESTING: usize = 32;
+
+const KINDS: [&str; 8] = [
+    "Task", "Wait", "Pass", "Succeed", "Fail", "Choice", "Parallel", "Map",
+];
+const COMMON: &[&str] = &["Type", "Comment", "QueryLanguage"];
+const PATHS: &[&str] = &["InputPath", "OutputPath"];
+const MOVES: &[&str] = &["Next", "End"];
+const RESULTS: &[&str] = &["ResultSelector", "ResultPath", "Retry", "Catch"];
+
+#[derive(Default)]
+pub(super) struct Reader {
+    pub diagnostics: Vec<Diagnostic>,
+    flows: Vec<Option<Flow>>,
+}
+
+impl Reader {
+    /// The machine as far as it could be read: enough of it for the checks of its transitions.
+    pub fn machine(&mut self, document: &Value) -> Option<StateMachine> {
+        let fields = Fields::of(document, Vec::new(), &mut self.diagnostics)?;
+        fields.only(
+            &[&[
+                "Comment",
+                "StartAt",
+                "States",
+                "Version",
+                "TimeoutSeconds",
+                "QueryLanguage",
+            ]],
+            &mut self.diagnostics,
+        );
+        fields.one_of("Version", &["1.0"], &mut self.diagnostics);
+        self.query_language(&fields);
+        let timeout_seconds =
+            fields.integer("TimeoutSeconds", 1..=MAX_SECONDS, &mut self.diagnostics);
+        self.flow(&fields, 0)?;
+        let flows = std::mem::take(&mut self.flows)
+            .into_iter()
+            .collect::<Option<Vec<Flow>>>()?;
+        Some(StateMachine {
+            timeout_seconds,
+            flows,
+        })
+    }
+
+    fn query_language(&mut self, fields: &Fields<'_>) {
+        if fields
+            .one_of(
+                "QueryLanguage",
+                &["JSONPath", "JSONata"],
+                &mut self.diagnostics,
+            )
+            .as_deref()
+            == Some("JSONata")
+        {
+            fields.refuse(
+                "QueryLanguage",
+                "QueryLanguage 'JSONata' is not supported yet: write the state in JSONPath",
+                &mut self.diagnostics,
+            );
+        }
+    }
+
+    fn flow(&mut self, fields: &Fields<'_>, depth: usize) -> Option<FlowId> {
+        if depth > MAX_NESTING {
+            self.diagnostics.push(Diagnostic::error(
+                Code::TooDeeplyNested,
+                format!("States are nested more than {MAX_NESTING} deep"),
+                &fields.path,
+            ));
+            return None;
+        }
+        fields.require(&["States", "StartAt"], &mut self.diagnostics);
+        let id = FlowId(self.flows.len());
+        self.flows.push(None);
+        let start_at = fields.text("StartAt", &mut self.diagnostics);
+        let states = fields.object("States", &mut self.diagnostics)?;
+        if states.is_empty() {
+            fields.refuse("States", "Value cannot be empty", &mut self.diagnostics);
+        }
+        let mut read = Vec::with_capacity(states.len());
+        let mut complete = true;
+        for (name, document) in states {
+            let mut path = fields.at("States");
+            path.push(Step::Field(name.clone()));
+            if name.chars().count() > MAX_STATE_NAME {
+                self.diagnostics.push(Diagnostic::error(
+                    Code::InvalidStateName,
+                    format!("State name is longer than {MAX_STATE_NAME} characters"),
+                    &path,
+                ));
+            }
+            match self.state(name, document, path, depth) {
+                Some(state) => read.push(state),
+                None => complete = false,
+            }
+        }
+        if !complete {
+            return None;
+        }
+        let by_name: BTreeMap<String, usize> = read
+            .iter()
+            .enumerate()
+            .map(|(index, state)| (state.name.clone(), index))
+            .collect();
+        self.flows[id.0] = Some(Flow {
+            start_at: start_at?,
+            states: read,
+            by_name,
+        });
+        Some(id)
+    }
+
+    fn state(
+        &mut self,
+        name: &str,
+        document: &Value,
+        path: Vec<Step>,
+        depth: usize,
+    ) -> Option<State> {
+        let fields = Fields::of(document, path, &mut self.diagnostics)?;
+        if !fields.map.contains_key("Type") {
+            fields.require(&["Type"], &mut self.diagnostics);
+            return None;
+        }
+        let kind_name = fields.one_of("Type", &KINDS, &mut self.diagnostics)?;
+        self.query_language(&fields);
+        let before = self.diagnostics.len();
+        let (kind, own): (Option<Kind>, &[&[&str]]) = match kind_name.as_str() {
+            "Pass" => (
+                Some(self.pass(&fields)),
+                &[PATHS, MOVES, &["Result", "ResultPath", "Parameters"]],
+            ),
+            "Task" => (
+                self.task(&fields),
+                &[
+                    PATHS,
+                    MOVES,
+                    RESULTS,
+                    &[
+                        "Resource",
+                        "Parameters",
+                        "Credentials",
+                        "TimeoutSeconds",
+                        "TimeoutSecondsPath",
+                        "HeartbeatSeconds",
+                        "HeartbeatSecondsPath",
+                    ],
+                ],
+            ),
+            "Choice" => (
+                choice::read(&fields, &mut self.diagnostics).map(Kind::Choice),
+                &[PATHS, &["Choices", "Default"]],
+            ),
+            "Wait" => (
+                self.wait(&fields).map(Kind::Wait),
+                &[
+                    PATHS,
+                    MOVES,
+                    &["Seconds", "SecondsPath", "Timestamp", "TimestampPath"],
+                ],
+            ),
+            "Succeed" => (Some(Kind::Succeed), &[PATHS]),
+            "Fail" => (
+                Some(self.fail(&fields)),
+                &[&["Error", "ErrorPath", "Cause", "CausePath"]],
+            ),
+            "Parallel" => (
+                self.parallel(&fields, depth),
+                &[PATHS, MOVES, RESULTS, &["Branches", "Parameters"]],
+            ),
+            _ => (
+                self.map(&fields, depth),
+                &[
+                    PATHS,
+                    MOVES,
+                    RESULTS,
+                    &[
+                        "ItemProcessor",
+                        "Iterator",
+                        "ItemsPath",
+                        "ItemSelector",
+                        "Parameters",
+                        "MaxConcurrency",
+                        "MaxConcurrencyPath",
+                    ],
+                    &[
+                        "ToleratedFailureCount",
+                        "ToleratedFailureCountPath",
+                        "ToleratedFailurePercentage",
+                        "ToleratedFailurePercentagePath",
+                        "Label",
+                    ],
+                ],
+            ),
+        };
+        let mut allowed = vec![COMMON];
+        allowed.extend(own);
+        let mut misplaced = Vec::new();
+        fields.only(&allowed, &mut misplaced);
+        self.diagnostics.splice(before..before, misplaced);
+        let transition = self.transition(&fields, &kind_name)?;
+        Some(State {
+            name: name.to_owned(),
+            input_path: fields.payload_path("InputPath", &mut self.diagnostics),
+            output_path: fields.payload_path("OutputPath", &mut self.diagnostics),
+            transition,
+            kind: kind?,
+            path: fields.path,
+        })
+    }
+
+    fn transition(&mut self, fields: &Fields<'_>, kind: &str) -> Option<Transition> {
+        match kind {
+            "Choice" => return Some(Transition::Rules),
+            "Succeed" | "Fail" => return Some(Transition::End),
+            _ => {}
+        }
+        let next = fields.text("Next", &mut self.diagnostics);
+        let end = fields.boolean("End", &mut self.diagnostics);
+        match (next, end) {
+            (Some(_), Some(true)) => {
+                fields.at_most_one(&["Next", "End"], &mut self.diagnostics);
+                None
+            }
+            (Some(next), _) => Some(Transition::Next(next)),
+            (None, Some(true)) => Some(Transition::End),
+            (None, _) => {
+                if !fields.map.contains_key("Next") {
+                    fields.refuse_whole(
+                        "These fields are required: [Next] or [End]",
+                        &mut self.diagnostics,
+                    );
+                }
+                None
+            }
+        }
+    }
+
+    fn pass(&mut self, fields: &Fields<'_>) -> Kind {
+        if let Some(Value::String(text)) = fields.map.get("Result")
+            && text.starts_with("$.")
+        {
+            self.diagnostics.push(Diagnostic::warning(
+                Code::PassResultIsStatic,
+                "Result is taken as it is; use Parameters to have a path evaluated",
+                &fields.at("Result"),
+            ));
+        }
+        Kind::Pass(Pass {
+            result: fields
+                .map
+                .get("Result")
+                .map(|value| Payload::from_value(value.clone())),
+            parameters: fields.template("Parameters", &mut self.diagnostics),
+            result_path: fields.result_path(&mut self.diagnostics),
+        })
+    }
+
+    fn task(&mut self, fields: &Fields<'_>) -> Option<Kind> {
+        let findings = &mut self.diagnostics;
+        fields.require(&["Resource"], findings);
+        let resource = fields.text("Resource", findings);
+        if resource.as_deref() == Some("") {
+            fields.refuse("Resource", "Value cannot be empty", findings);
+        }
+        if let Some(credentials) = fields.object("Credentials", findings)
+            && !["RoleArn", "RoleArn.$"]
+                .iter()
+                .any(|name| credentials.contains_key(*name))
+        {
+            fields.refuse(
+                "Credentials",
+                "The field 'RoleArn' is required but was missing",
+                findings,
+            );
+        }
+        let timeout = fields.dynamic(
+            "TimeoutSeconds",
+            |fields, findings| fields.integer("TimeoutSeconds", 1..=MAX_SECONDS, findings),
+            findings,
+        );
+        let heartbeat = fields.dynamic(
+            "HeartbeatSeconds",
+            |fields, findings| fields.integer("HeartbeatSeconds", 1..=MAX_SECONDS, findings),
+            findings,
+        );
+        if let (Some(Dynamic::Literal(timeout)), Some(Dynamic::Literal(heartbeat))) =
+            (&timeout, &heartbeat)
+            && heartbeat >= timeout
+        {
+            fields.refuse(
+                "HeartbeatSeconds",
+                "HeartbeatSeconds must be smaller than TimeoutSeconds",
+                findings,
+            );
+        }
+        let task = Task {
+            resource: resource.unwrap_or_default(),
+            parameters: fields.template("Parameters", findings),
+            credentials: fields.template("Credentials", findings),
+            timeout,
+            heartbeat,
+            outcome: self.outcome(fields),
+        };
+        Some(Kind::Task(Box::new(task)))
+    }
+
+    fn wait(&mut self, fields: &Fields<'_>) -> Option<Wait> {
+        const FORMS: [&str; 4] = ["Seconds", "SecondsPath", "Timestamp", "TimestampPath"];
+        let findings = &mut self.diagnostics;
+        fields.at_most_one(&FORMS, findings);
+        if let Some(name) = FORMS
+            .into_iter()
+            .find(|name| fields.map.contains_key(*name))
+        {
+            return match name {
+                "Seconds" => fields
+                    .integer("Seconds", 0..=MAX_SECONDS, findings)
+                    .map(Wait::Seconds),
+                "SecondsPath" => fields
+                    .single_path("SecondsPath", findings)
+                    .map(Wait::SecondsPath),
+                "TimestampPath" => fields
+                    .single_path("TimestampPath", findings)
+                    .map(Wait::TimestampPath),
+                _ => {
+                    let text = fields.text("Timestamp", findings)?;
+                    let time = Timestamp::parse(&text);
+                    if time.is_none() {
+                        fields.refuse(
+                            "Timestamp",
+                            "String does not match RFC3339 timestamp",
+                            findings,
+                        );
+                    }
+                    time.map(Wait::Timestamp)
+                }
+            };
+        }
+        fields.refuse_whole(
+            format!("One of these fields is required: [{}]", FORMS.join(", ")),
+            findings,
+        );
+        None
+    }
+
+    fn fail(&mut self, fields: &Fields<'_>) -> Kind {
+        let findings = &mut self.diagnostics;
+        Kind::Fail(Fail {
+            error: fields.dynamic(
+                "Error",
+                |fields, findings| fields.text("Error", findings),
+                findings,
+            ),
+            cause: fields.dynamic(
+                "Cause",
+                |fields, findings| fields.text("Cause", findings),
+                findings,
+            ),
+        })
+    }
+
+    fn parallel(&mut self, fields: &Fields<'_>, depth: usize) -> Option<Kind> {
+        fields.require(&["Branches"], &mut self.diagnostics);
+        let parameters = fields.template("Parameters", &mut self.diagnostics);
+        let outcome = self.outcome(fields);
+        let branches = fields.array("Branches", &mut self.diagnostics)?;
+        if branches.is_empty() {
+            fields.refuse("Branches", "Value cannot be empty", &mut self.diagnostics);
+            return None;
+        }
+        let flows: Vec<Option<FlowId>> = branches
+            .iter()
+            .enumerate()
+            .map(|(index, branch)| {
+                let mut path = fields.at("Branches");
+                path.push(Step::Index(index));
+                let branch = Fields::of(branch, path, &mut self.diagnostics)?;
+                branch.only(
+                    &[&["StartAt", "States", "Comment", "QueryLanguage"]],
+                    &mut self.diagnostics,
+                );
+                self.query_language(&branch);
+                self.flow(&branch, depth + 1)
+            })
+            .collect();
+        let branches = flows.into_iter().collect::<Option<Vec<_>>>()?;
+        Some(Kind::Parallel(Parallel {
+            branches,
+            parameters,
+            outcome,
+        }))
+    }
+
+    fn map(&mut self, fields: &Fields<'_>, depth: usize) -> Option<Kind> {
+        fields.at_most_one(&["ItemProcessor", "Iterator"], &mut self.diagnostics);
+        fields.at_most_one(&["ItemSelector", "Parameters"], &mut self.diagnostics);
+        let findings = &mut self.diagnostics;
+        let items_path = fields.json_path("ItemsPath", findings);
+        let item_selector = fields
+            .template("ItemSelector", findings)
+            .or_else(|| fields.template("Parameters", findings));
+        let max_concurrency = fields.dynamic(
+            "MaxConcurrency",
+            |fields, findings| {
+                fields
+                    .integer("MaxConcurrency", 0..=u64::from(u32::MAX), findings)
+                    .and_then(|number| u32::try_from(number).ok())
+            },
+            findings,
+        );
+        let tolerated_count = fields.dynamic(
+            "ToleratedFailureCount",
+            |fields, findings| fields.integer("ToleratedFailureCount", 0..=MAX_SECONDS, findings),
+            findings,
+        );
+        let tolerated_percentage = fields.dynamic(
+            "ToleratedFailurePercentage",
+            |fields, findings| {
+                let number = fields.number("ToleratedFailurePercentage", findings)?;
+                let percentage = Percentage::from_number(number);
+                if percentage.is_none() {
+                    fields.refuse(
+                        "ToleratedFailurePercentage",
+                        "Value must be between 0 and 100",
+                        findings,
+                    );
+                }
+                percentage
+            },
+            findings,
+        );
+        let outcome = self.outcome(fields);
+        let name = if fields.map.contains_key("Iterator") {
+            "Iterator"
+        } else {
+            "ItemProcessor"
+        };
+        fields.require(&[name], &mut self.diagnostics);
+        let processor = Fields::of(
+            fields.map.get(name)?,
+            fields.at(name),
+            &mut self.diagnostics,
+        )?;
+        processor.only(
+            &[&[
+                "StartAt",
+                "States",
+                "Comment",
+                "QueryLanguage",
+                "ProcessorConfig",
+            ]],
+            &mut self.diagnostics,
+        );
+        self.query_language(&processor);
+        self.processor_config(&processor);
+        let processor = self.flow(&processor, depth + 1)?;
+        Some(Kind::Map(Box::new(Map {
+            processor,
+            items_path,
+            item_selector,
+            max_concurrency,
+            tolerated_count,
+            tolerated_percentage,
+            outcome,
+        })))
+    }
+
+    fn processor_config(&mut self, processor: &Fields<'_>) {
+        let Some(value) = processor.map.get("ProcessorConfig") else {
+            return;
+        };
+        let Some(config) = Fields::of(
+            value,
+            processor.at("ProcessorConfig"),
+            &mut self.diagnostics,
+        ) else {
+            return;
+        };
+        config.only(&[&["Mode", "ExecutionType"]], &mut self.diagnostics);
+        if config
+            .one_of("Mode", &["INLINE", "DISTRIBUTED"], &mut self.diagnostics)
+            .as_deref()
+            == Some("DISTRIBUTED")
+        {
+            config.refuse(
+                "Mode",
+                "Mode 'DISTRIBUTED' is not supported yet: use INLINE",
+                &mut self.diagnostics,
+            );
+        }
+        config.one_of(
+            "ExecutionType",
+            &["STANDARD", "EXPRESS"],
+            &mut self.diagnostics,
+        );
+    }
+
+    fn outcome(&mut self, fields: &Fields<'_>) -> OutcomeFields {
+        let result_selector = fields.template("ResultSelector", &mut self.diagnostics);
+        let result_path = fields.result_path(&mut self.diagnostics);
+        let retry = self.each(fields, "Retry", Self::retrier);
+        let catch = self.each(fields, "Catch", Self::catcher);
+        OutcomeFields {
+            result_selector,
+            result_path,
+            retry,
+            catch,
+        }
+    }
+
+    /// Reads the objects of an array whose `States.ALL` entry must come last.
+    fn each<T>(
+        &mut self,
+        fields: &Fields<'_>,
+        name: &str,
+        read: impl Fn(&mut Self, &Fields<'_>, bool) -> Option<T>,
+    ) -> Vec<T> {
+        let Some(entries) = fields.array(name, &mut self.diagnostics) else {
+            return Vec::new();
+        };
+        let last = entries.len().saturating_sub(1);
+        entries
+            .iter()
+            .enumerate()
+            .filter_map(|(index, entry)| {
+                let mut path = fields.at(name);
+                path.push(Step::Index(index));
+                let entry = Fields::of(entry, path, &mut self.diagnostics)?;
+                read(self, &entry, index == last)
+            })
+            .collect()
+    }
+
+    fn error_equals(&mut self, fields: &Fields<'_>, last: bool) -> Option<Vec<String>> {
+        let findings = &mut self.diagnostics;
+        fields.require(&["ErrorEquals"], findings);
+        let names = fields.array("ErrorEquals", findings)?;
+        if names.is_empty() {
+            fields.refuse("ErrorEquals", "Value cannot be empty", findings);
+            return None;
+        }
+        let names: Option<Vec<String>> = names
+            .iter()
+            .map(|name| name.as_str().map(str::to_owned))
+            .collect();
+        let Some(names) = names else {
+            fields.refuse("ErrorEquals", "Expected value of type String", findings);
+            return None;
+        };
+        if names.iter().any(|name| name == "States.ALL") && (names.len() > 1 || !last) {
+            fields.refuse(
+                "ErrorEquals",
+                "'States.ALL' must appear alone, and in the last entry",
+                findings,
+            );
+        }
+        Some(names)
+    }
+
+    fn retrier(&mut self, fields: &Fields<'_>, last: bool) -> Option<Retrier> {
+        let error_equals = self.error_equals(fields, last);
+        let findings = &mut self.diagnostics;
+        fields.only(
+            &[&[
+                "ErrorEquals",
+                "IntervalSeconds",
+                "MaxAttempts",
+                "BackoffRate",
+                "MaxDelaySeconds",
+                "JitterStrategy",
+                "Comment",
+            ]],
+            findings,
+        );
+        let interval_seconds = fields
+            .integer("IntervalSeconds", 1..=MAX_SECONDS, findings)
+            .unwrap_or(1);
+        let max_attempts = fields
+            .integer("MaxAttempts", 0..=MAX_SECONDS, findings)
+            .unwrap_or(3);
+        let backoff_rate = fields.number("BackoffRate", findings).unwrap_or(2.0);
+        if backoff_rate < 1.0 {
+            fields.refuse(
+                "BackoffRate",
+                "BackoffRate must be greater than or equal to 1.0",
+                findings,
+            );
+        }
+        let max_delay_seconds = fields.integer("MaxDelaySeconds", 1..=MAX_DELAY_SECONDS, findings);
+        if max_delay_seconds.is_some_and(|delay| delay <= interval_seconds) {
+            fields.refuse(
+                "MaxDelaySeconds",
+                "MaxDelaySeconds must be greater than IntervalSeconds",
+                findings,
+            );
+        }
+        let jitter = fields.one_of("JitterStrategy", &["FULL", "NONE"], findings);
+        Some(Retrier {
+            error_equals: error_equals?,
+            interval_seconds: interval_seconds as f64,
+            max_attempts: u32::try_from(max_attempts).unwrap_or(u32::MAX),
+            backoff_rate,
+            max_delay_seconds: max_delay_seconds.map(|seconds| seconds as f64),
+            full_jitter: jitter.as_deref() == Some("FULL"),
+        })
+    }
+
+    fn catcher(&mut self, fields: &Fields<'_>, last: bool) -> Option<Catcher> {
+        let error_equals = self.error_equals(fields, last);
+        let findings = &mut self.diagnostics;
+        fields.only(
+            &[&["ErrorEquals", "Next", "ResultPath", "Comment"]],
+            findings,
+        );
+        fields.require(&["Next"], findings);
+        let next = fields.text("Next", findings);
+        let result_path = fields.result_path(findings);
+        Some(Catcher {
+            error_equals: error_equals?,
+            result_path,
+            next: next?,
+        })
+    }
+}

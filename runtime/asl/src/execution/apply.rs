@@ -1,0 +1,542 @@
+//! The fold: what each event means. Total and without judgement: whether an event should happen was
+//! decided before it was recorded.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::Execution;
+use super::event::{Event, EventKind, Failure, ScopeId, Status};
+use super::scope::{
+    Active, Branches, Failing, Iterations, Parent, Phase, Place, Scope, TaskAttempt,
+};
+use crate::definition::{FlowId, Kind};
+use crate::expression::context::ExecutionContext;
+use crate::payload::Payload;
+use crate::timestamp::Timestamp;
+
+/// An event that doesn't fit the execution it is applied to: the journal is damaged or belongs to another
+/// definition.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("event {position} of the journal doesn't fit: {reason}")]
+pub struct ApplyError {
+    /// Position of the event.
+    pub position: u64,
+    /// What doesn't fit.
+    pub reason: String,
+}
+
+type Applied = Result<(), String>;
+
+impl Execution {
+    /// Applies one event.
+    ///
+    /// # Errors
+    /// [`ApplyError`] when the event doesn't fit; the execution must then be dropped.
+    pub fn apply(&mut self, event: &Event) -> Result<(), ApplyError> {
+        let position = self.position;
+        self.fold(event)
+            .map_err(|reason| ApplyError { position, reason })?;
+        self.position += 1;
+        self.history_entries += event.kind.history_entries();
+        Ok(())
+    }
+
+    fn fold(&mut self, event: &Event) -> Applied {
+        if self.status.is_closed() {
+            return Err("the execution is closed".into());
+        }
+        if self.context.is_none() != matches!(event.kind, EventKind::ExecutionStarted { .. }) {
+            return Err("a journal has ExecutionStarted as its first event, and only there".into());
+        }
+        match &event.kind {
+            EventKind::ExecutionStarted {
+                input,
+                id,
+                name,
+                role,
+                machine_id,
+                machine_name,
+            } => {
+                self.deadline = self
+                    .machine
+                    .timeout_seconds
+                    .map(|seconds| event.at.plus_seconds(seconds as f64));
+                self.context = Some(ExecutionContext {
+                    id: id.clone(),
+                    name: name.clone(),
+                    role: role.clone(),
+                    input: input.clone(),
+                    started: event.at,
+                    machine_id: machine_id.clone(),
+                    machine_name: machine_name.clone(),
+                });
+                self.open_scope(None, FlowId::ROOT, Arc::default(), input.clone());
+                Ok(())
+            }
+            EventKind::StateEntered {
+                scope,
+                state,
+                input,
+                ..
+            } => self.entered(*scope, state, input, event.at),
+            EventKind::TaskScheduled {
+                scope,
+                resource,
+                parameters,
+                timeout_seconds,
+                heartbeat_seconds,
+                ..
+            } => {
+                let attempt = TaskAttempt {
+                    scheduled_at: self.position,
+                    resource: resource.clone(),
+                    parameters: parameters.clone(),
+                    deadline: timeout_seconds.map(|seconds| event.at.plus_seconds(seconds as f64)),
+                    heartbeat_seconds: *heartbeat_seconds,
+                    started: false,
+                };
+                self.set_phase(*scope, Phase::Task(attempt))
+            }
+            EventKind::TaskStarted { scope } => match &mut self.active(*scope)?.phase {
+                Phase::Task(attempt) => {
+                    attempt.started = true;
+                    Ok(())
+                }
+                _ => Err("no task is open".into()),
+            },
+            EventKind::TaskSucceeded { scope, output, .. } => {
+                self.task_ended(*scope, Phase::Returned(output.clone()))
+            }
+            EventKind::TaskFailed { scope, failure, .. } => {
+                self.task_ended(*scope, failed(failure, false))
+            }
+            EventKind::TaskTimedOut { scope, timeout, .. } => {
+                self.task_ended(*scope, failed(&timeout.failure(), false))
+            }
+            EventKind::WaitStarted { scope, until } => {
+                self.set_phase(*scope, Phase::Waiting(*until))
+            }
+            EventKind::RetryScheduled {
+                scope,
+                retrier,
+                until,
+            } => {
+                let retries = &mut self.active(*scope)?.retries;
+                let retrier = *retrier as usize;
+                if retries.len() <= retrier {
+                    retries.resize(retrier + 1, 0);
+                }
+                retries[retrier] += 1;
+                self.set_phase(*scope, Phase::Retrying(*until))
+            }
+            EventKind::ParallelStarted {
+                scope,
+                input,
+                branches,
+            } => self.branches_opened(*scope, input, *branches),
+            EventKind::ParallelSucceeded { scope } => {
+                let Phase::Parallel(branches) = &self.active(*scope)?.phase else {
+                    return Err("no branches are open".into());
+                };
+                let outputs: Option<Vec<&Payload>> =
+                    branches.outputs.iter().map(Option::as_ref).collect();
+                let result = Payload::array_of(outputs.ok_or("a branch isn't done")?);
+                self.set_phase(*scope, Phase::Returned(result))
+            }
+            EventKind::MapStarted {
+                scope,
+                items,
+                input,
+                max_concurrency,
+                tolerated_count,
+                tolerated_percentage,
+            } => {
+                let length = items.value().as_array().map_or(0, Vec::len);
+                let length = u32::try_from(length).map_err(|_| "more items than can be counted")?;
+                self.set_phase(
+                    *scope,
+                    Phase::Map(Box::new(Iterations {
+                        items: items.clone(),
+                        input: input.clone(),
+                        max_concurrency: *max_concurrency,
+                        tolerated_count: *tolerated_count,
+                        tolerated_percentage: *tolerated_percentage,
+                        length,
+                        next: 0,
+                        open: BTreeMap::new(),
+                        outputs: vec![None; length as usize],
+                        failed: 0,
+                        last_failure: None,
+                    })),
+                )
+            }
+            EventKind::IterationStarted {
+                scope,
+                index,
+                input,
+            } => self.iteration_opened(*scope, *index, input),
+            EventKind::IterationSucceeded { scope, index } => {
+                let child = self
+                    .iterations(*scope)?
+                    .open
+                    .remove(index)
+                    .ok_or("no such iteration")?;
+                let Some(Scope {
+                    place: Place::Done(output),
+                    ..
+                }) = self.scopes.remove(&child)
+                else {
+                    return Err("the iteration isn't done".into());
+                };
+                self.ready.remove(&child);
+                let iterations = self.iterations(*scope)?;
+                *iterations
+                    .outputs
+                    .get_mut(*index as usize)
+                    .ok_or("no such iteration")? = Some(output);
+                self.refresh(*scope);
+                Ok(())
+            }
+            EventKind::IterationFailed {
+                scope,
+                index,
+                failure,
+            } => {
+                let child = self
+                    .iterations(*scope)?
+                    .open
+                    .remove(index)
+                    .ok_or("no such iteration")?;
+                self.close_scope(child);
+                let iterations = self.iterations(*scope)?;
+                iterations.failed += 1;
+                iterations.last_failure = Some(failure.clone());
+                self.refresh(*scope);
+                Ok(())
+            }
+            EventKind::IterationAborted { scope, index } => {
+                let child = self
+                    .iterations(*scope)?
+                    .open
+                    .remove(index)
+                    .ok_or("no such iteration")?;
+                self.close_scope(child);
+                self.refresh(*scope);
+                Ok(())
+            }
+            EventKind::MapSucceeded { scope } => {
+                let result = Payload::array_of(self.iterations(*scope)?.outputs.iter().flatten());
+                self.set_phase(*scope, Phase::Returned(result))
+            }
+            EventKind::StateFailed { scope, failure, .. } => {
+                let from_children = matches!(&self.active(*scope)?.phase, Phase::Parallel(_))
+                    || matches!(&self.active(*scope)?.phase, Phase::Map(iterations) if iterations.failed > 0);
+                self.close_children(*scope);
+                self.set_phase(*scope, failed(failure, from_children))
+            }
+            EventKind::ParallelFailed { scope, failure }
+            | EventKind::MapFailed { scope, failure } => {
+                self.set_phase(*scope, failed(failure, false))
+            }
+            EventKind::StateExited {
+                scope,
+                output,
+                assigned,
+                next,
+                ..
+            } => self.exited(*scope, output, assigned, next.as_deref()),
+            EventKind::ExecutionSucceeded { output } => {
+                self.output = Some(output.clone());
+                self.close(Status::Succeeded, event.at);
+                Ok(())
+            }
+            EventKind::ExecutionFailed { failure } => {
+                self.failure = Some(failure.clone());
+                self.close(Status::Failed, event.at);
+                Ok(())
+            }
+            EventKind::ExecutionAborted { failure } => {
+                self.failure = Some(failure.clone());
+                self.close(Status::Aborted, event.at);
+                Ok(())
+            }
+            EventKind::ExecutionTimedOut { failure } => {
+                self.failure = Some(failure.clone());
+                self.close(Status::TimedOut, event.at);
+                Ok(())
+            }
+        }
+    }
+
+    fn entered(&mut self, id: ScopeId, state: &str, input: &Payload, at: Timestamp) -> Applied {
+        let entry = self.history_entries + 1;
+        let scope = self.scope(id)?;
+        match &scope.place {
+            Place::Before {
+                state: expected, ..
+            } if expected == state => {}
+            _ => return Err(format!("state `{state}` isn't next")),
+        }
+        scope.place = Place::In(Box::new(Active {
+            state: state.to_owned(),
+            input: input.clone(),
+            entered: at,
+            entry,
+            retries: Vec::new(),
+            phase: Phase::Entered,
+        }));
+        self.ready.insert(id);
+        Ok(())
+    }
+
+    fn task_ended(&mut self, id: ScopeId, phase: Phase) -> Applied {
+        match &self.active(id)?.phase {
+            Phase::Task(_) => self.set_phase(id, phase),
+            _ => Err("no task is open".into()),
+        }
+    }
+
+    fn branches_opened(&mut self, id: ScopeId, input: &Payload, count: u32) -> Applied {
+        let (flow, state) = (self.scope(id)?.flow, self.active(id)?.state.clone());
+        let machine = Arc::clone(&self.machine);
+        let Some(Kind::Parallel(parallel)) =
+            machine.flow(flow).state(&state).map(|state| &state.kind)
+        else {
+            return Err(format!("`{state}` is not a Parallel state"));
+        };
+        if parallel.branches.len() != count as usize {
+            return Err(format!(
+                "`{state}` has {} branches, not {count}",
+                parallel.branches.len()
+            ));
+        }
+        let open = parallel.branches.len();
+        self.set_phase(
+            id,
+            Phase::Parallel(Branches {
+                outputs: vec![None; open],
+                open,
+            }),
+        )?;
+        self.ready.remove(&id);
+        let variables = Arc::clone(&self.scope(id)?.variables);
+        for (index, flow) in (0..).zip(&parallel.branches) {
+            self.open_scope(
+                Some(Parent { scope: id, index }),
+                *flow,
+                Arc::clone(&variables),
+                input.clone(),
+            );
+        }
+        Ok(())
+    }
+
+    fn iteration_opened(&mut self, id: ScopeId, index: u32, input: &Payload) -> Applied {
+        let (flow, state) = (self.scope(id)?.flow, self.active(id)?.state.clone());
+        let machine = Arc::clone(&self.machine);
+        let Some(Kind::Map(map)) = machine.flow(flow).state(&state).map(|state| &state.kind) else {
+            return Err(format!("`{state}` is not a Map state"));
+        };
+        let variables = Arc::clone(&self.scope(id)?.variables);
+        let iterations = self.iterations(id)?;
+        if iterations.next != index || index >= iterations.length {
+            return Err(format!("iteration {index} isn't next"));
+        }
+        iterations.next += 1;
+        let child = self.open_scope(
+            Some(Parent { scope: id, index }),
+            map.processor,
+            variables,
+            input.clone(),
+        );
+        self.iterations(id)?.open.insert(index, child);
+        self.refresh(id);
+        Ok(())
+    }
+
+    fn exited(
+        &mut self,
+        id: ScopeId,
+        output: &Payload,
+        assigned: &[super::event::Assignment],
+        next: Option<&str>,
+    ) -> Applied {
+        self.active(id)?;
+        self.forget_timers(id);
+        let scope = self.scope(id)?;
+        if !assigned.is_empty() {
+            let variables = Arc::make_mut(&mut scope.variables);
+            for assignment in assigned {
+                variables.insert(assignment.name.clone(), assignment.value.clone());
+            }
+        }
+        if let Some(next) = next {
+            scope.place = Place::Before {
+                state: next.to_owned(),
+                input: output.clone(),
+            };
+            self.ready.insert(id);
+            return Ok(());
+        }
+        scope.place = Place::Done(output.clone());
+        let parent = scope.parent;
+        // a branch is done with its last state; an iteration and the root say so in an event of their own
+        let Some(Parent {
+            scope: parent,
+            index,
+        }) = parent
+        else {
+            self.ready.insert(id);
+            return Ok(());
+        };
+        if let Phase::Parallel(branches) = &mut self.active(parent)?.phase {
+            *branches
+                .outputs
+                .get_mut(index as usize)
+                .ok_or("no such branch")? = Some(output.clone());
+            branches.open -= 1;
+            self.scopes.remove(&id);
+            self.ready.remove(&id);
+            self.refresh(parent);
+        } else {
+            self.ready.insert(id);
+        }
+        Ok(())
+    }
+
+    fn open_scope(
+        &mut self,
+        parent: Option<Parent>,
+        flow: FlowId,
+        variables: super::scope::Variables,
+        input: Payload,
+    ) -> ScopeId {
+        let id = ScopeId(self.next_scope);
+        self.next_scope += 1;
+        let state = self.machine.flow(flow).start_at.clone();
+        self.scopes.insert(
+            id,
+            Scope {
+                parent,
+                flow,
+                variables,
+                place: Place::Before { state, input },
+            },
+        );
+        self.ready.insert(id);
+        id
+    }
+
+    /// Takes a scope and everything below it away.
+    fn close_scope(&mut self, id: ScopeId) {
+        self.forget_timers(id);
+        self.close_children(id);
+        self.scopes.remove(&id);
+        self.ready.remove(&id);
+    }
+
+    fn close_children(&mut self, id: ScopeId) {
+        let children: Vec<ScopeId> = match self.active(id).map(|active| &active.phase) {
+            Ok(Phase::Map(iterations)) => iterations.open.values().copied().collect(),
+            Ok(Phase::Parallel(_)) => self
+                .scopes
+                .range(ScopeId(id.0 + 1)..)
+                .filter(|(_, scope)| scope.parent.is_some_and(|parent| parent.scope == id))
+                .map(|(child, _)| *child)
+                .collect(),
+            _ => Vec::new(),
+        };
+        for child in children {
+            self.close_scope(child);
+        }
+    }
+
+    /// Replaces the phase of a scope's state, with its timers, its task and its readiness.
+    fn set_phase(&mut self, id: ScopeId, phase: Phase) -> Applied {
+        self.active(id)?;
+        self.forget_timers(id);
+        if let Phase::Task(attempt) = &phase {
+            self.tasks.insert(attempt.scheduled_at, id);
+        }
+        let timer = match &phase {
+            Phase::Waiting(until) | Phase::Retrying(until) => Some(*until),
+            Phase::Task(attempt) => attempt.deadline,
+            _ => None,
+        };
+        self.timers.extend(timer.map(|time| (time, id)));
+        self.active(id)?.phase = phase;
+        self.refresh(id);
+        Ok(())
+    }
+
+    /// Takes the timers and the task of a scope's present phase off the lists.
+    fn forget_timers(&mut self, id: ScopeId) {
+        let Ok(active) = self.active(id) else { return };
+        let (timer, task) = match &active.phase {
+            Phase::Waiting(until) | Phase::Retrying(until) => (Some(*until), None),
+            Phase::Task(attempt) => (attempt.deadline, Some(attempt.scheduled_at)),
+            _ => (None, None),
+        };
+        if let Some(time) = timer {
+            self.timers.remove(&(time, id));
+        }
+        if let Some(task) = task {
+            self.tasks.remove(&task);
+        }
+    }
+
+    /// Puts a scope among the ready ones, or takes it away, by what its state is doing.
+    fn refresh(&mut self, id: ScopeId) {
+        let ready = match self.active(id).map(|active| &active.phase) {
+            Ok(Phase::Entered | Phase::Returned(_) | Phase::Failed(_)) => true,
+            Ok(Phase::Waiting(_) | Phase::Retrying(_) | Phase::Task(_)) => false,
+            Ok(Phase::Parallel(branches)) => branches.open == 0,
+            Ok(Phase::Map(iterations)) => {
+                iterations.may_start() || iterations.open.is_empty() || iterations.over_tolerance()
+            }
+            Err(_) => self.scopes.contains_key(&id),
+        };
+        if ready {
+            self.ready.insert(id);
+        } else {
+            self.ready.remove(&id);
+        }
+    }
+
+    fn close(&mut self, status: Status, at: Timestamp) {
+        self.status = status;
+        self.stopped = Some(at);
+        self.scopes.clear();
+        self.ready.clear();
+        self.timers.clear();
+        self.tasks.clear();
+        self.deadline = None;
+    }
+
+    fn scope(&mut self, id: ScopeId) -> Result<&mut Scope, String> {
+        self.scopes
+            .get_mut(&id)
+            .ok_or_else(|| format!("scope {} isn't open", id.0))
+    }
+
+    fn active(&mut self, id: ScopeId) -> Result<&mut Active, String> {
+        match &mut self.scope(id)?.place {
+            Place::In(active) => Ok(active),
+            Place::Before { .. } | Place::Done(_) => Err(format!("scope {} is in no state", id.0)),
+        }
+    }
+
+    fn iterations(&mut self, id: ScopeId) -> Result<&mut Iterations, String> {
+        match &mut self.active(id)?.phase {
+            Phase::Map(iterations) => Ok(iterations),
+            _ => Err("no iterations are open".into()),
+        }
+    }
+}
+
+fn failed(failure: &Failure, from_children: bool) -> Phase {
+    Phase::Failed(Failing {
+        failure: failure.clone(),
+        from_children,
+    })
+}

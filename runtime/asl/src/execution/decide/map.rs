@@ -1,0 +1,172 @@
+//! Map.
+
+use serde_json::Value;
+
+use super::At;
+use crate::definition::{Dynamic, Kind, Map};
+use crate::execution::event::{EventKind, Failure, Percentage};
+use crate::execution::scope::Iterations;
+use crate::expression::{Bindings, Fault, Path};
+use crate::payload::Payload;
+
+/// What bounds a Map state's iterations.
+struct Bounds {
+    max_concurrency: u32,
+    tolerated_count: Option<u64>,
+    tolerated_percentage: Option<Percentage>,
+}
+
+impl At<'_> {
+    pub(super) fn start_map(&self, map: &Map) -> Result<EventKind, Fault> {
+        let input = self.effective_input()?;
+        let items = match &map.items_path {
+            None => input.clone(),
+            Some(path) => path
+                .evaluate(&self.bindings(input.value()))
+                .map(Payload::from_value)
+                .map_err(|missing| {
+                    Fault::runtime(format!("Invalid path '{}' : {}", path.text(), missing.0))
+                })?,
+        };
+        if !items.value().is_array() {
+            return Err(Fault::runtime(format!(
+                "Map state input must be an array but was: {}",
+                items.value()
+            )));
+        }
+        // a bound that can't be read fails the state, but only after AWS has shown it as started
+        let bounds = self.bounds(map, &input).unwrap_or(Bounds {
+            max_concurrency: 0,
+            tolerated_count: None,
+            tolerated_percentage: None,
+        });
+        Ok(EventKind::MapStarted {
+            scope: self.id,
+            items,
+            input,
+            max_concurrency: bounds.max_concurrency,
+            tolerated_count: bounds.tolerated_count,
+            tolerated_percentage: bounds.tolerated_percentage,
+        })
+    }
+
+    pub(super) fn continue_map(&self, iterations: &Iterations) -> Result<EventKind, Fault> {
+        let Kind::Map(map) = &self.state.kind else {
+            return Err(Fault::runtime("not a Map state"));
+        };
+        if iterations.next == 0 && iterations.failed == 0 {
+            self.bounds(map, &iterations.input)?;
+        }
+        if iterations.over_tolerance() {
+            if let Some(index) = iterations.open.keys().next() {
+                return Ok(EventKind::IterationAborted {
+                    scope: self.id,
+                    index: *index,
+                });
+            }
+            let tolerant =
+                iterations.tolerated_count.is_some() || iterations.tolerated_percentage.is_some();
+            let failure = match &iterations.last_failure {
+                Some(failure) if !tolerant => failure.clone(),
+                _ => Failure::new(
+                    "States.ExceedToleratedFailureThreshold",
+                    "The specified tolerated failure threshold was exceeded",
+                ),
+            };
+            return Ok(EventKind::StateFailed {
+                scope: self.id,
+                failure,
+                location: None,
+            });
+        }
+        if iterations.may_start() {
+            let index = iterations.next;
+            let item = iterations
+                .items
+                .value()
+                .get(index as usize)
+                .unwrap_or(&Value::Null);
+            let input = match &map.item_selector {
+                None => Payload::from_value(item.clone()),
+                Some(template) => {
+                    let bindings = self.bindings(iterations.input.value());
+                    Payload::from_value(template.evaluate(&bindings.with_item(index, item))?)
+                }
+            };
+            return Ok(EventKind::IterationStarted {
+                scope: self.id,
+                index,
+                input,
+            });
+        }
+        Ok(EventKind::MapSucceeded { scope: self.id })
+    }
+
+    fn bounds(&self, map: &Map, input: &Payload) -> Result<Bounds, Fault> {
+        let bindings = self.bindings(input.value());
+        let max_concurrency = read(
+            "MaxConcurrencyPath",
+            map.max_concurrency.as_ref(),
+            &bindings,
+            "integer",
+            |value| value.as_u64().and_then(|number| u32::try_from(number).ok()),
+        )?;
+        let tolerated_count = read(
+            "ToleratedFailureCountPath",
+            map.tolerated_count.as_ref(),
+            &bindings,
+            "integer",
+            Value::as_u64,
+        )?;
+        let tolerated_percentage = match read(
+            "ToleratedFailurePercentagePath",
+            map.tolerated_percentage.as_ref().map(as_number).as_ref(),
+            &bindings,
+            "float",
+            Value::as_f64,
+        )? {
+            None => None,
+            Some(number) => Some(Percentage::from_number(number).ok_or_else(|| {
+                Fault::runtime("ToleratedFailurePercentage must be between 0 and 100.")
+            })?),
+        };
+        Ok(Bounds {
+            max_concurrency: max_concurrency.unwrap_or(0),
+            tolerated_count,
+            tolerated_percentage,
+        })
+    }
+}
+
+fn as_number(percentage: &Dynamic<Percentage>) -> Dynamic<f64> {
+    match percentage {
+        Dynamic::Literal(percentage) => Dynamic::Literal(percentage.as_number()),
+        Dynamic::Path(path) => Dynamic::Path(path.clone()),
+    }
+}
+
+fn read<T: Copy>(
+    field: &str,
+    value: Option<&Dynamic<T>>,
+    bindings: &Bindings<'_>,
+    wanted: &str,
+    take: impl FnOnce(&Value) -> Option<T>,
+) -> Result<Option<T>, Fault> {
+    let path: &Path = match value {
+        None => return Ok(None),
+        Some(Dynamic::Literal(value)) => return Ok(Some(*value)),
+        Some(Dynamic::Path(path)) => path,
+    };
+    let found = path.evaluate(bindings).map_err(|missing| {
+        Fault::runtime(format!("Invalid path '{}' : {}", path.text(), missing.0))
+    })?;
+    take(&found).map(Some).ok_or_else(|| {
+        let shown = found
+            .as_str()
+            .map_or_else(|| found.to_string(), str::to_owned);
+        Fault::runtime(format!(
+            "The {field} field refers to value \"{shown}\" which is not a valid {wanted}: {}",
+            path.text()
+        ))
+    })
+}

@@ -1,0 +1,203 @@
+//! Decisions: given where an execution stands, what happens next. Everything that reads a clock, rolls
+//! dice or evaluates an expression does it here, and the answer goes into the event.
+
+mod choice;
+mod fail;
+mod map;
+mod on_error;
+mod parallel;
+mod pass;
+mod result;
+mod task;
+mod wait;
+
+use serde_json::Value;
+
+use super::Execution;
+use super::env::Env;
+use super::event::{Event, EventKind, Failure, ScopeId, TimeoutKind};
+use super::scope::{Active, Phase, Place, Scope};
+use crate::definition::{Kind, PayloadPath, State};
+use crate::expression::context::{ExecutionContext, StateContext};
+use crate::expression::{Bindings, Fault};
+use crate::payload::Payload;
+
+impl Execution {
+    /// The next event, or `None` when the execution is over or waits for something outside. The caller
+    /// applies it and asks again.
+    pub fn next(&self, env: &mut Env<'_>) -> Option<Event> {
+        let context = self.context.as_ref()?;
+        if self.status.is_closed() {
+            return None;
+        }
+        let kind = if self.deadline.is_some_and(|deadline| deadline <= env.now) {
+            EventKind::ExecutionTimedOut {
+                failure: Failure::default(),
+            }
+        } else {
+            let (_, due) = self
+                .timers
+                .first()
+                .map_or((env.now, None), |(time, scope)| {
+                    (*time, Some((*time, *scope)))
+                });
+            let due = due
+                .filter(|(time, _)| *time <= env.now)
+                .map(|(_, scope)| scope);
+            let scope = self.ready.first().copied().or(due)?;
+            self.decide(context, scope, env)?
+        };
+        Some(Event { at: env.now, kind })
+    }
+
+    fn decide(
+        &self,
+        context: &ExecutionContext,
+        id: ScopeId,
+        env: &mut Env<'_>,
+    ) -> Option<EventKind> {
+        let scope = self.scopes.get(&id)?;
+        match &scope.place {
+            Place::Before { state, input } => {
+                let state_kind = self.machine.flow(scope.flow).state(state)?.state_kind();
+                Some(EventKind::StateEntered {
+                    scope: id,
+                    state: state.clone(),
+                    state_kind,
+                    input: input.clone(),
+                })
+            }
+            Place::Done(output) => Some(match scope.parent {
+                None => EventKind::ExecutionSucceeded {
+                    output: output.clone(),
+                },
+                Some(parent) => EventKind::IterationSucceeded {
+                    scope: parent.scope,
+                    index: parent.index,
+                },
+            }),
+            Place::In(active) => {
+                let state = self.machine.flow(scope.flow).state(&active.state)?;
+                let at = At {
+                    execution: self,
+                    context,
+                    id,
+                    scope,
+                    active,
+                    state,
+                };
+                Some(at.decide(env).unwrap_or_else(|fault| at.failed(fault)))
+            }
+        }
+    }
+}
+
+/// A state in which something is to be decided, and what the decision may read.
+struct At<'e> {
+    execution: &'e Execution,
+    context: &'e ExecutionContext,
+    id: ScopeId,
+    scope: &'e Scope,
+    active: &'e Active,
+    state: &'e State,
+}
+
+impl At<'_> {
+    fn decide(&self, env: &mut Env<'_>) -> Result<EventKind, Fault> {
+        match &self.active.phase {
+            Phase::Entered | Phase::Retrying(_) => self.begin(env),
+            Phase::Waiting(_) => self.exit(self.effective_input()?, env),
+            Phase::Task(_) => Ok(EventKind::TaskTimedOut {
+                scope: self.id,
+                timeout: TimeoutKind::Deadline,
+                attempt: Default::default(),
+            }),
+            Phase::Parallel(_) => Ok(EventKind::ParallelSucceeded { scope: self.id }),
+            Phase::Map(iterations) => self.continue_map(iterations),
+            Phase::Returned(result) => self.exit_with_result(result, env),
+            Phase::Failed(failing) => Ok(self.on_error(failing, env)),
+        }
+    }
+
+    fn begin(&self, env: &mut Env<'_>) -> Result<EventKind, Fault> {
+        match &self.state.kind {
+            Kind::Pass(pass) => self.pass(pass, env),
+            Kind::Task(task) => self.schedule_task(task, env),
+            Kind::Choice(choice) => self.choose(choice, env),
+            Kind::Wait(wait) => self.start_wait(wait, env),
+            Kind::Succeed => self.exit(self.effective_input()?, env),
+            Kind::Fail(fail) => self.fail(fail),
+            Kind::Parallel(parallel) => self.start_parallel(parallel),
+            Kind::Map(map) => self.start_map(map),
+        }
+    }
+
+    /// Binds `input` as `$`, with this state's context object and the variables in sight.
+    fn bindings<'b>(&'b self, input: &'b Value) -> Bindings<'b> {
+        let retryable = self.state.outcome().is_some();
+        Bindings::new(
+            input,
+            self.context,
+            StateContext {
+                name: &self.active.state,
+                entered: self.active.entered,
+                retry_count: retryable.then(|| self.active.retry_count()),
+                item: self.item(),
+                task_token: None,
+            },
+            &self.scope.variables,
+        )
+    }
+
+    /// `$$.Map.Item` of the iteration this scope is in, its parents' included.
+    fn item(&self) -> Option<(u32, &Value)> {
+        let mut scope = self.scope;
+        loop {
+            let parent = scope.parent?;
+            scope = self.execution.scopes.get(&parent.scope)?;
+            if let Place::In(active) = &scope.place
+                && let Phase::Map(iterations) = &active.phase
+            {
+                return Some((
+                    parent.index,
+                    iterations.items.value().get(parent.index as usize)?,
+                ));
+            }
+        }
+    }
+
+    /// The state's input after InputPath.
+    fn effective_input(&self) -> Result<Payload, Fault> {
+        self.part(&self.state.input_path, &self.active.input)
+    }
+
+    fn part(&self, path: &PayloadPath, whole: &Payload) -> Result<Payload, Fault> {
+        match path {
+            PayloadPath::Whole => Ok(whole.clone()),
+            PayloadPath::Discard => Ok(Payload::empty_object()),
+            PayloadPath::Path(path) => path
+                .evaluate(&self.bindings(whole.value()))
+                .map(Payload::from_value)
+                .map_err(|missing| {
+                    Fault::runtime(format!("Invalid path '{}' : {}", path.text(), missing.0))
+                }),
+        }
+    }
+
+    fn failed(&self, fault: Fault) -> EventKind {
+        EventKind::StateFailed {
+            scope: self.id,
+            failure: self.failure_of(fault),
+            location: None,
+        }
+    }
+
+    /// A fault with AWS's sentence about where it happened.
+    fn failure_of(&self, fault: Fault) -> Failure {
+        let cause = format!(
+            "An error occurred while executing the state '{}' (entered at the event id #{}). {}",
+            self.active.state, self.active.entry, fault.cause
+        );
+        Failure::new(fault.error, cause)
+    }
+}

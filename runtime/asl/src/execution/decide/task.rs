@@ -1,0 +1,76 @@
+//! Task.
+
+use serde_json::Value;
+
+use super::At;
+use crate::definition::{Dynamic, Task};
+use crate::execution::env::Env;
+use crate::execution::event::EventKind;
+use crate::execution::open_work::too_large;
+use crate::expression::{Bindings, Fault};
+use crate::payload::Payload;
+
+impl At<'_> {
+    pub(super) fn schedule_task(&self, task: &Task, env: &Env<'_>) -> Result<EventKind, Fault> {
+        let input = self.effective_input()?;
+        let bindings = self.bindings(input.value());
+        let timeout_seconds = seconds("TimeoutSecondsPath", task.timeout.as_ref(), &bindings)?;
+        let heartbeat_seconds =
+            seconds("HeartbeatSecondsPath", task.heartbeat.as_ref(), &bindings)?;
+        let credentials = task
+            .credentials
+            .as_ref()
+            .map(|template| template.evaluate(&bindings))
+            .transpose()?;
+        let parameters = match &task.parameters {
+            Some(template) => Payload::from_value(template.evaluate(&bindings)?),
+            None => input.clone(),
+        };
+        if parameters.len() > env.limits.payload_bytes {
+            return Ok(EventKind::StateFailed {
+                scope: self.id,
+                failure: too_large(&self.active.state),
+                location: None,
+            });
+        }
+        Ok(EventKind::TaskScheduled {
+            scope: self.id,
+            resource: task.resource.clone(),
+            parameters,
+            timeout_seconds,
+            heartbeat_seconds,
+            credentials: credentials.map(Payload::from_value),
+            retry_count: self.active.retry_count(),
+        })
+    }
+}
+
+fn seconds(
+    field: &str,
+    value: Option<&Dynamic<u64>>,
+    bindings: &Bindings<'_>,
+) -> Result<Option<u64>, Fault> {
+    match value {
+        None => Ok(None),
+        Some(Dynamic::Literal(seconds)) => Ok(Some(*seconds)),
+        Some(Dynamic::Path(path)) => {
+            let found = path.evaluate(bindings).map_err(|_| {
+                Fault::runtime(format!(
+                    "The {field} parameter does not reference an input value: {}",
+                    path.text()
+                ))
+            })?;
+            positive(field, path.text(), &found).map(Some)
+        }
+    }
+}
+
+/// A whole number of seconds above zero, in AWS's words for one that isn't.
+fn positive(field: &str, path: &str, found: &Value) -> Result<u64, Fault> {
+    match super::wait::whole_seconds(field, path, found)? {
+        0 => Err(Fault::runtime(format!(
+            "The {field} parameter references a value that is not positive: {path} == 0"
+        ))),
+        seconds => Ok(seconds),
+    }
+}

@@ -1,0 +1,156 @@
+//! Where an execution stands: scopes, each running one state at a time.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::event::{Failure, Percentage, ScopeId};
+use crate::definition::FlowId;
+use crate::payload::Payload;
+use crate::timestamp::Timestamp;
+
+/// Variables in sight of a scope. An inner scope starts with its parent's and can't change them there.
+pub(super) type Variables = Arc<BTreeMap<String, Payload>>;
+
+/// One scope.
+#[derive(Debug)]
+pub(super) struct Scope {
+    pub parent: Option<Parent>,
+    pub flow: FlowId,
+    pub variables: Variables,
+    pub place: Place,
+}
+
+impl Scope {
+    /// Whether its state is a Map state with open iterations.
+    pub fn runs_iterations(&self) -> bool {
+        matches!(&self.place, Place::In(active) if matches!(active.phase, Phase::Map(_)))
+    }
+}
+
+/// What a scope is to the scope that opened it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Parent {
+    pub scope: ScopeId,
+    /// Which branch or item.
+    pub index: u32,
+}
+
+/// Where in its flow a scope stands.
+#[derive(Debug)]
+pub(super) enum Place {
+    /// Between two states.
+    Before { state: String, input: Payload },
+    /// In a state.
+    In(Box<Active>),
+    /// At its end.
+    Done(Payload),
+}
+
+/// A state that was entered and not exited.
+#[derive(Debug)]
+pub(super) struct Active {
+    pub state: String,
+    pub input: Payload,
+    pub entered: Timestamp,
+    /// Number of its StateEntered entry in AWS's history.
+    pub entry: u64,
+    /// Retries so far, for each retrier.
+    pub retries: Vec<u32>,
+    pub phase: Phase,
+}
+
+impl Active {
+    /// Retries so far, of all retriers.
+    pub fn retry_count(&self) -> u32 {
+        self.retries.iter().sum()
+    }
+}
+
+/// What an active state is doing.
+#[derive(Debug)]
+pub(super) enum Phase {
+    /// Nothing yet.
+    Entered,
+    /// A Wait state, until then.
+    Waiting(Timestamp),
+    /// Waiting for a retry.
+    Retrying(Timestamp),
+    /// Running a task.
+    Task(TaskAttempt),
+    /// Running branches.
+    Parallel(Branches),
+    /// Running iterations.
+    Map(Box<Iterations>),
+    /// Holding a result that isn't processed yet.
+    Returned(Payload),
+    /// Holding a failure that isn't dealt with yet.
+    Failed(Failing),
+}
+
+#[derive(Debug)]
+pub(super) struct TaskAttempt {
+    /// Position of its TaskScheduled event.
+    pub scheduled_at: u64,
+    pub resource: String,
+    pub parameters: Payload,
+    pub deadline: Option<Timestamp>,
+    pub heartbeat_seconds: Option<u64>,
+    pub started: bool,
+}
+
+#[derive(Debug)]
+pub(super) struct Branches {
+    pub outputs: Vec<Option<Payload>>,
+    pub open: usize,
+}
+
+#[derive(Debug)]
+pub(super) struct Iterations {
+    pub items: Payload,
+    pub input: Payload,
+    pub max_concurrency: u32,
+    pub tolerated_count: Option<u64>,
+    pub tolerated_percentage: Option<Percentage>,
+    pub length: u32,
+    pub next: u32,
+    pub open: BTreeMap<u32, ScopeId>,
+    /// Scopes of iterations that ended well and whose end isn't recorded yet.
+    pub outputs: Vec<Option<Payload>>,
+    pub failed: u32,
+    /// The failure that ended the state, while its other iterations are being stopped.
+    pub last_failure: Option<Failure>,
+}
+
+impl Iterations {
+    /// Whether more iterations failed than are tolerated.
+    pub fn over_tolerance(&self) -> bool {
+        if self.failed == 0 {
+            return false;
+        }
+        let over_count = u64::from(self.failed) > self.tolerated_count.unwrap_or(0);
+        let share = f64::from(self.failed) * 100.0 / f64::from(self.length.max(1));
+        let over_share = self
+            .tolerated_percentage
+            .is_none_or(|tolerated| share > tolerated.as_number());
+        match (self.tolerated_count, self.tolerated_percentage) {
+            (Some(_), Some(_)) => over_count || over_share,
+            (_, None) => over_count,
+            (None, Some(_)) => over_share,
+        }
+    }
+
+    /// Whether another iteration may start.
+    pub fn may_start(&self) -> bool {
+        self.next < self.length
+            && (self.max_concurrency == 0 || self.open.len() < self.max_concurrency as usize)
+            && !self.over_tolerance()
+    }
+}
+
+/// A failure on its way to a retrier, a catcher or the scope above.
+#[derive(Debug)]
+pub(super) struct Failing {
+    pub failure: Failure,
+    /// Whether branches or iterations caused it, so that their state has to be said to have failed.
+    pub from_children: bool,
+}

@@ -1,0 +1,612 @@
+//! JSONPath with the semantics of Jayway's JsonPath, which AWS evaluates paths with: a definite path gives
+//! a value or fails, an indefinite one gives the list of what it finds.
+
+use std::fmt::Write as _;
+
+use serde_json::Value;
+
+use super::context::Bindings;
+use super::filter::{self, Filter};
+
+/// What a path starts from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Root {
+    /// `$`: the state's input.
+    Input,
+    /// `$$`: the context object.
+    Context,
+    /// `$name`: a variable.
+    Variable(String),
+}
+
+/// A parsed path.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Path {
+    text: String,
+    root: Root,
+    segments: Vec<Segment>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Segment {
+    Child(String),
+    Children(Vec<String>),
+    Index(i64),
+    Indices(Vec<i64>),
+    Slice(Option<i64>, Option<i64>),
+    Wildcard,
+    Filter(Filter),
+    /// `..` in front of the segment that follows.
+    Descendants,
+}
+
+/// A text that isn't a path: what is wrong and at which byte.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message} at position {position}")]
+pub struct PathSyntaxError {
+    /// What the parser wanted.
+    pub message: String,
+    /// Byte offset into the path.
+    pub position: usize,
+}
+
+/// A definite path that leads nowhere, in Jayway's words: `No results for path: $['a']['b']`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NoResult(pub String);
+
+/// Longest path text, in bytes: a definition may be 1 MiB, no sensible path is.
+const MAX_PATH_BYTES: usize = 64 * 1024;
+
+impl Path {
+    /// Parses `$.a`, `$$.Execution.Id` or `$variable.a`.
+    ///
+    /// # Errors
+    /// [`PathSyntaxError`] when the text isn't a path.
+    pub fn parse(text: &str) -> Result<Self, PathSyntaxError> {
+        if text.len() > MAX_PATH_BYTES {
+            return Err(PathSyntaxError {
+                message: "a path this long is not supported".into(),
+                position: MAX_PATH_BYTES,
+            });
+        }
+        let mut parser = Parser { text, at: 0 };
+        parser.expect('$', "a path starts with `$`")?;
+        let root = if parser.eat('$') {
+            Root::Context
+        } else if parser.peek().is_some_and(|c| c.is_alphabetic() || c == '_') {
+            Root::Variable(parser.identifier())
+        } else {
+            Root::Input
+        };
+        let segments = parser.segments()?;
+        if parser.at < text.len() {
+            return Err(parser.error("unexpected character"));
+        }
+        Ok(Self {
+            text: text.to_owned(),
+            root,
+            segments,
+        })
+    }
+
+    pub(super) fn parse_relative(parser: &mut Parser<'_>) -> Result<Vec<Segment>, PathSyntaxError> {
+        parser.segments()
+    }
+
+    /// The path as written.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// What it starts from.
+    pub fn root(&self) -> &Root {
+        &self.root
+    }
+
+    /// Whether it is the root alone.
+    pub fn is_root(&self) -> bool {
+        self.segments.is_empty()
+    }
+
+    /// Whether it names at most one place.
+    pub fn is_definite(&self) -> bool {
+        is_definite(&self.segments)
+    }
+
+    pub(super) fn segments(&self) -> &[Segment] {
+        &self.segments
+    }
+
+    /// The value at this path, among the input, the context object and the variables.
+    ///
+    /// # Errors
+    /// [`NoResult`] when a definite path names a place that isn't there, or a variable isn't set.
+    pub fn evaluate(&self, bindings: &Bindings<'_>) -> Result<Value, NoResult> {
+        match &self.root {
+            Root::Input => self.select(bindings.input),
+            Root::Context => self.select(bindings.context()),
+            Root::Variable(name) => match bindings.variable(name) {
+                Some(value) => self.select(value),
+                None => Err(NoResult(format!("No results for path: $['{name}']"))),
+            },
+        }
+    }
+
+    /// The value at this path below `root`.
+    ///
+    /// # Errors
+    /// See [`Path::evaluate`].
+    pub fn select(&self, root: &Value) -> Result<Value, NoResult> {
+        if self.is_definite() {
+            return definite(&self.segments, root).cloned();
+        }
+        let mut found = Vec::new();
+        collect(&self.segments, root, root, &mut found);
+        Ok(Value::Array(found.into_iter().cloned().collect()))
+    }
+}
+
+pub(super) fn is_definite(segments: &[Segment]) -> bool {
+    segments
+        .iter()
+        .all(|segment| matches!(segment, Segment::Child(_) | Segment::Index(_)))
+}
+
+/// Walks a definite path, saying on failure how far it came.
+pub(super) fn definite<'v>(segments: &[Segment], root: &'v Value) -> Result<&'v Value, NoResult> {
+    let mut value = root;
+    let mut walked = String::from("$");
+    for (position, segment) in segments.iter().enumerate() {
+        let last = position + 1 == segments.len();
+        match segment {
+            Segment::Child(name) => {
+                let Value::Object(map) = value else {
+                    return Err(NoResult(not_an_object(name, &walked, value)));
+                };
+                let _ = write!(walked, "['{name}']");
+                value = map
+                    .get(name)
+                    .ok_or_else(|| NoResult(missing(&walked, last)))?;
+            }
+            Segment::Index(index) => {
+                let Value::Array(items) = value else {
+                    return Err(NoResult(format!(
+                        "Filter: [{index}] can only be applied to arrays. Current context is: {}",
+                        java_value(value)
+                    )));
+                };
+                let _ = write!(walked, "[{index}]");
+                value = at(items, *index).ok_or_else(|| NoResult(missing(&walked, last)))?;
+            }
+            // definite() is called for definite paths alone; anything else finds nothing
+            _ => return Err(NoResult(missing(&walked, last))),
+        }
+    }
+    Ok(value)
+}
+
+fn missing(walked: &str, last: bool) -> String {
+    if last {
+        format!("No results for path: {walked}")
+    } else {
+        format!("Missing property in path {walked}")
+    }
+}
+
+fn not_an_object(name: &str, walked: &str, found: &Value) -> String {
+    let class = match found {
+        Value::Null => "null",
+        Value::Bool(_) => "java.lang.Boolean",
+        Value::Number(number) if number.is_f64() => "java.lang.Double",
+        Value::Number(_) => "java.lang.Integer",
+        Value::String(_) => "java.lang.String",
+        Value::Array(_) => "java.util.ArrayList",
+        Value::Object(_) => "java.util.LinkedHashMap",
+    };
+    format!(
+        "Expected to find an object with property ['{name}'] in path {walked} but found '{class}'. This is not a json object according to the JsonProvider: 'com.jayway.jsonpath.spi.json.JacksonJsonProvider'."
+    )
+}
+
+fn java_value(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    }
+}
+
+fn at(items: &[Value], index: i64) -> Option<&Value> {
+    let position = if index < 0 {
+        index.checked_add(i64::try_from(items.len()).ok()?)?
+    } else {
+        index
+    };
+    items.get(usize::try_from(position).ok()?)
+}
+
+/// Walks an indefinite path; what isn't there is left out.
+pub(super) fn collect<'v>(
+    segments: &[Segment],
+    root: &'v Value,
+    value: &'v Value,
+    found: &mut Vec<&'v Value>,
+) {
+    let Some((segment, rest)) = segments.split_first() else {
+        found.push(value);
+        return;
+    };
+    let mut on = |next: &'v Value| collect(rest, root, next, found);
+    match (segment, value) {
+        (Segment::Child(name), Value::Object(map)) => {
+            if let Some(next) = map.get(name) {
+                on(next);
+            }
+        }
+        (Segment::Children(names), Value::Object(map)) => {
+            names.iter().filter_map(|name| map.get(name)).for_each(on);
+        }
+        (Segment::Index(index), Value::Array(items)) => {
+            if let Some(next) = at(items, *index) {
+                on(next);
+            }
+        }
+        (Segment::Indices(indices), Value::Array(items)) => {
+            indices
+                .iter()
+                .filter_map(|index| at(items, *index))
+                .for_each(on);
+        }
+        (Segment::Slice(from, to), Value::Array(items)) => {
+            let (from, to) = slice_bounds(*from, *to, items.len());
+            items.get(from..to).unwrap_or_default().iter().for_each(on);
+        }
+        (Segment::Wildcard, Value::Array(items)) => items.iter().for_each(on),
+        (Segment::Wildcard, Value::Object(map)) => map.values().for_each(on),
+        (Segment::Filter(filter), Value::Array(items)) => {
+            items
+                .iter()
+                .filter(|item| filter::matches(filter, root, item))
+                .for_each(on);
+        }
+        (Segment::Filter(filter), Value::Object(_)) => {
+            if filter::matches(filter, root, value) {
+                on(value);
+            }
+        }
+        (Segment::Descendants, _) => {
+            let mut places = Vec::new();
+            descend(value, &mut places);
+            for place in places {
+                collect(rest, root, place, found);
+            }
+        }
+        _ => {}
+    }
+}
+
+/// The value and everything below it, parents first.
+fn descend<'v>(value: &'v Value, places: &mut Vec<&'v Value>) {
+    places.push(value);
+    match value {
+        Value::Array(items) => items.iter().for_each(|item| descend(item, places)),
+        Value::Object(map) => map.values().for_each(|item| descend(item, places)),
+        _ => {}
+    }
+}
+
+fn slice_bounds(from: Option<i64>, to: Option<i64>, length: usize) -> (usize, usize) {
+    let length = i64::try_from(length).unwrap_or(i64::MAX);
+    let clamp = |bound: i64| {
+        if bound < 0 {
+            (length + bound).max(0)
+        } else {
+            bound.min(length)
+        }
+    };
+    let from = clamp(from.unwrap_or(0));
+    let to = clamp(to.unwrap_or(length));
+    (from as usize, to.max(from) as usize)
+}
+
+/// A cursor over a path's text; filters read on with the same one.
+pub(super) struct Parser<'t> {
+    pub text: &'t str,
+    pub at: usize,
+}
+
+impl Parser<'_> {
+    pub fn peek(&self) -> Option<char> {
+        self.text.get(self.at..)?.chars().next()
+    }
+
+    pub fn eat(&mut self, wanted: char) -> bool {
+        let found = self.peek() == Some(wanted);
+        if found {
+            self.at += wanted.len_utf8();
+        }
+        found
+    }
+
+    pub fn eat_text(&mut self, wanted: &str) -> bool {
+        let found = self
+            .text
+            .get(self.at..)
+            .is_some_and(|rest| rest.starts_with(wanted));
+        if found {
+            self.at += wanted.len();
+        }
+        found
+    }
+
+    pub fn expect(&mut self, wanted: char, message: &str) -> Result<(), PathSyntaxError> {
+        if self.eat(wanted) {
+            Ok(())
+        } else {
+            Err(self.error(message))
+        }
+    }
+
+    pub fn spaces(&mut self) {
+        while self.peek().is_some_and(char::is_whitespace) {
+            self.at += self.peek().map_or(0, char::len_utf8);
+        }
+    }
+
+    pub fn error(&self, message: &str) -> PathSyntaxError {
+        PathSyntaxError {
+            message: message.to_owned(),
+            position: self.at,
+        }
+    }
+
+    pub fn identifier(&mut self) -> String {
+        let from = self.at;
+        while let Some(c) = self.peek().filter(|c| c.is_alphanumeric() || *c == '_') {
+            self.at += c.len_utf8();
+        }
+        self.text[from..self.at].to_owned()
+    }
+
+    pub fn segments(&mut self) -> Result<Vec<Segment>, PathSyntaxError> {
+        let mut segments = Vec::new();
+        loop {
+            if self.eat_text("..") {
+                segments.push(Segment::Descendants);
+                match self.peek() {
+                    Some('[') => {}
+                    Some('*') => {
+                        self.at += 1;
+                        segments.push(Segment::Wildcard);
+                    }
+                    _ => segments.push(Segment::Child(self.name()?)),
+                }
+            } else if self.eat('.') {
+                if self.eat('*') {
+                    segments.push(Segment::Wildcard);
+                } else {
+                    segments.push(Segment::Child(self.name()?));
+                }
+            } else if self.eat('[') {
+                segments.push(self.bracket()?);
+            } else {
+                return Ok(segments);
+            }
+        }
+    }
+
+    /// A property name in dot notation. Jayway takes everything up to the next `.`, `[` or space; inside a
+    /// filter an operator ends it, too.
+    fn name(&mut self) -> Result<String, PathSyntaxError> {
+        let from = self.at;
+        while let Some(c) = self.peek() {
+            let ends = matches!(
+                c,
+                '.' | '['
+                    | ']'
+                    | '('
+                    | ')'
+                    | ','
+                    | '&'
+                    | '|'
+                    | '='
+                    | '!'
+                    | '<'
+                    | '>'
+                    | '\''
+                    | '"'
+                    | '*'
+                    | '?'
+                    | '~'
+            ) || c.is_whitespace()
+                || c.is_control();
+            if ends {
+                break;
+            }
+            self.at += c.len_utf8();
+        }
+        if self.at == from {
+            return Err(self.error("a property name is missing"));
+        }
+        Ok(self.text[from..self.at].to_owned())
+    }
+
+    fn bracket(&mut self) -> Result<Segment, PathSyntaxError> {
+        self.spaces();
+        let segment = match self.peek() {
+            Some('\'' | '"') => {
+                let mut names = vec![self.quoted()?];
+                self.spaces();
+                while self.eat(',') {
+                    self.spaces();
+                    names.push(self.quoted()?);
+                    self.spaces();
+                }
+                if names.len() == 1 {
+                    Segment::Child(names.remove(0))
+                } else {
+                    Segment::Children(names)
+                }
+            }
+            Some('*') => {
+                self.at += 1;
+                Segment::Wildcard
+            }
+            Some('?') => {
+                self.at += 1;
+                self.spaces();
+                self.expect('(', "a filter is written `[?(...)]`")?;
+                let filter = filter::parse(self)?;
+                self.expect(')', "a filter ends with `)`")?;
+                Segment::Filter(filter)
+            }
+            _ => self.numbers()?,
+        };
+        self.spaces();
+        self.expect(']', "`]` is missing")?;
+        Ok(segment)
+    }
+
+    fn numbers(&mut self) -> Result<Segment, PathSyntaxError> {
+        let first = self.integer();
+        self.spaces();
+        if self.eat(':') {
+            self.spaces();
+            let to = self.integer();
+            if first.is_none() && to.is_none() {
+                return Err(self.error("a slice needs a bound"));
+            }
+            return Ok(Segment::Slice(first, to));
+        }
+        let Some(first) = first else {
+            return Err(self.error("an index, a slice, a quoted name, `*` or a filter is missing"));
+        };
+        let mut indices = vec![first];
+        while self.eat(',') {
+            self.spaces();
+            indices.push(
+                self.integer()
+                    .ok_or_else(|| self.error("an index is missing"))?,
+            );
+            self.spaces();
+        }
+        Ok(if indices.len() == 1 {
+            Segment::Index(first)
+        } else {
+            Segment::Indices(indices)
+        })
+    }
+
+    pub fn integer(&mut self) -> Option<i64> {
+        let rest = self.text.get(self.at..)?;
+        let length = rest
+            .char_indices()
+            .take_while(|(position, c)| c.is_ascii_digit() || (*position == 0 && *c == '-'))
+            .count();
+        let number = rest[..length].parse().ok()?;
+        self.at += length;
+        Some(number)
+    }
+
+    pub fn quoted(&mut self) -> Result<String, PathSyntaxError> {
+        let quote = match self.peek() {
+            Some(c @ ('\'' | '"')) => c,
+            _ => return Err(self.error("a quoted name is missing")),
+        };
+        self.at += 1;
+        let mut name = String::new();
+        while let Some(c) = self.peek() {
+            self.at += c.len_utf8();
+            match c {
+                c if c == quote => return Ok(name),
+                '\\' => {
+                    let Some(escaped) = self.peek() else { break };
+                    self.at += escaped.len_utf8();
+                    name.push(match escaped {
+                        'n' => '\n',
+                        't' => '\t',
+                        'r' => '\r',
+                        other => other,
+                    });
+                }
+                c => name.push(c),
+            }
+        }
+        Err(self.error("a quote is not closed"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn select(path: &str, value: &Value) -> Result<Value, String> {
+        Path::parse(path)
+            .map_err(|error| error.to_string())?
+            .select(value)
+            .map_err(|NoResult(text)| text)
+    }
+
+    #[test]
+    fn definite_paths_give_a_value_and_indefinite_ones_a_list() {
+        let store = json!({"book": [{"price": 8, "title": "a"}, {"price": 12, "title": "b"}, {"price": 22.5}], "x y": {"k": null}});
+        for (path, expected) in [
+            ("$", store.clone()),
+            ("$.book[0].price", json!(8)),
+            ("$['x y'].k", json!(null)),
+            ("$.book[-1].price", json!(22.5)),
+            ("$.book[*].price", json!([8, 12, 22.5])),
+            ("$.book[0,2].price", json!([8, 22.5])),
+            ("$.book[1:].price", json!([12, 22.5])),
+            ("$.book[:2].title", json!(["a", "b"])),
+            ("$.book[-2:].price", json!([12, 22.5])),
+            ("$..price", json!([8, 12, 22.5])),
+            ("$.book[?(@.price > 10)].price", json!([12, 22.5])),
+            (
+                "$.book[?(@.title == 'a' || @.price >= 22.5)].price",
+                json!([8, 22.5]),
+            ),
+            ("$.book[?(@.title)].price", json!([8, 12])),
+            ("$.book[?(!@.title)].price", json!([22.5])),
+            ("$.book[?(@.title in ['b','c'])].price", json!([12])),
+            ("$.book[?(@.title =~ /A/i)].price", json!([8])),
+            ("$.none[*]", json!([])),
+            ("$.book[*]['price','title']", json!([8, "a", 12, "b", 22.5])),
+        ] {
+            assert_eq!(select(path, &store), Ok(expected), "{path}");
+        }
+    }
+
+    #[test]
+    fn failures_speak_as_jayway_does() {
+        let value = json!({"a": {"b": 1}, "s": "t", "l": [1]});
+        for (path, text) in [
+            ("$.x", "No results for path: $['x']"),
+            ("$.a.x", "No results for path: $['a']['x']"),
+            ("$.x.y", "Missing property in path $['x']"),
+            ("$.l[3]", "No results for path: $['l'][3]"),
+        ] {
+            assert_eq!(select(path, &value), Err(text.to_owned()), "{path}");
+        }
+    }
+
+    #[test]
+    fn broken_paths_are_refused_where_they_break() {
+        for (path, position) in [
+            ("a", 0),
+            ("$.", 2),
+            ("$.a[", 4),
+            ("$.a['b", 6),
+            ("$.a[?(@.x", 9),
+            ("$ .a", 1),
+            ("$.a]", 3),
+        ] {
+            assert_eq!(
+                Path::parse(path).map_err(|error| error.position),
+                Err(position),
+                "{path}"
+            );
+        }
+    }
+}
