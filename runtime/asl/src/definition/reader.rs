@@ -18,9 +18,9 @@ const MAX_SECONDS: u64 = 99_999_999;
 const MAX_DELAY_SECONDS: u64 = 31_622_399;
 /// AWS's bound on a state's name, in characters.
 const MAX_STATE_NAME: usize = 80;
-/// Parallel and Map states within each other: the reader is recursive, and so is every reader of a
-/// definition. AWS doesn't publish its bound.
-const MAX_NESTING: usize = 32;
+/// Parallel and Map states within each other. AWS doesn't publish its bound; the JSON parser's, 128
+/// levels, allows 31, and this one comes first to say it in the language's words.
+const MAX_NESTING: usize = 25;
 
 const KINDS: [&str; 8] = [
     "Task", "Wait", "Pass", "Succeed", "Fail", "Choice", "Parallel", "Map",

@@ -268,10 +268,8 @@ pub(super) fn collect<'v>(
                 .filter(|item| filter::matches(filter, root, item))
                 .for_each(on);
         }
-        (Segment::Filter(filter), Value::Object(_)) => {
-            if filter::matches(filter, root, value) {
-                on(value);
-            }
+        (Segment::Filter(filter), Value::Object(_)) if filter::matches(filter, root, value) => {
+            on(value)
         }
         (Segment::Descendants, _) => {
             let mut places = Vec::new();
