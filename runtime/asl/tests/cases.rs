@@ -1,6 +1,8 @@
 //! Runs every case below `tests/cases/`: a definition, an input, what its tasks do, and what must come of
 //! it. A new behaviour is a new case. The clock jumps from wake-up to wake-up.
 
+#![allow(clippy::disallowed_methods, reason = "the cases are files")]
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
