@@ -9,7 +9,7 @@ use crate::ids::{BatchId, Digest, ExecutionId, MachineId};
 pub struct Batch {
     /// Its number.
     pub id: BatchId,
-    /// One append for each execution that moved, no execution twice.
+    /// One append for each execution that moved; no execution and no name of a machine twice.
     pub appends: Vec<Append>,
 }
 
@@ -30,6 +30,12 @@ pub struct Append {
     /// open, at the next timer where it only waits, absent where nothing but an outside call moves it.
     /// `None` as well once it is closed.
     pub wake_at: Option<Timestamp>,
+}
+
+impl Append {
+    /// The `wake_at` that means at once: always the same time in the past, so that it seldom changes
+    /// and an index over it is seldom written.
+    pub const AT_ONCE: Timestamp = Timestamp(0);
 }
 
 /// What is stored of an execution beside its journal.

@@ -1,0 +1,98 @@
+//! Who gets a slot: executions take turns, so that a Map over ten thousand items holds up nobody else.
+
+use asl::Timestamp;
+
+use crate::Engine;
+use crate::ids::{ExecutionId, TaskId};
+use crate::line::Line;
+use crate::output::{Output, TaskRequest};
+use crate::quarantine::guarded;
+use crate::resident::{Entry, Resident, Running};
+
+/// The slots and who waits for one.
+#[derive(Debug)]
+pub(crate) struct Slots {
+    /// Executions with attempts that may run, one attempt a turn.
+    pub(crate) line: Line,
+    total: usize,
+    taken: usize,
+}
+
+impl Slots {
+    pub(crate) fn new(total: usize) -> Self {
+        Self {
+            line: Line::default(),
+            total,
+            taken: 0,
+        }
+    }
+
+    /// An attempt ended or was stopped.
+    pub(crate) fn give_back(&mut self) {
+        self.taken = self.taken.saturating_sub(1);
+    }
+}
+
+impl Resident {
+    /// Takes the oldest waiting attempt that is still open, and what it needs to run.
+    fn take_waiting(&mut self, id: ExecutionId, now: Timestamp) -> Option<TaskRequest> {
+        while let Some(scheduled_at) = self.waiting.pop_first() {
+            let (Some(task), Some(context)) = (
+                self.execution.open_task(scheduled_at),
+                self.execution.context(),
+            ) else {
+                continue;
+            };
+            let request = TaskRequest {
+                task: TaskId {
+                    execution: id,
+                    scheduled_at,
+                },
+                resource: task.resource.to_owned(),
+                parameters: task.parameters.clone(),
+                execution: context.id.clone(),
+                machine: context.machine_id.clone(),
+                state: task.state.to_owned(),
+                retry_count: task.retry_count,
+                deadline: task.deadline,
+                heartbeat_seconds: task.heartbeat_seconds,
+            };
+            self.running.insert(
+                scheduled_at,
+                Running {
+                    given: now,
+                    unwanted_at: None,
+                },
+            );
+            return Some(request);
+        }
+        None
+    }
+}
+
+impl Engine {
+    /// Gives free slots away, one attempt of one execution at a time.
+    pub(crate) fn grant_slots(&mut self) {
+        while self.slots.taken < self.slots.total {
+            let Some(id) = self.slots.line.pop_front() else {
+                break;
+            };
+            let Some(Entry::Resident(resident)) = self.executions.get_mut(&id) else {
+                continue;
+            };
+            let now = self.now;
+            match guarded(|| resident.take_waiting(id, now)) {
+                Ok(Some(request)) => {
+                    if !resident.waiting.is_empty() {
+                        self.slots.line.push_back(id);
+                    }
+                    self.slots.taken += 1;
+                    self.unrecorded.push_back((now, request.task));
+                    self.outputs.push_back(Output::Run(request));
+                }
+                Ok(None) => {}
+                Err(panic) => self.quarantine(id, panic),
+            }
+        }
+    }
+}

@@ -1,0 +1,28 @@
+//! The process has started: what the disk holds.
+
+use crate::Engine;
+use crate::ids::ExecutionId;
+use crate::ports::ExecutionRecord;
+use crate::resident::{Entry, Loading};
+
+impl Engine {
+    /// Executions whose timer lies ahead stay on disk, as does one that only an outside call moves;
+    /// the others are read back.
+    pub(crate) fn recover(&mut self, running: Vec<ExecutionRecord>, last: ExecutionId) {
+        self.recovered = true;
+        self.last = self.last.max(last);
+        for record in running {
+            self.last = self.last.max(record.id);
+            if record.status.is_closed() {
+                continue;
+            }
+            match record.wake_at {
+                Some(at) if at <= self.now => self.load(record.id, Loading::default()),
+                ahead => {
+                    self.executions.insert(record.id, Entry::Dormant);
+                    self.timers.set(record.id, ahead);
+                }
+            }
+        }
+    }
+}

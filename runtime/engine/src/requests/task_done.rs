@@ -1,0 +1,43 @@
+//! An attempt ended.
+
+use asl::execution::TaskOutcome;
+
+use crate::Engine;
+use crate::ids::TaskId;
+use crate::output::Output;
+use crate::ports::{Outcome, Report};
+use crate::resident::{Entry, Running};
+
+impl Engine {
+    /// Records how an attempt ended, together with its start. Reports of attempts that don't run,
+    /// because they were reported before or stopped, and of attempts that nobody wants any more, are dropped.
+    pub(crate) fn task_done(&mut self, task: TaskId, report: Report) {
+        let (now, limits) = (self.now, self.options.limits);
+        let Some(Entry::Resident(resident)) = self.executions.get_mut(&task.execution) else {
+            return;
+        };
+        let Some(Running { given, .. }) = resident.running.remove(&task.scheduled_at) else {
+            return;
+        };
+        self.slots.give_back();
+        if resident.came_back {
+            // The report may be that of an earlier run of the same attempt, and the later one goes on.
+            self.outputs.push_back(Output::Cancel(task));
+        }
+        self.change(task.execution, |resident| {
+            resident.record_started(task.scheduled_at, given)?;
+            let outcome = match report.outcome {
+                Outcome::Succeeded(output) => TaskOutcome::Succeeded(output),
+                Outcome::Failed(failure) => TaskOutcome::Failed(failure),
+                Outcome::TimedOut(timeout) => TaskOutcome::TimedOut(timeout),
+            };
+            match resident
+                .execution
+                .task_result(task.scheduled_at, outcome, report.attempt, limits)
+            {
+                Some(kind) => resident.record(now, kind),
+                None => Ok(()),
+            }
+        });
+    }
+}

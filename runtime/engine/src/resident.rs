@@ -1,0 +1,223 @@
+//! An execution in memory: the fold itself, how much of it is on disk, and what runs for it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use asl::execution::{ApplyError, Execution, Wakeup};
+use asl::{Event, EventKind, Failure, Status, Timestamp};
+
+use crate::batch::{self, Append};
+use crate::group_commit::size_of;
+use crate::ids::{ExecutionId, ReplyTo};
+use crate::output::Reply;
+
+/// How many events an execution may be ahead of the disk before it has to wait for it. Bounds memory
+/// and the size of one append when a machine loops without ever waiting.
+pub(crate) const MAX_EVENTS_AHEAD: u64 = 1_000;
+
+/// The same in bytes of payload: sixteen of the largest payloads the language allows.
+pub(crate) const MAX_BYTES_AHEAD: usize = 4 << 20;
+
+/// What the engine knows of an execution that isn't closed.
+#[derive(Debug)]
+pub(crate) enum Entry {
+    /// In memory.
+    Resident(Box<Resident>),
+    /// On disk only, until its timer or a caller wants it.
+    Dormant,
+    /// Being read back.
+    Loading(Loading),
+    /// Left alone until the next start of the process.
+    Quarantined,
+}
+
+/// What is to be done with an execution once it is read back.
+#[derive(Debug, Default)]
+pub(crate) struct Loading {
+    /// Stops that came meanwhile.
+    pub(crate) stops: Vec<PendingStop>,
+    /// See [`Resident::came_back`].
+    pub(crate) came_back: bool,
+}
+
+/// A stop that waits for its execution to be read back.
+#[derive(Debug)]
+pub(crate) struct PendingStop {
+    pub(crate) failure: Failure,
+    pub(crate) reply: ReplyTo,
+}
+
+/// An execution in memory.
+#[derive(Debug)]
+pub(crate) struct Resident {
+    /// The fold, ahead of the disk by what is in `events` and in the batch in flight.
+    pub(crate) execution: Execution,
+    /// How many events are on disk: the durability line.
+    pub(crate) durable: u64,
+    /// Events applied and not yet part of a batch.
+    pub(crate) events: Vec<Event>,
+    /// Answers due when `events` are on disk.
+    pub(crate) replies: Vec<(ReplyTo, Reply)>,
+    /// What the first append says; taken by it.
+    pub(crate) start: Option<batch::Start>,
+    /// Whether `next` may have something to say.
+    pub(crate) restless: bool,
+    /// Attempts that were handed out, by the position of their TaskScheduled.
+    pub(crate) running: BTreeMap<u64, Running>,
+    /// Attempts that may run and have no slot yet.
+    pub(crate) waiting: BTreeSet<u64>,
+    /// The wake-up that is set, and why.
+    pub(crate) wakeup: Option<(Timestamp, Wakeup)>,
+    /// Whether it was forgotten after a failed commit and read back: an attempt it runs may have run
+    /// before in this process, and a report of that first run may still be on its way.
+    pub(crate) came_back: bool,
+    bytes: usize,
+    bytes_in_flight: usize,
+}
+
+/// An attempt that has a slot.
+#[derive(Debug)]
+pub(crate) struct Running {
+    /// When it got its slot.
+    pub(crate) given: Timestamp,
+    /// Nobody wants it any more; it is stopped once this position is durable.
+    pub(crate) unwanted_at: Option<u64>,
+}
+
+impl Resident {
+    /// A new execution, its first event applied.
+    pub(crate) fn start(
+        mut execution: Execution,
+        first: Event,
+        start: batch::Start,
+        answer: (ReplyTo, Reply),
+    ) -> Result<Self, ApplyError> {
+        execution.apply(&first)?;
+        let bytes = size_of(&first);
+        let mut resident = Self::read_back(execution, false);
+        resident.durable = 0;
+        resident.bytes = bytes;
+        resident.events.push(first);
+        resident.replies.push(answer);
+        resident.start = Some(start);
+        Ok(resident)
+    }
+
+    /// An execution read back; all of it is on disk.
+    pub(crate) fn read_back(execution: Execution, came_back: bool) -> Self {
+        Self {
+            durable: execution.position(),
+            execution,
+            events: Vec::new(),
+            replies: Vec::new(),
+            start: None,
+            restless: true,
+            running: BTreeMap::new(),
+            waiting: BTreeSet::new(),
+            wakeup: None,
+            came_back,
+            bytes: 0,
+            bytes_in_flight: 0,
+        }
+    }
+
+    /// Applies an event and keeps it for the next batch.
+    pub(crate) fn record(&mut self, at: Timestamp, kind: EventKind) -> Result<(), ApplyError> {
+        self.record_event(Event { at, kind })
+    }
+
+    /// Applies an event and keeps it for the next batch.
+    pub(crate) fn record_event(&mut self, event: Event) -> Result<(), ApplyError> {
+        self.execution.apply(&event)?;
+        self.bytes += size_of(&event);
+        self.events.push(event);
+        self.restless = true;
+        Ok(())
+    }
+
+    /// Records when an attempt got its slot, unless that is recorded or the attempt isn't wanted
+    /// any more.
+    pub(crate) fn record_started(
+        &mut self,
+        scheduled_at: u64,
+        given: Timestamp,
+    ) -> Result<(), ApplyError> {
+        match self.execution.open_task(scheduled_at) {
+            Some(task) if !task.started => {
+                let scope = task.scope;
+                self.record(given, EventKind::TaskStarted { scope })
+            }
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    /// Whether it must wait for the disk before it goes on.
+    pub(crate) fn is_far_ahead(&self) -> bool {
+        self.execution.position() - self.durable >= MAX_EVENTS_AHEAD
+            || self.bytes + self.bytes_in_flight >= MAX_BYTES_AHEAD
+    }
+
+    /// Whether everything that happened is on disk.
+    pub(crate) fn is_durable(&self) -> bool {
+        self.durable == self.execution.position()
+    }
+
+    /// Hands the gathered events and the answers that wait for them to a batch.
+    pub(crate) fn take_append(
+        &mut self,
+        id: ExecutionId,
+    ) -> (Append, Vec<(ReplyTo, Reply)>, usize) {
+        let events = std::mem::take(&mut self.events);
+        let append = Append {
+            execution: id,
+            expected_position: self.execution.position() - events.len() as u64,
+            events,
+            start: self.start.take(),
+            status: self.execution.status(),
+            wake_at: self.wake_at(),
+        };
+        let bytes = std::mem::take(&mut self.bytes);
+        self.bytes_in_flight = bytes;
+        (append, std::mem::take(&mut self.replies), bytes)
+    }
+
+    /// The batch is on disk: the durability line moves.
+    pub(crate) fn durable_up_to(&mut self, position: u64) {
+        self.durable = position;
+        self.bytes_in_flight = 0;
+    }
+
+    /// See [`Append::wake_at`].
+    fn wake_at(&self) -> Option<Timestamp> {
+        if self.execution.status().is_closed() {
+            return None;
+        }
+        if self.execution.open_tasks().next().is_some() {
+            return Some(Append::AT_ONCE);
+        }
+        self.execution.next_wakeup().map(|(at, why)| match why {
+            Wakeup::Ready => Append::AT_ONCE,
+            Wakeup::Timer | Wakeup::Deadline => at,
+        })
+    }
+
+    /// How it ended, for those who waited for that.
+    pub(crate) fn closed_reply(&self, id: ExecutionId) -> Reply {
+        let status = self.execution.status();
+        Reply::Closed {
+            execution: id,
+            status,
+            output: if status == Status::Succeeded {
+                self.execution.output().cloned()
+            } else {
+                None
+            },
+            failure: self.execution.failure().cloned(),
+            at: self.closed_at(),
+        }
+    }
+
+    /// When it closed; before that, the beginning of time.
+    pub(crate) fn closed_at(&self) -> Timestamp {
+        self.execution.stopped().unwrap_or_default()
+    }
+}

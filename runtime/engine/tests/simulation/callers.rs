@@ -1,0 +1,224 @@
+//! Callers: they start executions, some under a name that is taken, wait, stop, and try again when
+//! the process dies under them. What they are told is checked against the disk.
+
+use std::sync::Arc;
+
+use asl::{Failure, Payload, Status};
+use engine::Input;
+use engine::ids::{Digest, ExecutionId, MachineId, ReplyTo};
+use engine::input::StartExecution;
+use engine::output::Reply;
+
+use crate::workflow;
+use crate::world::{Happening, World};
+
+/// Somebody who wants an execution.
+pub struct Caller {
+    pub machine: MachineId,
+    pub name: String,
+    pub input: Payload,
+    /// Whether to wait for its end.
+    pub waits: bool,
+    pub answered: bool,
+}
+
+/// A call that waits for its answer.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Call {
+    Start(usize),
+    End(usize),
+    Stop(ExecutionId),
+}
+
+impl World {
+    pub fn invite_callers(&mut self) {
+        for index in 0..1 + self.rng.below(5) as usize {
+            let machine = MachineId(1 + self.rng.below(self.disk.machines.len() as u64));
+            let mut input = Payload::from_value(workflow::input(&mut self.rng));
+            let (mut machine, mut name) = (machine, format!("execution-{index}"));
+            if let Some(other) = self.callers.last()
+                && self.rng.percent(25)
+            {
+                (machine, name) = (other.machine, other.name.clone());
+                if self.rng.percent(60) {
+                    input = other.input.clone();
+                }
+            }
+            let waits = self.rng.percent(50);
+            self.callers.push(Caller {
+                machine,
+                name,
+                input,
+                waits,
+                answered: false,
+            });
+            let after = if self.rng.percent(50) {
+                0
+            } else {
+                self.rng.between(0, 20_000)
+            };
+            self.plan(after, Happening::Call(index));
+        }
+    }
+
+    fn ask(&mut self, call: Call) -> ReplyTo {
+        self.last_call += 1;
+        self.calls.insert(ReplyTo(self.last_call), call);
+        ReplyTo(self.last_call)
+    }
+
+    pub fn call(&mut self, index: usize) -> Option<Input> {
+        let asked = self.calls.values().any(|call| *call == Call::Start(index));
+        if asked || self.callers[index].answered {
+            return None;
+        }
+        let reply = self.ask(Call::Start(index));
+        let on_closed = self.callers[index]
+            .waits
+            .then(|| self.ask(Call::End(index)));
+        let caller = &self.callers[index];
+        Some(Input::Start(StartExecution {
+            machine: caller.machine,
+            definition: Digest(format!("sha256:{}", caller.machine.0)),
+            state_machine: Arc::clone(&self.disk.machines[&caller.machine]),
+            name: caller.name.clone(),
+            input: caller.input.clone(),
+            id_text: format!("arn:{}", caller.name),
+            role: None,
+            machine_id_text: format!("machine:{}", caller.machine.0),
+            machine_name: "machine".to_owned(),
+            reply,
+            on_closed,
+        }))
+    }
+
+    pub fn stop(&mut self, execution: ExecutionId) -> Input {
+        self.asked_to_stop.insert(execution);
+        let reply = self.ask(Call::Stop(execution));
+        Input::Stop {
+            execution,
+            failure: Failure::new("Stopped", "by a caller"),
+            reply,
+        }
+    }
+
+    pub fn callers_try_again(&mut self) {
+        self.calls.clear();
+        for index in 0..self.callers.len() {
+            if !self.callers[index].answered {
+                let after = self.rng.between(0, 30_000);
+                self.plan(after, Happening::Call(index));
+            }
+        }
+    }
+
+    pub fn answered(&mut self, to: ReplyTo, reply: Reply) {
+        let call = self.calls.remove(&to).expect("a call is answered once");
+        match (call, reply) {
+            (Call::Start(index), Reply::Fault(_)) => {
+                assert!(self.faults, "a fault out of nowhere");
+                self.plan(1_000, Happening::Call(index));
+            }
+            (Call::End(_) | Call::Stop(_), Reply::Fault(_)) => {
+                assert!(self.faults, "a fault out of nowhere")
+            }
+            (Call::Start(index), Reply::Started { execution, at }) => {
+                self.was_started(index, execution, at)
+            }
+            (Call::Start(index), Reply::NameTaken { execution }) => {
+                self.check_name_taken(index, execution);
+                self.callers[index].answered = true;
+            }
+            (Call::End(index), Reply::NameTaken { execution }) => {
+                self.check_name_taken(index, execution)
+            }
+            (
+                Call::End(index),
+                Reply::Closed {
+                    execution,
+                    status,
+                    output,
+                    failure,
+                    at,
+                },
+            ) => {
+                let caller = &self.callers[index];
+                assert_eq!(
+                    self.disk.named(caller.machine, &caller.name),
+                    Some(execution)
+                );
+                let stored = &self.disk.executions[&execution];
+                assert!(status.is_closed(), "told of an end that isn't one");
+                assert_eq!(
+                    stored.fold.status(),
+                    status,
+                    "told of an end that isn't on disk"
+                );
+                assert_eq!(stored.fold.output().cloned(), output);
+                assert_eq!(stored.fold.failure().cloned(), failure);
+                assert_eq!(stored.events.last().map(|event| event.at), Some(at));
+            }
+            (Call::Stop(execution), Reply::Stopped { at }) => {
+                let stored = &self.disk.executions[&execution];
+                assert_eq!(
+                    stored.fold.status(),
+                    Status::Aborted,
+                    "told of a stop that isn't on disk"
+                );
+                assert_eq!(stored.fold.stopped(), Some(at));
+                self.stopped.insert(execution);
+            }
+            (Call::Stop(execution), Reply::AlreadyClosed { at }) => {
+                assert_eq!(
+                    self.disk.executions[&execution].fold.stopped(),
+                    Some(at),
+                    "told of an end that isn't on disk"
+                );
+            }
+            (Call::Stop(execution), Reply::NotRunning) => {
+                assert!(
+                    self.disk.executions[&execution].fold.status().is_closed(),
+                    "a running execution is denied"
+                );
+            }
+            (call, reply) => panic!("{call:?} is answered with {reply:?}"),
+        }
+    }
+
+    fn was_started(&mut self, index: usize, execution: ExecutionId, at: asl::Timestamp) {
+        let caller = &mut self.callers[index];
+        caller.answered = true;
+        assert_eq!(
+            self.disk.named(caller.machine, &caller.name),
+            Some(execution),
+            "told of a start that isn't on disk"
+        );
+        let stored = &self.disk.executions[&execution];
+        assert_eq!(
+            stored.input(),
+            caller.input,
+            "told that another's execution is the caller's"
+        );
+        assert_eq!(stored.start.at, at);
+        if self.rng.percent(12) {
+            let after = if self.rng.percent(50) {
+                self.rng.between(0, 2_000)
+            } else {
+                self.rng.between(0, 900_000)
+            };
+            self.plan(after, Happening::Stop(execution));
+        }
+    }
+
+    fn check_name_taken(&self, index: usize, execution: ExecutionId) {
+        let caller = &self.callers[index];
+        assert_eq!(
+            self.disk.named(caller.machine, &caller.name),
+            Some(execution),
+            "the name is free"
+        );
+        let stored = &self.disk.executions[&execution];
+        let differs = stored.fold.status().is_closed() || stored.input() != caller.input;
+        assert!(differs, "an equal execution is running under the name");
+    }
+}

@@ -1,0 +1,208 @@
+//! What must hold after every step, and what must hold in the end.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use asl::execution::Execution;
+use asl::{Event, EventKind, Status, Timestamp};
+use engine::ids::ExecutionId;
+use engine::output::TaskRequest;
+use serde_json::Value;
+
+use crate::disk::Stored;
+use crate::model::{Ending, evaluate};
+use crate::world::World;
+
+impl World {
+    /// An attempt runs only when its TaskScheduled is on disk, once at a time, with what that says.
+    pub fn check_run(&self, request: &TaskRequest) {
+        let task = request.task;
+        assert!(
+            !self.running.contains_key(&task),
+            "{task} runs twice at once"
+        );
+        let stored = self
+            .disk
+            .executions
+            .get(&task.execution)
+            .expect("run before its execution was on disk");
+        let event = stored
+            .events
+            .get(task.scheduled_at as usize)
+            .expect("run before it was on disk");
+        let EventKind::TaskScheduled {
+            resource,
+            parameters,
+            retry_count,
+            heartbeat_seconds,
+            ..
+        } = &event.kind
+        else {
+            panic!("{task} was never scheduled");
+        };
+        assert_eq!(
+            (resource, parameters, retry_count, heartbeat_seconds),
+            (
+                &request.resource,
+                &request.parameters,
+                &request.retry_count,
+                &request.heartbeat_seconds
+            )
+        );
+        assert!(
+            stored.open().contains(&task.scheduled_at),
+            "{task} is run though it is over"
+        );
+    }
+
+    /// Holds after every step.
+    pub fn check_moment(&mut self) {
+        assert!(
+            self.running.len() <= self.slots(),
+            "more attempts run than there are slots"
+        );
+        for task in self.running.keys() {
+            let open = self.disk.executions[&task.execution]
+                .fold
+                .open_task(task.scheduled_at);
+            assert!(
+                open.is_some(),
+                "{task} still runs though its end is on disk"
+            );
+        }
+        if !self.is_quiet() {
+            return;
+        }
+        let free = self.running.len() < self.slots();
+        let timeout = self.engine.poll_timeout().map(|(at, _)| at);
+        for (id, stored) in &self.disk.executions {
+            if stored.fold.status().is_closed() || self.quarantined.contains(id) {
+                continue;
+            }
+            let running = running_of(self, *id);
+            let open = stored.open();
+            assert!(running.is_subset(&open));
+            assert!(
+                !free || running == open,
+                "{id:?}: {open:?} are open, {running:?} run, and a slot is free"
+            );
+            let awake = !stored.is_restless(Timestamp(self.now));
+            assert!(awake, "{id:?} could go on, and nobody looks at it");
+            if let Some((at, why)) = stored.fold.next_wakeup() {
+                assert!(
+                    timeout.is_some_and(|timeout| timeout <= at),
+                    "{id:?} is not woken for its {why:?} at {at}"
+                );
+            }
+            let position = stored.events.len() as u64;
+            self.snapshots
+                .entry(*id)
+                .or_default()
+                .entry(position)
+                .or_insert((running, free));
+        }
+    }
+
+    /// Holds when nothing happens any more.
+    pub fn check_end(&mut self) {
+        assert!(
+            self.running.is_empty(),
+            "attempts run though nothing happens any more"
+        );
+        assert!(
+            self.calls.is_empty(),
+            "calls are never answered: {:?}",
+            self.calls
+        );
+        for caller in &self.callers {
+            assert!(caller.answered, "`{}` never got its answer", caller.name);
+            assert!(
+                self.disk.named(caller.machine, &caller.name).is_some(),
+                "`{}` is lost",
+                caller.name
+            );
+        }
+        for (id, stored) in &self.disk.executions {
+            assert!(stored.fold.status().is_closed(), "{id:?} never ends");
+            self.check_replay(*id, stored);
+            self.check_ending(*id, stored);
+        }
+    }
+
+    /// Every prefix of a journal, read back from its encoding, gives what ran at that moment.
+    fn check_replay(&self, id: ExecutionId, stored: &Stored) {
+        let snapshots = self.snapshots.get(&id);
+        let mut fold = Execution::new(Arc::clone(&stored.machine));
+        for event in &stored.events {
+            let text = serde_json::to_string(event).expect("events have an encoding");
+            let read: Event = serde_json::from_str(&text).expect("events read their own encoding");
+            assert_eq!(read, *event);
+            fold.apply(&read).expect("every prefix replays");
+            let Some((running, free)) = snapshots.and_then(|moments| moments.get(&fold.position()))
+            else {
+                continue;
+            };
+            let open: BTreeSet<u64> = fold.open_tasks().map(|task| task.scheduled_at).collect();
+            assert!(
+                running.is_subset(&open) && (!free || *running == open),
+                "{id:?} replays to other attempts"
+            );
+        }
+        assert_eq!(fold.status(), stored.fold.status());
+    }
+
+    /// The execution ended in a way the reference knows.
+    fn check_ending(&self, id: ExecutionId, stored: &Stored) {
+        let definition = &self.definitions[&stored.start.machine];
+        let status = stored.fold.status();
+        if status == Status::Aborted {
+            assert!(
+                self.asked_to_stop.contains(&id),
+                "{id:?} was stopped by nobody"
+            );
+            return;
+        }
+        assert!(
+            !self.stopped.contains(&id),
+            "{id:?} was stopped and ended otherwise"
+        );
+        if status == Status::TimedOut {
+            let seconds = definition["TimeoutSeconds"]
+                .as_f64()
+                .expect("only a machine with a time-out times out");
+            let ended = stored
+                .fold
+                .stopped()
+                .expect("a closed execution has its time");
+            assert!(
+                ended >= stored.start.at.plus_seconds(seconds),
+                "{id:?} timed out early"
+            );
+            return;
+        }
+        let ending = match (stored.fold.output(), stored.fold.failure()) {
+            (Some(output), None) => Ending::Returns(output.value().clone()),
+            (None, Some(failure)) => Ending::Fails {
+                error: failure.error.clone().unwrap_or_default(),
+                cause: failure.cause.clone(),
+            },
+            other => panic!("{id:?} ended with {other:?}"),
+        };
+        let input: Value = stored.input().value().clone();
+        if let Some(endings) = evaluate(self.seed, definition, &input) {
+            assert!(
+                endings.contains(&ending),
+                "{id:?} ended with {ending:?}; the reference knows {endings:#?}"
+            );
+        }
+    }
+}
+
+fn running_of(world: &World, id: ExecutionId) -> BTreeSet<u64> {
+    world
+        .running
+        .keys()
+        .filter(|task| task.execution == id)
+        .map(|task| task.scheduled_at)
+        .collect()
+}

@@ -1,0 +1,55 @@
+//! What tasks do: a fixed answer to the state, its parameters and the attempt's number, so that it is
+//! the same however often a crash makes an attempt run again.
+
+use serde_json::{Value, json};
+
+use crate::rng::hash;
+
+/// What an attempt would come to if nothing stopped it.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Answer {
+    Returns(Value),
+    /// An error name; the cause is the state's name.
+    Fails(&'static str),
+    /// Stops sending heartbeats.
+    FallsSilent,
+    /// Never ends.
+    Hangs,
+}
+
+pub fn answer(
+    seed: u64,
+    resource: &str,
+    state: &str,
+    parameters: &Value,
+    retry_count: u32,
+) -> Answer {
+    let key = format!("{state} {} {retry_count}", canonical(parameters));
+    let roll = hash(seed, &key);
+    match resource {
+        "wasm:hang" => Answer::Hangs,
+        "wasm:silent" => Answer::FallsSilent,
+        "wasm:flaky" if roll % 100 < 30 => Answer::Fails("Boom"),
+        "wasm:flaky" if roll % 100 < 50 => Answer::Fails("Crash"),
+        _ => Answer::Returns(json!({"done": roll % 1_000, "by": state})),
+    }
+}
+
+/// A text that doesn't depend on the order of keys.
+fn canonical(value: &Value) -> String {
+    match value {
+        Value::Object(fields) => {
+            let mut fields: Vec<String> = fields
+                .iter()
+                .map(|(name, value)| format!("{name}:{}", canonical(value)))
+                .collect();
+            fields.sort();
+            format!("{{{}}}", fields.join(","))
+        }
+        Value::Array(elements) => {
+            let elements: Vec<String> = elements.iter().map(canonical).collect();
+            format!("[{}]", elements.join(","))
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => value.to_string(),
+    }
+}

@@ -1,0 +1,443 @@
+//! A virtual world around one engine: a clock that jumps, a disk that is slow, fails and loses its last
+//! batch, tasks that end when they like and report twice, callers who try again, and a process that
+//! dies between any two steps.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use asl::{Attempt, Failure, Payload, TimeoutKind, Timestamp};
+use engine::batch::Batch;
+use engine::ids::{ExecutionId, MachineId, ReplyTo, TaskId};
+use engine::input::Loaded;
+use engine::output::TaskRequest;
+use engine::ports::{Outcome, Report, StoreError};
+use engine::{Engine, Input, Options, Output, Why};
+use serde_json::{Value, json};
+
+use crate::callers::{Call, Caller};
+use crate::disk::Disk;
+use crate::rng::Rng;
+use crate::script::{Answer, answer};
+use crate::workflow;
+
+/// Crashes in one case, at most: a case has to end.
+const MAX_CRASHES: u32 = 6;
+
+/// More steps than any case that ends has taken.
+const MAX_STEPS: u32 = 60_000;
+
+/// What happens at its time.
+#[derive(Debug)]
+pub enum Happening {
+    /// The disk answers.
+    Written,
+    /// A run of an attempt ends by itself.
+    TaskEnds(TaskId, u64, Answer),
+    /// A report arrives that was sent before its run was cancelled, or for the second time.
+    StrayReport(TaskRequest),
+    /// A journal was read.
+    Read(ExecutionId),
+    /// A caller starts an execution.
+    Call(usize),
+    /// Somebody stops one.
+    Stop(ExecutionId),
+    /// The operator restarts the process.
+    Restart,
+}
+
+pub struct World {
+    pub seed: u64,
+    pub rng: Rng,
+    pub now: i64,
+    pub engine: Engine,
+    options: Options,
+    pub disk: Disk,
+    pub definitions: BTreeMap<MachineId, Value>,
+    pub agenda: BTreeMap<(i64, u64), Happening>,
+    /// What the disk is writing.
+    pub in_flight: Option<Batch>,
+    /// What runs, and which run it is.
+    pub running: BTreeMap<TaskId, (u64, TaskRequest)>,
+    runs: u64,
+    /// Journals being read.
+    pub reading: BTreeSet<ExecutionId>,
+    pub quarantined: BTreeSet<ExecutionId>,
+    /// Whether a commit failed and none succeeded since.
+    pub disk_fails: bool,
+    /// Whether anything ever failed that may cost a caller an answer.
+    pub faults: bool,
+    pub callers: Vec<Caller>,
+    /// Calls that wait for an answer.
+    pub calls: BTreeMap<ReplyTo, Call>,
+    pub last_call: u64,
+    pub asked_to_stop: BTreeSet<ExecutionId>,
+    pub stopped: BTreeSet<ExecutionId>,
+    /// What ran at moments when all was on disk: position, attempts, whether a slot was free.
+    pub snapshots: BTreeMap<ExecutionId, BTreeMap<u64, (BTreeSet<u64>, bool)>>,
+    pub crashes: u32,
+    pub steps: u32,
+}
+
+impl World {
+    pub fn new(seed: u64) -> Self {
+        let mut rng = Rng::new(seed);
+        let options = Options {
+            slots: 1 + rng.below(4) as usize,
+            step_budget: *rng.pick(&[1, 7, 1_000]),
+            seed: rng.bits(),
+            ..Options::default()
+        };
+        let mut disk = Disk::default();
+        let mut definitions = BTreeMap::new();
+        for id in 1..=1 + rng.below(3) {
+            let definition = workflow::workflow(&mut rng).definition;
+            let (machine, diagnostics) = asl::definition::parse(&definition.to_string());
+            let machine =
+                machine.unwrap_or_else(|| panic!("a generated machine is valid: {diagnostics:?}"));
+            disk.machines.insert(MachineId(id), Arc::new(machine));
+            definitions.insert(MachineId(id), definition);
+        }
+        let mut world = Self {
+            seed,
+            now: 1_000_000,
+            engine: Engine::new(options.clone()),
+            options,
+            disk,
+            definitions,
+            agenda: BTreeMap::new(),
+            in_flight: None,
+            running: BTreeMap::new(),
+            runs: 0,
+            reading: BTreeSet::new(),
+            quarantined: BTreeSet::new(),
+            disk_fails: false,
+            faults: false,
+            callers: Vec::new(),
+            calls: BTreeMap::new(),
+            last_call: 0,
+            asked_to_stop: BTreeSet::new(),
+            stopped: BTreeSet::new(),
+            snapshots: BTreeMap::new(),
+            crashes: 0,
+            steps: 0,
+            rng,
+        };
+        world.invite_callers();
+        world.hand_in(Input::Recover {
+            running: Vec::new(),
+            last: ExecutionId(0),
+        });
+        world
+    }
+
+    pub fn slots(&self) -> usize {
+        self.options.slots
+    }
+
+    /// Runs the world until nothing happens any more.
+    pub fn run(&mut self) {
+        while let Some(input) = self.next_input() {
+            self.steps += 1;
+            assert!(self.steps < MAX_STEPS, "the case does not end");
+            let crash = self.crashes < MAX_CRASHES && self.rng.below(1_000) < 8;
+            self.engine.handle(Timestamp(self.now), input);
+            let alive_for = if crash {
+                self.rng.below(4) as usize
+            } else {
+                usize::MAX
+            };
+            self.do_outputs(alive_for);
+            if crash {
+                self.crash();
+            }
+            self.check_moment();
+        }
+        self.check_end();
+    }
+
+    /// Lets something happen at this very moment.
+    pub fn hand_in(&mut self, input: Input) {
+        self.engine.handle(Timestamp(self.now), input);
+        self.do_outputs(usize::MAX);
+    }
+
+    pub fn plan(&mut self, after: i64, happening: Happening) {
+        self.agenda
+            .insert((self.now + after, self.rng.bits()), happening);
+    }
+
+    /// Moves the clock to whatever comes first.
+    fn next_input(&mut self) -> Option<Input> {
+        loop {
+            let planned = self.agenda.keys().next().map(|(at, _)| *at);
+            let wanted = self.engine.poll_timeout().map(|(at, _)| at.0.max(self.now));
+            let ticks = match (planned, wanted) {
+                (None, None) => return None,
+                (Some(_), None) => false,
+                (None, Some(_)) => true,
+                (Some(planned), Some(wanted)) if planned == wanted => self.rng.percent(50),
+                (Some(planned), Some(wanted)) => wanted < planned,
+            };
+            if ticks || self.rng.percent(2) {
+                if let (true, Some(wanted)) = (ticks, wanted) {
+                    // A shell may be late, if nothing else happens meanwhile.
+                    let late = if self.rng.percent(10) {
+                        wanted + self.rng.between(0, 20)
+                    } else {
+                        wanted
+                    };
+                    self.now = late.min(planned.unwrap_or(late));
+                }
+                return Some(Input::Tick);
+            }
+            let ((at, _), happening) = self.agenda.pop_first()?;
+            self.now = self.now.max(at);
+            if let Some(input) = self.input_of(happening) {
+                return Some(input);
+            }
+        }
+    }
+
+    fn input_of(&mut self, happening: Happening) -> Option<Input> {
+        match happening {
+            Happening::Written => {
+                let batch = self.in_flight.take()?;
+                let id = batch.id;
+                if self.rng.percent(3) {
+                    self.disk_fails = true;
+                    self.faults = true;
+                    return Some(Input::Committed {
+                        batch: id,
+                        result: Err(StoreError("the disk said no".into())),
+                    });
+                }
+                self.disk_fails = false;
+                let outcomes = self.disk.write(batch, Timestamp(self.now));
+                Some(Input::Committed {
+                    batch: id,
+                    result: Ok(outcomes),
+                })
+            }
+            Happening::TaskEnds(task, run, answer) => {
+                if self
+                    .running
+                    .get(&task)
+                    .is_none_or(|(current, _)| *current != run)
+                {
+                    return None;
+                }
+                let (_, request) = self.running.remove(&task)?;
+                if self.rng.percent(15) {
+                    let after = self.rng.between(0, 3_000);
+                    self.plan(after, Happening::StrayReport(request));
+                }
+                Some(self.report(task, answer))
+            }
+            Happening::StrayReport(request) => {
+                let task = request.task;
+                if !self.running.contains_key(&task) {
+                    let outcome = Outcome::Succeeded(Payload::from_value(json!("poison")));
+                    return Some(Input::TaskDone {
+                        task,
+                        report: Report {
+                            outcome,
+                            attempt: Attempt::default(),
+                        },
+                    });
+                }
+                // The attempt is being run again: an answer of its first run is as good as any.
+                match self.answer(&request) {
+                    answer @ (Answer::Returns(_) | Answer::Fails(_)) => {
+                        Some(self.report(task, answer))
+                    }
+                    Answer::FallsSilent | Answer::Hangs => None,
+                }
+            }
+            Happening::Read(execution) => {
+                self.reading.remove(&execution);
+                let stored = &self.disk.executions[&execution];
+                let loaded = Loaded {
+                    state_machine: Arc::clone(&stored.machine),
+                    events: stored.events.clone(),
+                };
+                let result = if self.rng.below(400) == 0 {
+                    self.faults = true;
+                    self.quarantined.insert(execution);
+                    self.plan(5_000, Happening::Restart);
+                    Err(StoreError("a bad sector".into()))
+                } else {
+                    Ok(loaded)
+                };
+                Some(Input::Loaded { execution, result })
+            }
+            Happening::Call(caller) => self.call(caller),
+            Happening::Stop(execution) => Some(self.stop(execution)),
+            Happening::Restart => {
+                self.crash();
+                None
+            }
+        }
+    }
+
+    fn answer(&self, request: &TaskRequest) -> Answer {
+        let parameters = request.parameters.value();
+        answer(
+            self.seed,
+            &request.resource,
+            &request.state,
+            parameters,
+            request.retry_count,
+        )
+    }
+
+    /// What the runner says of an attempt; noted, because nothing else may be recorded of it.
+    fn report(&mut self, task: TaskId, answer: Answer) -> Input {
+        let state = self.disk.executions[&task.execution]
+            .fold
+            .open_task(task.scheduled_at);
+        let state = state.map(|task| task.state.to_owned()).unwrap_or_default();
+        let (noted, outcome) = match answer {
+            Answer::Returns(value) => (
+                value.clone(),
+                Outcome::Succeeded(Payload::from_value(value)),
+            ),
+            Answer::Fails(error) => (
+                json!({"failed": error}),
+                Outcome::Failed(Failure::new(error, state)),
+            ),
+            Answer::FallsSilent => (
+                json!({"timed out": "Heartbeat"}),
+                Outcome::TimedOut(TimeoutKind::Heartbeat),
+            ),
+            Answer::Hangs => (
+                json!({"timed out": "Deadline"}),
+                Outcome::TimedOut(TimeoutKind::Deadline),
+            ),
+        };
+        self.disk
+            .legitimate
+            .entry(task)
+            .or_default()
+            .push(Payload::from_value(noted));
+        Input::TaskDone {
+            task,
+            report: Report {
+                outcome,
+                attempt: Attempt::default(),
+            },
+        }
+    }
+
+    /// Does what the engine asks, as far as the process lives.
+    fn do_outputs(&mut self, alive_for: usize) {
+        for _ in 0..alive_for {
+            let Some(output) = self.engine.poll_output() else {
+                break;
+            };
+            match output {
+                Output::Commit(batch) => self.commit(batch),
+                Output::Reply { to, reply } => self.answered(to, reply),
+                Output::Run(request) => self.run_task(request),
+                Output::Cancel(task) => {
+                    if let Some((_, request)) = self.running.remove(&task)
+                        && self.rng.percent(40)
+                    {
+                        let after = self.rng.between(0, 3_000);
+                        self.plan(after, Happening::StrayReport(request));
+                    }
+                }
+                Output::Load(execution) => {
+                    assert!(
+                        self.reading.insert(execution),
+                        "an execution is read twice at once"
+                    );
+                    let after = self.rng.between(0, 20);
+                    self.plan(after, Happening::Read(execution));
+                }
+                Output::Quarantined { execution, reason } => {
+                    assert!(
+                        self.quarantined.contains(&execution),
+                        "{execution:?} was put away: {reason}"
+                    );
+                }
+            }
+        }
+    }
+
+    fn commit(&mut self, batch: Batch) {
+        assert!(self.in_flight.is_none(), "two batches are in flight");
+        assert!(!batch.appends.is_empty(), "an empty batch");
+        self.in_flight = Some(batch);
+        let after = if self.rng.percent(3) {
+            self.rng.between(500, 5_000)
+        } else {
+            self.rng.between(0, 20)
+        };
+        self.plan(after, Happening::Written);
+    }
+
+    fn run_task(&mut self, request: TaskRequest) {
+        self.check_run(&request);
+        self.runs += 1;
+        let (task, run) = (request.task, self.runs);
+        let lasts = if self.rng.percent(10) {
+            self.rng.between(500, 9_000)
+        } else {
+            self.rng.between(0, 300)
+        };
+        let (after, answer) = match self.answer(&request) {
+            Answer::FallsSilent => {
+                let seconds = request
+                    .heartbeat_seconds
+                    .expect("only attempts with a heartbeat fall silent");
+                (seconds as i64 * 1_000, Answer::FallsSilent)
+            }
+            Answer::Hangs => (i64::MAX / 4, Answer::Hangs),
+            answer @ (Answer::Returns(_) | Answer::Fails(_)) => (lasts, answer),
+        };
+        // Half of the runners kill at the deadline, the others leave that to the engine.
+        let left = request
+            .deadline
+            .map_or(i64::MAX / 2, |deadline| deadline.0 - self.now);
+        self.running.insert(task, (run, request));
+        if after >= left && self.rng.percent(50) {
+            self.plan(left.max(0), Happening::TaskEnds(task, run, Answer::Hangs));
+        } else if answer != Answer::Hangs {
+            self.plan(after, Happening::TaskEnds(task, run, answer));
+        }
+    }
+
+    /// The process dies and starts again: all that is left is the disk, and callers who try again.
+    pub fn crash(&mut self) {
+        self.crashes += 1;
+        if let Some(batch) = self.in_flight.take()
+            && self.rng.percent(50)
+        {
+            self.disk.write(batch, Timestamp(self.now));
+        }
+        self.running.clear();
+        self.reading.clear();
+        self.quarantined.clear();
+        self.disk_fails = false;
+        self.agenda
+            .retain(|_, happening| matches!(happening, Happening::Call(_) | Happening::Stop(_)));
+        self.callers_try_again();
+        self.now += if self.rng.percent(50) {
+            0
+        } else {
+            self.rng.between(0, 30_000)
+        };
+        self.options.seed = self.rng.bits();
+        self.engine = Engine::new(self.options.clone());
+        self.hand_in(Input::Recover {
+            running: self.disk.running(),
+            last: self.disk.last(),
+        });
+    }
+
+    /// Whether all that has happened is on disk and done with.
+    pub fn is_quiet(&self) -> bool {
+        let busy = matches!(self.engine.poll_timeout(), Some((_, Why::Ready)));
+        !busy && self.in_flight.is_none() && self.reading.is_empty() && !self.disk_fails
+    }
+}
