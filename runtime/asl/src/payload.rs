@@ -34,8 +34,7 @@ impl Payload {
     /// [`NotJson`] when the text isn't one JSON value.
     pub fn from_text(text: impl Into<Box<str>>) -> Result<Self, NotJson> {
         let text = text.into();
-        serde_json::from_str::<de::IgnoredAny>(&text)
-            .map_err(|error| NotJson(error.to_string()))?;
+        serde_json::from_str::<de::IgnoredAny>(&text).map_err(|error| NotJson(error.to_string()))?;
         Ok(Self::from_checked(text))
     }
 

@@ -9,8 +9,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use asl::{
-    Dice, Env, Event, EventKind, Execution, Failure, Limits, Payload, Status, TaskOutcome,
-    TimeoutKind, Timestamp,
+    Dice, Env, Event, EventKind, Execution, Failure, Limits, Payload, Status, TaskOutcome, TimeoutKind, Timestamp,
 };
 use serde::Deserialize;
 use serde_json::Value;
@@ -79,11 +78,7 @@ fn run(case: &Case) -> (Execution, Vec<Event>) {
             .apply(&event)
             .unwrap_or_else(|error| panic!("{}: {error}: {event:?}", case.name));
         journal.push(event);
-        assert!(
-            execution.position() < MAX_EVENTS,
-            "{} goes round for ever",
-            case.name
-        );
+        assert!(execution.position() < MAX_EVENTS, "{} goes round for ever", case.name);
     };
     let started = EventKind::ExecutionStarted {
         input: case.input.clone().unwrap_or_else(Payload::empty_object),
@@ -93,13 +88,7 @@ fn run(case: &Case) -> (Execution, Vec<Event>) {
         machine_id: "machine:id".into(),
         machine_name: "machine".into(),
     };
-    record(
-        &mut execution,
-        Event {
-            at: now,
-            kind: started,
-        },
-    );
+    record(&mut execution, Event { at: now, kind: started });
     loop {
         let mut env = Env {
             now,
@@ -133,12 +122,7 @@ fn run(case: &Case) -> (Execution, Vec<Event>) {
             };
             Some((
                 task.scope,
-                execution.task_result(
-                    task.scheduled_at,
-                    outcome,
-                    Default::default(),
-                    Limits::default(),
-                ),
+                execution.task_result(task.scheduled_at, outcome, Default::default(), Limits::default()),
             ))
         });
         if let Some((scope, Some(kind))) = open {
@@ -179,22 +163,14 @@ fn check(case: &Case) {
     assert_eq!(execution.status(), case.status, "{name}: {failure:?}");
     if case.status == Status::Succeeded {
         let output = case.output.as_ref().map(Payload::text);
-        assert_eq!(
-            execution.output().map(Payload::text),
-            output,
-            "{name}: output"
-        );
+        assert_eq!(execution.output().map(Payload::text), output, "{name}: output");
     }
     assert_eq!(failure.error, case.error, "{name}: error");
     if case.cause.is_some() {
         assert_eq!(failure.cause, case.cause, "{name}: cause");
     }
     if let Some(events) = &case.events {
-        assert_eq!(
-            &journal.iter().map(label).collect::<Vec<_>>(),
-            events,
-            "{name}: events"
-        );
+        assert_eq!(&journal.iter().map(label).collect::<Vec<_>>(), events, "{name}: events");
     }
     if let Some(seconds) = case.seconds {
         let took = execution.stopped().expect("closed").millis_since(START);
@@ -217,8 +193,7 @@ fn replays(name: &str, definition: &Value, journal: &[Event]) {
     let mut live = Execution::new(Arc::clone(&machine));
     for (position, event) in stored.iter().enumerate() {
         live.apply(event).expect("applied before");
-        let again =
-            Execution::replay(Arc::clone(&machine), &stored[..=position]).expect("applied before");
+        let again = Execution::replay(Arc::clone(&machine), &stored[..=position]).expect("applied before");
         assert_eq!(
             format!("{again:?}"),
             format!("{live:?}"),
@@ -230,13 +205,11 @@ fn replays(name: &str, definition: &Value, journal: &[Event]) {
 #[test]
 fn every_case_ends_as_it_says() {
     let mut count = 0;
-    for entry in fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases"))
-        .expect("the folder is there")
-    {
+    for entry in fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases")).expect("the folder is there") {
         let path = entry.expect("readable").path();
         let text = fs::read_to_string(&path).expect("readable");
-        let cases: Vec<Case> = serde_json::from_str(&text)
-            .unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        let cases: Vec<Case> =
+            serde_json::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
         for case in &cases {
             check(case);
             count += 1;

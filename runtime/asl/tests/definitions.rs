@@ -49,9 +49,7 @@ fn all_mistakes_of_a_definition_are_listed() {
 
 #[test]
 fn transitions_are_checked_as_aws_checks_them() {
-    let of = |states: serde_json::Value| {
-        findings(&json!({"StartAt": "A", "States": states}).to_string())
-    };
+    let of = |states: serde_json::Value| findings(&json!({"StartAt": "A", "States": states}).to_string());
     assert_eq!(
         of(json!({"A": {"Type": "Pass", "Next": "X"}, "B": {"Type": "Pass", "End": true}})),
         [
@@ -84,9 +82,8 @@ fn a_finding_knows_its_line() {
     let (_, diagnostics) = definition::parse(text);
     let position = diagnostics[0].position.expect("the text is known");
     assert_eq!((position.line, position.column), (6, 7));
-    let (_, diagnostics) = definition::parse(
-        "{\"StartAt\": \"A\", \"StartAt\": \"A\", \"States\": {\"A\": {\"Type\": \"Succeed\"}}}",
-    );
+    let (_, diagnostics) =
+        definition::parse("{\"StartAt\": \"A\", \"StartAt\": \"A\", \"States\": {\"A\": {\"Type\": \"Succeed\"}}}");
     assert_eq!(
         diagnostics[0].to_string(),
         "SCHEMA_VALIDATION_FAILED: Duplicate field name at /StartAt"
@@ -102,10 +99,7 @@ fn a_text_that_is_not_json_is_answered_in_jacksons_words() {
         ]
     );
     for text in ["", "{", "[1,", "\u{feff}{}", "{\"a\":}"] {
-        assert!(
-            findings(text)[0].starts_with("INVALID_JSON_DESCRIPTION"),
-            "{text}"
-        );
+        assert!(findings(text)[0].starts_with("INVALID_JSON_DESCRIPTION"), "{text}");
     }
 }
 

@@ -43,11 +43,7 @@ fn check_flow(flow: &Flow, findings: &mut Vec<Diagnostic>) {
             }
         }
     }
-    if !flow
-        .states
-        .iter()
-        .any(|state| state.transition == Transition::End)
-    {
+    if !flow.states.iter().any(|state| state.transition == Transition::End) {
         findings.push(
             Diagnostic::error(
                 Code::MissingEndState,
@@ -61,10 +57,7 @@ fn check_flow(flow: &Flow, findings: &mut Vec<Diagnostic>) {
     let mut reached = BTreeSet::new();
     let mut open = vec![flow.start_at.as_str()];
     while let Some(name) = open.pop() {
-        if let Some(state) = flow
-            .state(name)
-            .filter(|state| reached.insert(state.name.as_str()))
-        {
+        if let Some(state) = flow.state(name).filter(|state| reached.insert(state.name.as_str())) {
             open.extend(targets(state).into_iter().map(|(target, _)| target));
         }
     }
@@ -99,10 +92,7 @@ fn targets(state: &State) -> Vec<(&str, Vec<Step>)> {
     }
     if let Kind::Choice(choice) = &state.kind {
         for (index, rule) in choice.rules.iter().enumerate() {
-            found.push((
-                &rule.next,
-                at(&[field("Choices"), Step::Index(index), field("Next")]),
-            ));
+            found.push((&rule.next, at(&[field("Choices"), Step::Index(index), field("Next")])));
         }
         if let Some(default) = &choice.default {
             found.push((default, at(&[field("Default")])));
@@ -113,10 +103,7 @@ fn targets(state: &State) -> Vec<(&str, Vec<Step>)> {
         .into_iter()
         .flat_map(|outcome| outcome.catch.iter().enumerate())
     {
-        found.push((
-            &catcher.next,
-            at(&[field("Catch"), Step::Index(index), field("Next")]),
-        ));
+        found.push((&catcher.next, at(&[field("Catch"), Step::Index(index), field("Next")])));
     }
     found
 }

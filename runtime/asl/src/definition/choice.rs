@@ -4,7 +4,8 @@ use serde_json::Value;
 
 use super::diagnostic::Step;
 use super::fields::{Fields, Findings};
-use super::state_machine::{Choice, Condition, Rule};
+use super::state_machine::{Choice, Condition, QueryLanguage, Rule};
+use crate::expression::Jsonata;
 use crate::expression::comparison::{Comparison, OPERATORS};
 
 /// And, Or and Not within each other: the reader is recursive.
@@ -21,16 +22,38 @@ pub(super) fn read(fields: &Fields<'_>, findings: &mut Findings) -> Option<Choic
     let rules = elements(fields, "Choices", entries, findings, |rule, findings| {
         rule.require(&["Next"], findings);
         let next = rule.text("Next", findings);
-        let condition = condition(rule, &["Next", "Comment"], 0, findings);
+        let assign = rule.assign(findings);
+        let (condition, output) = match rule.language {
+            QueryLanguage::JsonPath => (condition(rule, &["Next", "Comment", "Assign"], 0, findings), None),
+            QueryLanguage::JsonAta => {
+                rule.only(&[&["Condition", "Next", "Comment", "Assign", "Output"]], findings);
+                rule.require(&["Condition"], findings);
+                (expression(rule, findings), rule.template("Output", findings))
+            }
+        };
         Some(Rule {
             condition: condition?,
+            assign,
+            output,
             next: next?,
         })
     });
-    Some(Choice {
-        rules: rules?,
-        default,
-    })
+    Some(Choice { rules: rules?, default })
+}
+
+/// A rule's Condition: an expression, or a plain true or false.
+fn expression(rule: &Fields<'_>, findings: &mut Findings) -> Option<Condition> {
+    match rule.map.get("Condition")? {
+        Value::Bool(true) => Some(Condition::And(Vec::new())),
+        Value::Bool(false) => Some(Condition::Or(Vec::new())),
+        Value::String(text) if Jsonata::looks_like(text) => {
+            rule.expression("Condition", findings).map(Condition::Expression)
+        }
+        _ => {
+            rule.refuse("Condition", "Value must be a JSONata expression or a boolean", findings);
+            None
+        }
+    }
 }
 
 /// Reads every element, and answers only when all of them could be read.
@@ -47,24 +70,16 @@ fn elements<T>(
         .map(|(index, entry)| {
             let mut path = fields.at(name);
             path.push(Step::Index(index));
-            let entry = Fields::of(entry, path, findings)?;
+            let entry = Fields::of(entry, path, fields.language, findings)?;
             read(&entry, findings)
         })
         .collect();
     read.into_iter().collect()
 }
 
-fn condition(
-    rule: &Fields<'_>,
-    also: &[&str],
-    depth: usize,
-    findings: &mut Findings,
-) -> Option<Condition> {
+fn condition(rule: &Fields<'_>, also: &[&str], depth: usize, findings: &mut Findings) -> Option<Condition> {
     if depth > MAX_NESTING {
-        rule.refuse_whole(
-            format!("Conditions are nested more than {MAX_NESTING} deep"),
-            findings,
-        );
+        rule.refuse_whole(format!("Conditions are nested more than {MAX_NESTING} deep"), findings);
         return None;
     }
     for (name, combine) in [
@@ -86,9 +101,8 @@ fn condition(
     }
     if let Some(value) = rule.map.get("Not") {
         rule.only(&[also, &["Not"]], findings);
-        let inner = Fields::of(value, rule.at("Not"), findings)?;
-        return condition(&inner, &["Comment"], depth + 1, findings)
-            .map(|inner| Condition::Not(Box::new(inner)));
+        let inner = Fields::of(value, rule.at("Not"), rule.language, findings)?;
+        return condition(&inner, &["Comment"], depth + 1, findings).map(|inner| Condition::Not(Box::new(inner)));
     }
     rule.only(&[also, &["Variable"], &OPERATORS], findings);
     rule.require(&["Variable"], findings);
@@ -102,10 +116,7 @@ fn condition(
             if operators.is_empty() {
                 "A comparison operator is required".to_owned()
             } else {
-                format!(
-                    "Only one of these fields may be given: [{}]",
-                    operators.join(", ")
-                )
+                format!("Only one of these fields may be given: [{}]", operators.join(", "))
             },
             findings,
         );

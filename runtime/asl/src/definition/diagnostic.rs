@@ -157,9 +157,9 @@ pub(crate) fn json_error(text: &str, error: &serde_json::Error) -> (String, Posi
     let at = error.column().saturating_sub(1).min(row.len());
     let bytes = row.as_bytes();
     let is_word = |index: usize| {
-        bytes.get(index).is_some_and(|byte| {
-            byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'$') || *byte >= 0x80
-        })
+        bytes
+            .get(index)
+            .is_some_and(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'$') || *byte >= 0x80)
     };
     let mut from = at;
     while from > 0 && is_word(from - 1) {

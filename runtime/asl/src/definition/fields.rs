@@ -3,23 +3,27 @@
 use serde_json::{Map, Value};
 
 use super::diagnostic::{Code, Diagnostic, Step};
-use super::state_machine::{Dynamic, PayloadPath, ResultPath};
-use crate::expression::{Path, ReferencePath, Template};
+use super::state_machine::{Dynamic, DynamicText, PayloadPath, QueryLanguage, ResultPath};
+use crate::expression::{Jsonata, Path, ReferencePath, Selector, Template};
 
 /// One object of the definition and where it stands.
 pub(super) struct Fields<'d> {
     pub map: &'d Map<String, Value>,
     pub path: Vec<Step>,
+    pub language: QueryLanguage,
 }
+
+/// AWS's bound on a variable's name, in characters.
+const MAX_VARIABLE_NAME: usize = 80;
 
 /// Where findings go.
 pub(super) type Findings = Vec<Diagnostic>;
 
 impl<'d> Fields<'d> {
     /// The fields of `value`; a finding when it isn't an object.
-    pub fn of(value: &'d Value, path: Vec<Step>, findings: &mut Findings) -> Option<Self> {
+    pub fn of(value: &'d Value, path: Vec<Step>, language: QueryLanguage, findings: &mut Findings) -> Option<Self> {
         match value {
-            Value::Object(map) => Some(Self { map, path }),
+            Value::Object(map) => Some(Self { map, path, language }),
             _ => {
                 findings.push(Diagnostic::error(
                     Code::SchemaValidationFailed,
@@ -38,20 +42,12 @@ impl<'d> Fields<'d> {
     }
 
     pub fn refuse(&self, name: &str, message: impl Into<String>, findings: &mut Findings) {
-        findings.push(Diagnostic::error(
-            Code::SchemaValidationFailed,
-            message,
-            &self.at(name),
-        ));
+        findings.push(Diagnostic::error(Code::SchemaValidationFailed, message, &self.at(name)));
     }
 
     /// A finding about the object as a whole.
     pub fn refuse_whole(&self, message: impl Into<String>, findings: &mut Findings) {
-        findings.push(Diagnostic::error(
-            Code::SchemaValidationFailed,
-            message,
-            &self.path,
-        ));
+        findings.push(Diagnostic::error(Code::SchemaValidationFailed, message, &self.path));
     }
 
     /// Every field that isn't among `allowed` is a finding.
@@ -71,10 +67,7 @@ impl<'d> Fields<'d> {
             .filter(|name| !self.map.contains_key(*name))
             .collect();
         if !missing.is_empty() {
-            self.refuse_whole(
-                format!("These fields are required: [{}]", missing.join(", ")),
-                findings,
-            );
+            self.refuse_whole(format!("These fields are required: [{}]", missing.join(", ")), findings);
         }
     }
 
@@ -87,10 +80,7 @@ impl<'d> Fields<'d> {
             .collect();
         if found.len() > 1 {
             self.refuse_whole(
-                format!(
-                    "Only one of these fields may be given: [{}]",
-                    found.join(", ")
-                ),
+                format!("Only one of these fields may be given: [{}]", found.join(", ")),
                 findings,
             );
         }
@@ -112,12 +102,7 @@ impl<'d> Fields<'d> {
     }
 
     pub fn text(&self, name: &str, findings: &mut Findings) -> Option<String> {
-        self.typed(
-            name,
-            "String",
-            |value| value.as_str().map(str::to_owned),
-            findings,
-        )
+        self.typed(name, "String", |value| value.as_str().map(str::to_owned), findings)
     }
 
     pub fn boolean(&self, name: &str, findings: &mut Findings) -> Option<bool> {
@@ -133,36 +118,19 @@ impl<'d> Fields<'d> {
     }
 
     /// An integer within `range`.
-    pub fn integer(
-        &self,
-        name: &str,
-        range: std::ops::RangeInclusive<u64>,
-        findings: &mut Findings,
-    ) -> Option<u64> {
+    pub fn integer(&self, name: &str, range: std::ops::RangeInclusive<u64>, findings: &mut Findings) -> Option<u64> {
         let number = self.typed(
             name,
             "Integer",
-            |value| {
-                value
-                    .as_i64()
-                    .map(i128::from)
-                    .or(value.as_u64().map(i128::from))
-            },
+            |value| value.as_i64().map(i128::from).or(value.as_u64().map(i128::from)),
             findings,
         )?;
-        match u64::try_from(number)
-            .ok()
-            .filter(|number| range.contains(number))
-        {
+        match u64::try_from(number).ok().filter(|number| range.contains(number)) {
             Some(number) => Some(number),
             None => {
                 self.refuse(
                     name,
-                    format!(
-                        "Value must be between {} and {}",
-                        range.start(),
-                        range.end()
-                    ),
+                    format!("Value must be between {} and {}", range.start(), range.end()),
                     findings,
                 );
                 None
@@ -213,10 +181,7 @@ impl<'d> Fields<'d> {
             None => PayloadPath::Whole,
             Some(Value::Null) => PayloadPath::Discard,
             Some(_) => match self.json_path(name, findings) {
-                Some(path)
-                    if path.is_root()
-                        && *path.root() == crate::expression::json_path::Root::Input =>
-                {
+                Some(path) if path.is_root() && *path.root() == crate::expression::json_path::Root::Input => {
                     PayloadPath::Whole
                 }
                 Some(path) => PayloadPath::Path(path),
@@ -245,12 +210,14 @@ impl<'d> Fields<'d> {
         }
     }
 
-    /// A payload template; every broken field in it is a finding of its own.
+    /// A payload template; every broken expression in it is a finding of its own.
     pub fn template(&self, name: &str, findings: &mut Findings) -> Option<Template> {
         let value = self.map.get(name)?;
         let at = self.at(name);
-        warn_of_bare_paths(value, &at, findings);
-        match Template::parse(value) {
+        if self.language == QueryLanguage::JsonPath {
+            warn_of_bare_paths(value, &at, findings);
+        }
+        match Template::parse(value, self.language, name) {
             Ok(template) => Some(template),
             Err(errors) => {
                 for error in errors {
@@ -265,15 +232,83 @@ impl<'d> Fields<'d> {
                             None => Step::Field(step),
                         }
                     }));
-                    findings.push(Diagnostic::error(
-                        Code::SchemaValidationFailed,
-                        error.message,
-                        &path,
-                    ));
+                    findings.push(Diagnostic::error(Code::SchemaValidationFailed, error.message, &path));
                 }
                 None
             }
         }
+    }
+
+    /// Assign: an object whose names are variables.
+    pub fn assign(&self, findings: &mut Findings) -> Option<Template> {
+        let object = self.object("Assign", findings)?;
+        for name in object.keys() {
+            let name = name
+                .strip_suffix(".$")
+                .filter(|_| self.language == QueryLanguage::JsonPath)
+                .unwrap_or(name);
+            let starts_well = name.chars().next().is_some_and(|c| c.is_alphabetic() || c == '_');
+            if name == "states"
+                || !starts_well
+                || !name.chars().all(|c| c.is_alphanumeric() || c == '_')
+                || name.chars().count() > MAX_VARIABLE_NAME
+            {
+                self.refuse("Assign", format!("'{name}' is not a valid variable name"), findings);
+            }
+        }
+        self.template("Assign", findings)
+    }
+
+    /// A JSONata expression under `name`, in a state whose language it is.
+    pub fn expression(&self, name: &str, findings: &mut Findings) -> Option<Jsonata> {
+        let text = self
+            .map
+            .get(name)?
+            .as_str()
+            .filter(|text| self.language == QueryLanguage::JsonAta && Jsonata::looks_like(text))?;
+        Jsonata::parse(text, name)
+            .map_err(|message| {
+                self.refuse(
+                    name,
+                    format!("The JSONata expression could not be parsed: {message}"),
+                    findings,
+                )
+            })
+            .ok()
+    }
+
+    /// Whether `name` holds a JSONata expression.
+    pub fn is_expression(&self, name: &str) -> bool {
+        self.language == QueryLanguage::JsonAta
+            && self
+                .map
+                .get(name)
+                .and_then(Value::as_str)
+                .is_some_and(Jsonata::looks_like)
+    }
+
+    /// `Error` and `Cause`, literal, evaluated or read at their Path forms.
+    pub fn dynamic_text(&self, name: &str, findings: &mut Findings) -> Option<DynamicText> {
+        let path_name = format!("{name}Path");
+        self.at_most_one(&[name, &path_name], findings);
+        if self.is_expression(name) {
+            return self.expression(name, findings).map(DynamicText::Expression);
+        }
+        if self.map.contains_key(&path_name) {
+            let text = self.text(&path_name, findings)?;
+            return match Selector::parse(&text) {
+                Ok(selector) => Some(DynamicText::Selector(selector)),
+                Err(_) => {
+                    self.refuse(
+                        &path_name,
+                        "Value must be a valid JSONPath or a valid intrinsic function call",
+                        findings,
+                    );
+                    None
+                }
+            };
+        }
+        self.text(name, findings).map(DynamicText::Literal)
     }
 
     /// `Name` or `NamePath`, of which one may be given.
@@ -287,6 +322,9 @@ impl<'d> Fields<'d> {
         self.at_most_one(&[name, &path_name], findings);
         if self.map.contains_key(&path_name) {
             return self.single_path(&path_name, findings).map(Dynamic::Path);
+        }
+        if self.is_expression(name) {
+            return self.expression(name, findings).map(Dynamic::Expression);
         }
         literal(self, findings).map(Dynamic::Literal)
     }

@@ -5,10 +5,7 @@ use super::diagnostic::{Diagnostic, Position, Step};
 /// Fills in the position of each diagnostic that has none; a field that is missing stands where its
 /// nearest parent does.
 pub(super) fn fill_positions(text: &str, diagnostics: &mut [Diagnostic]) {
-    if diagnostics
-        .iter()
-        .all(|diagnostic| diagnostic.position.is_some())
-    {
+    if diagnostics.iter().all(|diagnostic| diagnostic.position.is_some()) {
         return;
     }
     let mut places = Vec::new();
@@ -106,9 +103,11 @@ impl Scanner<'_> {
                 self.string();
             }
             _ => {
-                while self.bytes.get(self.at).is_some_and(|byte| {
-                    !matches!(byte, b',' | b'}' | b']') && !byte.is_ascii_whitespace()
-                }) {
+                while self
+                    .bytes
+                    .get(self.at)
+                    .is_some_and(|byte| !matches!(byte, b',' | b'}' | b']') && !byte.is_ascii_whitespace())
+                {
                     self.at += 1;
                 }
             }

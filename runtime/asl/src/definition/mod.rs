@@ -5,6 +5,7 @@
 mod check;
 mod choice;
 mod diagnostic;
+mod field_table;
 mod fields;
 mod locate;
 mod reader;

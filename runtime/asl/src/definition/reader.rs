@@ -6,9 +6,11 @@ use serde_json::Value;
 
 use super::choice;
 use super::diagnostic::{Code, Diagnostic, Step};
+use super::field_table;
 use super::fields::Fields;
 use super::state_machine::*;
 use crate::execution::event::Percentage;
+use crate::expression::Template;
 use crate::payload::Payload;
 use crate::timestamp::Timestamp;
 
@@ -22,24 +24,20 @@ const MAX_STATE_NAME: usize = 80;
 /// levels, allows 31, and this one comes first to say it in the language's words.
 const MAX_NESTING: usize = 25;
 
-const KINDS: [&str; 8] = [
-    "Task", "Wait", "Pass", "Succeed", "Fail", "Choice", "Parallel", "Map",
-];
-const COMMON: &[&str] = &["Type", "Comment", "QueryLanguage"];
-const PATHS: &[&str] = &["InputPath", "OutputPath"];
-const MOVES: &[&str] = &["Next", "End"];
-const RESULTS: &[&str] = &["ResultSelector", "ResultPath", "Retry", "Catch"];
+const KINDS: [&str; 8] = ["Task", "Wait", "Pass", "Succeed", "Fail", "Choice", "Parallel", "Map"];
 
 #[derive(Default)]
 pub(super) struct Reader {
     pub diagnostics: Vec<Diagnostic>,
+    /// The machine's.
+    language: QueryLanguage,
     flows: Vec<Option<Flow>>,
 }
 
 impl Reader {
     /// The machine as far as it could be read: enough of it for the checks of its transitions.
     pub fn machine(&mut self, document: &Value) -> Option<StateMachine> {
-        let fields = Fields::of(document, Vec::new(), &mut self.diagnostics)?;
+        let fields = Fields::of(document, Vec::new(), QueryLanguage::JsonPath, &mut self.diagnostics)?;
         fields.only(
             &[&[
                 "Comment",
@@ -52,34 +50,31 @@ impl Reader {
             &mut self.diagnostics,
         );
         fields.one_of("Version", &["1.0"], &mut self.diagnostics);
-        self.query_language(&fields);
-        let timeout_seconds =
-            fields.integer("TimeoutSeconds", 1..=MAX_SECONDS, &mut self.diagnostics);
+        self.language = self.query_language(&fields);
+        let timeout_seconds = fields.integer("TimeoutSeconds", 1..=MAX_SECONDS, &mut self.diagnostics);
         self.flow(&fields, 0)?;
         let flows = std::mem::take(&mut self.flows)
             .into_iter()
             .collect::<Option<Vec<Flow>>>()?;
-        Some(StateMachine {
-            timeout_seconds,
-            flows,
-        })
+        Some(StateMachine { timeout_seconds, flows })
     }
 
-    fn query_language(&mut self, fields: &Fields<'_>) {
-        if fields
-            .one_of(
-                "QueryLanguage",
-                &["JSONPath", "JSONata"],
-                &mut self.diagnostics,
-            )
+    /// The language of a state: its own, or the machine's, which JSONata binds for all.
+    fn query_language(&mut self, fields: &Fields<'_>) -> QueryLanguage {
+        match fields
+            .one_of("QueryLanguage", &["JSONPath", "JSONata"], &mut self.diagnostics)
             .as_deref()
-            == Some("JSONata")
         {
-            fields.refuse(
-                "QueryLanguage",
-                "QueryLanguage 'JSONata' is not supported yet: write the state in JSONPath",
-                &mut self.diagnostics,
-            );
+            Some("JSONPath") if self.language == QueryLanguage::JsonAta => {
+                fields.refuse_whole(
+                    "'QueryLanguage' can not be 'JSONPath' if set to 'JSONata' for whole state machine",
+                    &mut self.diagnostics,
+                );
+                QueryLanguage::JsonAta
+            }
+            Some("JSONata") => QueryLanguage::JsonAta,
+            Some(_) => QueryLanguage::JsonPath,
+            None => self.language,
         }
     }
 
@@ -133,99 +128,34 @@ impl Reader {
         Some(id)
     }
 
-    fn state(
-        &mut self,
-        name: &str,
-        document: &Value,
-        path: Vec<Step>,
-        depth: usize,
-    ) -> Option<State> {
-        let fields = Fields::of(document, path, &mut self.diagnostics)?;
+    fn state(&mut self, name: &str, document: &Value, path: Vec<Step>, depth: usize) -> Option<State> {
+        let mut fields = Fields::of(document, path, self.language, &mut self.diagnostics)?;
         if !fields.map.contains_key("Type") {
             fields.require(&["Type"], &mut self.diagnostics);
             return None;
         }
         let kind_name = fields.one_of("Type", &KINDS, &mut self.diagnostics)?;
-        self.query_language(&fields);
-        let before = self.diagnostics.len();
-        let (kind, own): (Option<Kind>, &[&[&str]]) = match kind_name.as_str() {
-            "Pass" => (
-                Some(self.pass(&fields)),
-                &[PATHS, MOVES, &["Result", "ResultPath", "Parameters"]],
-            ),
-            "Task" => (
-                self.task(&fields),
-                &[
-                    PATHS,
-                    MOVES,
-                    RESULTS,
-                    &[
-                        "Resource",
-                        "Parameters",
-                        "Credentials",
-                        "TimeoutSeconds",
-                        "TimeoutSecondsPath",
-                        "HeartbeatSeconds",
-                        "HeartbeatSecondsPath",
-                    ],
-                ],
-            ),
-            "Choice" => (
-                choice::read(&fields, &mut self.diagnostics).map(Kind::Choice),
-                &[PATHS, &["Choices", "Default"]],
-            ),
-            "Wait" => (
-                self.wait(&fields).map(Kind::Wait),
-                &[
-                    PATHS,
-                    MOVES,
-                    &["Seconds", "SecondsPath", "Timestamp", "TimestampPath"],
-                ],
-            ),
-            "Succeed" => (Some(Kind::Succeed), &[PATHS]),
-            "Fail" => (
-                Some(self.fail(&fields)),
-                &[&["Error", "ErrorPath", "Cause", "CausePath"]],
-            ),
-            "Parallel" => (
-                self.parallel(&fields, depth),
-                &[PATHS, MOVES, RESULTS, &["Branches", "Parameters"]],
-            ),
-            _ => (
-                self.map(&fields, depth),
-                &[
-                    PATHS,
-                    MOVES,
-                    RESULTS,
-                    &[
-                        "ItemProcessor",
-                        "Iterator",
-                        "ItemsPath",
-                        "ItemSelector",
-                        "Parameters",
-                        "MaxConcurrency",
-                        "MaxConcurrencyPath",
-                    ],
-                    &[
-                        "ToleratedFailureCount",
-                        "ToleratedFailureCountPath",
-                        "ToleratedFailurePercentage",
-                        "ToleratedFailurePercentagePath",
-                        "Label",
-                    ],
-                ],
-            ),
+        fields.language = self.query_language(&fields);
+        fields.only(field_table::allowed(&kind_name, fields.language), &mut self.diagnostics);
+        let kind = match kind_name.as_str() {
+            "Pass" => Some(self.pass(&fields)),
+            "Task" => self.task(&fields),
+            "Choice" => choice::read(&fields, &mut self.diagnostics).map(Kind::Choice),
+            "Wait" => self.wait(&fields).map(Kind::Wait),
+            "Succeed" => Some(Kind::Succeed),
+            "Fail" => Some(self.fail(&fields)),
+            "Parallel" => self.parallel(&fields, depth),
+            _ => self.map(&fields, depth),
         };
-        let mut allowed = vec![COMMON];
-        allowed.extend(own);
-        let mut misplaced = Vec::new();
-        fields.only(&allowed, &mut misplaced);
-        self.diagnostics.splice(before..before, misplaced);
         let transition = self.transition(&fields, &kind_name)?;
+        let findings = &mut self.diagnostics;
         Some(State {
             name: name.to_owned(),
-            input_path: fields.payload_path("InputPath", &mut self.diagnostics),
-            output_path: fields.payload_path("OutputPath", &mut self.diagnostics),
+            language: fields.language,
+            assign: fields.assign(findings),
+            output: fields.template("Output", findings),
+            input_path: fields.payload_path("InputPath", findings),
+            output_path: fields.payload_path("OutputPath", findings),
             transition,
             kind: kind?,
             path: fields.path,
@@ -249,10 +179,7 @@ impl Reader {
             (None, Some(true)) => Some(Transition::End),
             (None, _) => {
                 if !fields.map.contains_key("Next") {
-                    fields.refuse_whole(
-                        "These fields are required: [Next] or [End]",
-                        &mut self.diagnostics,
-                    );
+                    fields.refuse_whole("These fields are required: [Next] or [End]", &mut self.diagnostics);
                 }
                 None
             }
@@ -270,10 +197,7 @@ impl Reader {
             ));
         }
         Kind::Pass(Pass {
-            result: fields
-                .map
-                .get("Result")
-                .map(|value| Payload::from_value(value.clone())),
+            result: fields.map.get("Result").map(|value| Payload::from_value(value.clone())),
             parameters: fields.template("Parameters", &mut self.diagnostics),
             result_path: fields.result_path(&mut self.diagnostics),
         })
@@ -307,8 +231,7 @@ impl Reader {
             |fields, findings| fields.integer("HeartbeatSeconds", 1..=MAX_SECONDS, findings),
             findings,
         );
-        if let (Some(Dynamic::Literal(timeout)), Some(Dynamic::Literal(heartbeat))) =
-            (&timeout, &heartbeat)
+        if let (Some(Dynamic::Literal(timeout)), Some(Dynamic::Literal(heartbeat))) = (&timeout, &heartbeat)
             && heartbeat >= timeout
         {
             fields.refuse(
@@ -319,7 +242,7 @@ impl Reader {
         }
         let task = Task {
             resource: resource.unwrap_or_default(),
-            parameters: fields.template("Parameters", findings),
+            parameters: arguments(fields, findings),
             credentials: fields.template("Credentials", findings),
             timeout,
             heartbeat,
@@ -332,29 +255,24 @@ impl Reader {
         const FORMS: [&str; 4] = ["Seconds", "SecondsPath", "Timestamp", "TimestampPath"];
         let findings = &mut self.diagnostics;
         fields.at_most_one(&FORMS, findings);
-        if let Some(name) = FORMS
-            .into_iter()
-            .find(|name| fields.map.contains_key(*name))
-        {
+        if let Some(name) = FORMS.into_iter().find(|name| fields.map.contains_key(*name)) {
             return match name {
-                "Seconds" => fields
-                    .integer("Seconds", 0..=MAX_SECONDS, findings)
-                    .map(Wait::Seconds),
-                "SecondsPath" => fields
-                    .single_path("SecondsPath", findings)
-                    .map(Wait::SecondsPath),
-                "TimestampPath" => fields
-                    .single_path("TimestampPath", findings)
-                    .map(Wait::TimestampPath),
+                "Seconds" | "Timestamp" if fields.is_expression(name) => {
+                    let expression = fields.expression(name, findings)?;
+                    Some(if name == "Seconds" {
+                        Wait::SecondsExpression(expression)
+                    } else {
+                        Wait::TimestampExpression(expression)
+                    })
+                }
+                "Seconds" => fields.integer("Seconds", 0..=MAX_SECONDS, findings).map(Wait::Seconds),
+                "SecondsPath" => fields.single_path("SecondsPath", findings).map(Wait::SecondsPath),
+                "TimestampPath" => fields.single_path("TimestampPath", findings).map(Wait::TimestampPath),
                 _ => {
                     let text = fields.text("Timestamp", findings)?;
                     let time = Timestamp::parse(&text);
                     if time.is_none() {
-                        fields.refuse(
-                            "Timestamp",
-                            "String does not match RFC3339 timestamp",
-                            findings,
-                        );
+                        fields.refuse("Timestamp", "String does not match RFC3339 timestamp", findings);
                     }
                     time.map(Wait::Timestamp)
                 }
@@ -370,22 +288,14 @@ impl Reader {
     fn fail(&mut self, fields: &Fields<'_>) -> Kind {
         let findings = &mut self.diagnostics;
         Kind::Fail(Fail {
-            error: fields.dynamic(
-                "Error",
-                |fields, findings| fields.text("Error", findings),
-                findings,
-            ),
-            cause: fields.dynamic(
-                "Cause",
-                |fields, findings| fields.text("Cause", findings),
-                findings,
-            ),
+            error: fields.dynamic_text("Error", findings),
+            cause: fields.dynamic_text("Cause", findings),
         })
     }
 
     fn parallel(&mut self, fields: &Fields<'_>, depth: usize) -> Option<Kind> {
         fields.require(&["Branches"], &mut self.diagnostics);
-        let parameters = fields.template("Parameters", &mut self.diagnostics);
+        let parameters = arguments(fields, &mut self.diagnostics);
         let outcome = self.outcome(fields);
         let branches = fields.array("Branches", &mut self.diagnostics)?;
         if branches.is_empty() {
@@ -398,7 +308,7 @@ impl Reader {
             .map(|(index, branch)| {
                 let mut path = fields.at("Branches");
                 path.push(Step::Index(index));
-                let branch = Fields::of(branch, path, &mut self.diagnostics)?;
+                let branch = Fields::of(branch, path, fields.language, &mut self.diagnostics)?;
                 branch.only(
                     &[&["StartAt", "States", "Comment", "QueryLanguage"]],
                     &mut self.diagnostics,
@@ -419,7 +329,12 @@ impl Reader {
         fields.at_most_one(&["ItemProcessor", "Iterator"], &mut self.diagnostics);
         fields.at_most_one(&["ItemSelector", "Parameters"], &mut self.diagnostics);
         let findings = &mut self.diagnostics;
-        let items_path = fields.json_path("ItemsPath", findings);
+        let items = match fields.language {
+            QueryLanguage::JsonPath => fields
+                .json_path("ItemsPath", findings)
+                .map_or(Items::Input, Items::Path),
+            QueryLanguage::JsonAta => fields.template("Items", findings).map_or(Items::Input, Items::Template),
+        };
         let item_selector = fields
             .template("ItemSelector", findings)
             .or_else(|| fields.template("Parameters", findings));
@@ -463,16 +378,11 @@ impl Reader {
         let processor = Fields::of(
             fields.map.get(name)?,
             fields.at(name),
+            fields.language,
             &mut self.diagnostics,
         )?;
         processor.only(
-            &[&[
-                "StartAt",
-                "States",
-                "Comment",
-                "QueryLanguage",
-                "ProcessorConfig",
-            ]],
+            &[&["StartAt", "States", "Comment", "QueryLanguage", "ProcessorConfig"]],
             &mut self.diagnostics,
         );
         self.query_language(&processor);
@@ -480,7 +390,7 @@ impl Reader {
         let processor = self.flow(&processor, depth + 1)?;
         Some(Kind::Map(Box::new(Map {
             processor,
-            items_path,
+            items,
             item_selector,
             max_concurrency,
             tolerated_count,
@@ -493,11 +403,8 @@ impl Reader {
         let Some(value) = processor.map.get("ProcessorConfig") else {
             return;
         };
-        let Some(config) = Fields::of(
-            value,
-            processor.at("ProcessorConfig"),
-            &mut self.diagnostics,
-        ) else {
+        let at = processor.at("ProcessorConfig");
+        let Some(config) = Fields::of(value, at, processor.language, &mut self.diagnostics) else {
             return;
         };
         config.only(&[&["Mode", "ExecutionType"]], &mut self.diagnostics);
@@ -512,11 +419,7 @@ impl Reader {
                 &mut self.diagnostics,
             );
         }
-        config.one_of(
-            "ExecutionType",
-            &["STANDARD", "EXPRESS"],
-            &mut self.diagnostics,
-        );
+        config.one_of("ExecutionType", &["STANDARD", "EXPRESS"], &mut self.diagnostics);
     }
 
     fn outcome(&mut self, fields: &Fields<'_>) -> OutcomeFields {
@@ -549,7 +452,7 @@ impl Reader {
             .filter_map(|(index, entry)| {
                 let mut path = fields.at(name);
                 path.push(Step::Index(index));
-                let entry = Fields::of(entry, path, &mut self.diagnostics)?;
+                let entry = Fields::of(entry, path, fields.language, &mut self.diagnostics)?;
                 read(self, &entry, index == last)
             })
             .collect()
@@ -563,10 +466,7 @@ impl Reader {
             fields.refuse("ErrorEquals", "Value cannot be empty", findings);
             return None;
         }
-        let names: Option<Vec<String>> = names
-            .iter()
-            .map(|name| name.as_str().map(str::to_owned))
-            .collect();
+        let names: Option<Vec<String>> = names.iter().map(|name| name.as_str().map(str::to_owned)).collect();
         let Some(names) = names else {
             fields.refuse("ErrorEquals", "Expected value of type String", findings);
             return None;
@@ -599,9 +499,7 @@ impl Reader {
         let interval_seconds = fields
             .integer("IntervalSeconds", 1..=MAX_SECONDS, findings)
             .unwrap_or(1);
-        let max_attempts = fields
-            .integer("MaxAttempts", 0..=MAX_SECONDS, findings)
-            .unwrap_or(3);
+        let max_attempts = fields.integer("MaxAttempts", 0..=MAX_SECONDS, findings).unwrap_or(3);
         let backoff_rate = fields.number("BackoffRate", findings).unwrap_or(2.0);
         if backoff_rate < 1.0 {
             fields.refuse(
@@ -632,17 +530,30 @@ impl Reader {
     fn catcher(&mut self, fields: &Fields<'_>, last: bool) -> Option<Catcher> {
         let error_equals = self.error_equals(fields, last);
         let findings = &mut self.diagnostics;
-        fields.only(
-            &[&["ErrorEquals", "Next", "ResultPath", "Comment"]],
-            findings,
-        );
+        let own: &[&str] = match fields.language {
+            QueryLanguage::JsonPath => &["ResultPath"],
+            QueryLanguage::JsonAta => &["Output"],
+        };
+        fields.only(&[&["ErrorEquals", "Next", "Comment", "Assign"], own], findings);
         fields.require(&["Next"], findings);
         let next = fields.text("Next", findings);
         let result_path = fields.result_path(findings);
+        let assign = fields.assign(findings);
+        let output = fields.template("Output", findings);
         Some(Catcher {
+            assign,
+            output,
             error_equals: error_equals?,
             result_path,
             next: next?,
         })
+    }
+}
+
+/// A state's Parameters, by the name its language gives them.
+fn arguments(fields: &Fields<'_>, findings: &mut Vec<Diagnostic>) -> Option<Template> {
+    match fields.language {
+        QueryLanguage::JsonPath => fields.template("Parameters", findings),
+        QueryLanguage::JsonAta => fields.template("Arguments", findings),
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::execution::event::{Percentage, StateKind};
 use crate::expression::comparison::Comparison;
-use crate::expression::{Path, ReferencePath, Template};
+use crate::expression::{Jsonata, Path, ReferencePath, Selector, Template};
 use crate::payload::Payload;
 use crate::timestamp::Timestamp;
 
@@ -14,6 +14,16 @@ pub struct StateMachine {
     /// TimeoutSeconds of the whole execution.
     pub timeout_seconds: Option<u64>,
     pub(super) flows: Vec<Flow>,
+}
+
+/// The language of a state's expressions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum QueryLanguage {
+    /// JSONPath.
+    #[default]
+    JsonPath,
+    /// JSONata.
+    JsonAta,
 }
 
 /// A `StartAt` with its `States`: the machine, a Parallel state's branch or a Map state's processor.
@@ -65,6 +75,12 @@ impl Flow {
 pub struct State {
     /// Its name.
     pub name: String,
+    /// QueryLanguage, its own or the machine's.
+    pub language: QueryLanguage,
+    /// Assign.
+    pub assign: Option<Template>,
+    /// Output.
+    pub output: Option<Template>,
     /// InputPath.
     pub input_path: PayloadPath,
     /// OutputPath.
@@ -116,6 +132,19 @@ pub enum Dynamic<T> {
     Literal(T),
     /// Read.
     Path(Path),
+    /// Evaluated.
+    Expression(Jsonata),
+}
+
+/// A text given in the definition, read from the input or evaluated.
+#[derive(Debug, Clone, PartialEq)]
+pub enum DynamicText {
+    /// Given.
+    Literal(String),
+    /// Read, or the result of an intrinsic function.
+    Selector(Selector),
+    /// Evaluated.
+    Expression(Jsonata),
 }
 
 /// What a state does.
@@ -181,7 +210,7 @@ pub struct Pass {
 pub struct Task {
     /// Resource.
     pub resource: String,
-    /// Parameters.
+    /// Parameters, or Arguments.
     pub parameters: Option<Template>,
     /// Credentials.
     pub credentials: Option<Template>,
@@ -230,6 +259,10 @@ pub struct Catcher {
     pub error_equals: Vec<String>,
     /// ResultPath.
     pub result_path: ResultPath,
+    /// Assign.
+    pub assign: Option<Template>,
+    /// Output.
+    pub output: Option<Template>,
     /// Next.
     pub next: String,
 }
@@ -248,6 +281,10 @@ pub struct Choice {
 pub struct Rule {
     /// When it matches.
     pub condition: Condition,
+    /// Assign.
+    pub assign: Option<Template>,
+    /// Output.
+    pub output: Option<Template>,
     /// Where it leads.
     pub next: String,
 }
@@ -263,6 +300,8 @@ pub enum Condition {
     Not(Box<Condition>),
     /// A comparison.
     Compare(Comparison),
+    /// A JSONata expression.
+    Expression(Jsonata),
 }
 
 /// Waits.
@@ -276,15 +315,19 @@ pub enum Wait {
     SecondsPath(Path),
     /// TimestampPath.
     TimestampPath(Path),
+    /// Seconds, evaluated.
+    SecondsExpression(Jsonata),
+    /// Timestamp, evaluated.
+    TimestampExpression(Jsonata),
 }
 
 /// Ends its scope with an error.
 #[derive(Debug, Clone)]
 pub struct Fail {
     /// Error or ErrorPath.
-    pub error: Option<Dynamic<String>>,
+    pub error: Option<DynamicText>,
     /// Cause or CausePath.
-    pub cause: Option<Dynamic<String>>,
+    pub cause: Option<DynamicText>,
 }
 
 /// Runs branches at once.
@@ -292,7 +335,7 @@ pub struct Fail {
 pub struct Parallel {
     /// Branches.
     pub branches: Vec<FlowId>,
-    /// Parameters.
+    /// Parameters, or Arguments.
     pub parameters: Option<Template>,
     /// What follows its result.
     pub outcome: OutcomeFields,
@@ -303,9 +346,9 @@ pub struct Parallel {
 pub struct Map {
     /// ItemProcessor, or the older Iterator.
     pub processor: FlowId,
-    /// ItemsPath.
-    pub items_path: Option<Path>,
-    /// ItemSelector, or the older Parameters, and the name it goes by.
+    /// ItemsPath, or Items.
+    pub items: Items,
+    /// ItemSelector, or the older Parameters.
     pub item_selector: Option<Template>,
     /// MaxConcurrency or MaxConcurrencyPath; 0 is no bound.
     pub max_concurrency: Option<Dynamic<u32>>,
@@ -315,4 +358,15 @@ pub struct Map {
     pub tolerated_percentage: Option<Dynamic<Percentage>>,
     /// What follows its result.
     pub outcome: OutcomeFields,
+}
+
+/// Where a Map state's items come from.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Items {
+    /// The state's input.
+    Input,
+    /// ItemsPath.
+    Path(Path),
+    /// Items.
+    Template(Template),
 }

@@ -6,9 +6,7 @@ use std::sync::Arc;
 
 use super::Execution;
 use super::event::{Event, EventKind, Failure, ScopeId, Status};
-use super::scope::{
-    Active, Branches, Failing, Iterations, Parent, Phase, Place, Scope, TaskAttempt,
-};
+use super::scope::{Active, Branches, Failing, Iterations, Parent, Phase, Place, Scope, TaskAttempt};
 use crate::definition::{FlowId, Kind};
 use crate::expression::context::ExecutionContext;
 use crate::payload::Payload;
@@ -34,8 +32,7 @@ impl Execution {
     /// [`ApplyError`] when the event doesn't fit; the execution must then be dropped.
     pub fn apply(&mut self, event: &Event) -> Result<(), ApplyError> {
         let position = self.position;
-        self.fold(event)
-            .map_err(|reason| ApplyError { position, reason })?;
+        self.fold(event).map_err(|reason| ApplyError { position, reason })?;
         self.position += 1;
         self.history_entries += event.kind.history_entries();
         Ok(())
@@ -74,10 +71,7 @@ impl Execution {
                 Ok(())
             }
             EventKind::StateEntered {
-                scope,
-                state,
-                input,
-                ..
+                scope, state, input, ..
             } => self.entered(*scope, state, input, event.at),
             EventKind::TaskScheduled {
                 scope,
@@ -104,23 +98,13 @@ impl Execution {
                 }
                 _ => Err("no task is open".into()),
             },
-            EventKind::TaskSucceeded { scope, output, .. } => {
-                self.task_ended(*scope, Phase::Returned(output.clone()))
-            }
-            EventKind::TaskFailed { scope, failure, .. } => {
-                self.task_ended(*scope, failed(failure, false))
-            }
+            EventKind::TaskSucceeded { scope, output, .. } => self.task_ended(*scope, Phase::Returned(output.clone())),
+            EventKind::TaskFailed { scope, failure, .. } => self.task_ended(*scope, failed(failure, false)),
             EventKind::TaskTimedOut { scope, timeout, .. } => {
                 self.task_ended(*scope, failed(&timeout.failure(), false))
             }
-            EventKind::WaitStarted { scope, until } => {
-                self.set_phase(*scope, Phase::Waiting(*until))
-            }
-            EventKind::RetryScheduled {
-                scope,
-                retrier,
-                until,
-            } => {
+            EventKind::WaitStarted { scope, until } => self.set_phase(*scope, Phase::Waiting(*until)),
+            EventKind::RetryScheduled { scope, retrier, until } => {
                 let retries = &mut self.active(*scope)?.retries;
                 let retrier = *retrier as usize;
                 if retries.len() <= retrier {
@@ -129,17 +113,12 @@ impl Execution {
                 retries[retrier] += 1;
                 self.set_phase(*scope, Phase::Retrying(*until))
             }
-            EventKind::ParallelStarted {
-                scope,
-                input,
-                branches,
-            } => self.branches_opened(*scope, input, *branches),
+            EventKind::ParallelStarted { scope, input, branches } => self.branches_opened(*scope, input, *branches),
             EventKind::ParallelSucceeded { scope } => {
                 let Phase::Parallel(branches) = &self.active(*scope)?.phase else {
                     return Err("no branches are open".into());
                 };
-                let outputs: Option<Vec<&Payload>> =
-                    branches.outputs.iter().map(Option::as_ref).collect();
+                let outputs: Option<Vec<&Payload>> = branches.outputs.iter().map(Option::as_ref).collect();
                 let result = Payload::array_of(outputs.ok_or("a branch isn't done")?);
                 self.set_phase(*scope, Phase::Returned(result))
             }
@@ -170,17 +149,9 @@ impl Execution {
                     })),
                 )
             }
-            EventKind::IterationStarted {
-                scope,
-                index,
-                input,
-            } => self.iteration_opened(*scope, *index, input),
+            EventKind::IterationStarted { scope, index, input } => self.iteration_opened(*scope, *index, input),
             EventKind::IterationSucceeded { scope, index } => {
-                let child = self
-                    .iterations(*scope)?
-                    .open
-                    .remove(index)
-                    .ok_or("no such iteration")?;
+                let child = self.iterations(*scope)?.open.remove(index).ok_or("no such iteration")?;
                 let Some(Scope {
                     place: Place::Done(output),
                     ..
@@ -190,23 +161,12 @@ impl Execution {
                 };
                 self.ready.remove(&child);
                 let iterations = self.iterations(*scope)?;
-                *iterations
-                    .outputs
-                    .get_mut(*index as usize)
-                    .ok_or("no such iteration")? = Some(output);
+                *iterations.outputs.get_mut(*index as usize).ok_or("no such iteration")? = Some(output);
                 self.refresh(*scope);
                 Ok(())
             }
-            EventKind::IterationFailed {
-                scope,
-                index,
-                failure,
-            } => {
-                let child = self
-                    .iterations(*scope)?
-                    .open
-                    .remove(index)
-                    .ok_or("no such iteration")?;
+            EventKind::IterationFailed { scope, index, failure } => {
+                let child = self.iterations(*scope)?.open.remove(index).ok_or("no such iteration")?;
                 self.close_scope(child);
                 let iterations = self.iterations(*scope)?;
                 iterations.failed += 1;
@@ -215,11 +175,7 @@ impl Execution {
                 Ok(())
             }
             EventKind::IterationAborted { scope, index } => {
-                let child = self
-                    .iterations(*scope)?
-                    .open
-                    .remove(index)
-                    .ok_or("no such iteration")?;
+                let child = self.iterations(*scope)?.open.remove(index).ok_or("no such iteration")?;
                 self.close_scope(child);
                 self.refresh(*scope);
                 Ok(())
@@ -234,8 +190,7 @@ impl Execution {
                 self.close_children(*scope);
                 self.set_phase(*scope, failed(failure, from_children))
             }
-            EventKind::ParallelFailed { scope, failure }
-            | EventKind::MapFailed { scope, failure } => {
+            EventKind::ParallelFailed { scope, failure } | EventKind::MapFailed { scope, failure } => {
                 self.set_phase(*scope, failed(failure, false))
             }
             EventKind::StateExited {
@@ -272,9 +227,7 @@ impl Execution {
         let entry = self.history_entries + 1;
         let scope = self.scope(id)?;
         match &scope.place {
-            Place::Before {
-                state: expected, ..
-            } if expected == state => {}
+            Place::Before { state: expected, .. } if expected == state => {}
             _ => return Err(format!("state `{state}` isn't next")),
         }
         scope.place = Place::In(Box::new(Active {
@@ -299,9 +252,7 @@ impl Execution {
     fn branches_opened(&mut self, id: ScopeId, input: &Payload, count: u32) -> Applied {
         let (flow, state) = (self.scope(id)?.flow, self.active(id)?.state.clone());
         let machine = Arc::clone(&self.machine);
-        let Some(Kind::Parallel(parallel)) =
-            machine.flow(flow).state(&state).map(|state| &state.kind)
-        else {
+        let Some(Kind::Parallel(parallel)) = machine.flow(flow).state(&state).map(|state| &state.kind) else {
             return Err(format!("`{state}` is not a Parallel state"));
         };
         if parallel.branches.len() != count as usize {
@@ -381,19 +332,12 @@ impl Execution {
         scope.place = Place::Done(output.clone());
         let parent = scope.parent;
         // a branch is done with its last state; an iteration and the root say so in an event of their own
-        let Some(Parent {
-            scope: parent,
-            index,
-        }) = parent
-        else {
+        let Some(Parent { scope: parent, index }) = parent else {
             self.ready.insert(id);
             return Ok(());
         };
         if let Phase::Parallel(branches) = &mut self.active(parent)?.phase {
-            *branches
-                .outputs
-                .get_mut(index as usize)
-                .ok_or("no such branch")? = Some(output.clone());
+            *branches.outputs.get_mut(index as usize).ok_or("no such branch")? = Some(output.clone());
             branches.open -= 1;
             self.scopes.remove(&id);
             self.ready.remove(&id);

@@ -28,8 +28,6 @@ pub struct Limits {
 impl Default for Limits {
     /// AWS's quotas: payloads of 256 KiB.
     fn default() -> Self {
-        Self {
-            payload_bytes: 262_144,
-        }
+        Self { payload_bytes: 262_144 }
     }
 }

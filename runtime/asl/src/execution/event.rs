@@ -17,9 +17,7 @@ pub struct Event {
 
 /// A place where one state at a time runs: the machine itself, a branch of a Parallel state or an
 /// iteration of a Map state. Numbered in the order they open, the root being 0.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
-)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct ScopeId(pub u32);
 

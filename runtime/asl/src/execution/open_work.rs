@@ -55,9 +55,7 @@ pub enum TaskOutcome {
 impl Execution {
     /// The attempts that should be running now, by the position of their TaskScheduled events.
     pub fn open_tasks(&self) -> impl Iterator<Item = OpenTask<'_>> {
-        self.tasks
-            .values()
-            .filter_map(|scope| self.open_task_of(*scope))
+        self.tasks.values().filter_map(|scope| self.open_task_of(*scope))
     }
 
     /// The attempt with this TaskScheduled position, while it is open.
@@ -105,18 +103,12 @@ impl Execution {
         let task = self.open_task(scheduled_at)?;
         let scope = task.scope;
         Some(match outcome {
-            TaskOutcome::Succeeded(output) if output.len() > limits.payload_bytes => {
-                EventKind::TaskFailed {
-                    scope,
-                    failure: too_large(task.resource),
-                    attempt,
-                }
-            }
-            TaskOutcome::Succeeded(output) => EventKind::TaskSucceeded {
+            TaskOutcome::Succeeded(output) if output.len() > limits.payload_bytes => EventKind::TaskFailed {
                 scope,
-                output,
+                failure: too_large(task.resource),
                 attempt,
             },
+            TaskOutcome::Succeeded(output) => EventKind::TaskSucceeded { scope, output, attempt },
             TaskOutcome::Failed(failure) => EventKind::TaskFailed {
                 scope,
                 failure,
@@ -137,10 +129,7 @@ impl Execution {
         }
         let timer = self.timers.first().map(|(time, _)| (*time, Wakeup::Timer));
         let deadline = self.deadline.map(|time| (time, Wakeup::Deadline));
-        timer
-            .into_iter()
-            .chain(deadline)
-            .min_by_key(|(time, _)| *time)
+        timer.into_iter().chain(deadline).min_by_key(|(time, _)| *time)
     }
 }
 

@@ -139,13 +139,9 @@ impl Comparison {
         };
         let value = found.ok_or_else(|| invalid(&self.variable))?;
         match &self.test {
-            Test::Matches(pattern) => Ok(value
-                .as_str()
-                .is_some_and(|text| wildcard_match(pattern, text))),
+            Test::Matches(pattern) => Ok(value.as_str().is_some_and(|text| wildcard_match(pattern, text))),
             Test::Is(test, wanted) => Ok(is(*test, &value) == *wanted),
-            Test::Compare(kind, relation, Operand::Value(operand)) => {
-                Ok(compare(*kind, *relation, &value, operand))
-            }
+            Test::Compare(kind, relation, Operand::Value(operand)) => Ok(compare(*kind, *relation, &value, operand)),
             Test::Compare(kind, relation, Operand::Path(path)) => {
                 let operand = path.evaluate(bindings).map_err(|_| invalid(path))?;
                 Ok(compare(*kind, *relation, &value, &operand))
@@ -223,29 +219,22 @@ fn is(test: TypeTest, value: &Value) -> bool {
         TypeTest::Numeric => value.is_number(),
         TypeTest::String => value.is_string(),
         TypeTest::Boolean => value.is_boolean(),
-        TypeTest::Timestamp => value
-            .as_str()
-            .is_some_and(|text| Timestamp::parse(text).is_some()),
+        TypeTest::Timestamp => value.as_str().is_some_and(|text| Timestamp::parse(text).is_some()),
     }
 }
 
 /// Values of another kind than the operator's don't compare: the rule doesn't match.
 fn compare(kind: Kind, relation: Relation, left: &Value, right: &Value) -> bool {
     let order = match (kind, left, right) {
-        (Kind::String, Value::String(a), Value::String(b)) => {
-            Some(a.encode_utf16().cmp(b.encode_utf16()))
-        }
+        (Kind::String, Value::String(a), Value::String(b)) => Some(a.encode_utf16().cmp(b.encode_utf16())),
         (Kind::Numeric, Value::Number(a), Value::Number(b)) => match (a.as_i64(), b.as_i64()) {
             (Some(a), Some(b)) => Some(a.cmp(&b)),
-            _ => a
-                .as_f64()
-                .zip(b.as_f64())
-                .and_then(|(a, b)| a.partial_cmp(&b)),
+            _ => a.as_f64().zip(b.as_f64()).and_then(|(a, b)| a.partial_cmp(&b)),
         },
         (Kind::Boolean, Value::Bool(a), Value::Bool(b)) => Some(a.cmp(b)),
-        (Kind::Timestamp, Value::String(a), Value::String(b)) => Timestamp::parse(a)
-            .zip(Timestamp::parse(b))
-            .map(|(a, b)| a.cmp(&b)),
+        (Kind::Timestamp, Value::String(a), Value::String(b)) => {
+            Timestamp::parse(a).zip(Timestamp::parse(b)).map(|(a, b)| a.cmp(&b))
+        }
         _ => None,
     };
     order.is_some_and(|order| match relation {

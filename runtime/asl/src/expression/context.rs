@@ -1,6 +1,6 @@
 //! What an expression may read: the state's input, the context object and the variables in sight.
 
-use std::cell::OnceCell;
+use std::cell::{Cell, OnceCell};
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
@@ -44,12 +44,43 @@ pub struct StateContext<'a> {
 
 /// Everything one evaluation may read. The context object is built only when an expression asks.
 pub struct Bindings<'a> {
-    /// `$`.
+    /// `$`, and `$states.input`.
     pub input: &'a Value,
+    /// `$states.result`, where there is one.
+    pub result: Option<&'a Value>,
+    /// `$states.errorOutput`, in a catcher.
+    pub error_output: Option<&'a Value>,
     execution: &'a ExecutionContext,
     state: StateContext<'a>,
     variables: &'a BTreeMap<String, Payload>,
+    chance: &'a Chance,
     context: OnceCell<Value>,
+}
+
+/// What expressions may know of time and dice: recorded with the event they decide.
+#[derive(Debug)]
+pub struct Chance {
+    now: Timestamp,
+    state: Cell<u64>,
+}
+
+impl Chance {
+    /// The time, and a seed for every number an expression may ask for.
+    pub fn new(now: Timestamp, seed: u64) -> Self {
+        Self {
+            now,
+            state: Cell::new(seed),
+        }
+    }
+}
+
+/// One step of SplitMix64: 64 random bits and the next state.
+pub(super) fn split_mix(state: u64) -> (u64, u64) {
+    let next = state.wrapping_add(0x9E37_79B9_7F4A_7C15);
+    let mut bits = next;
+    bits = (bits ^ (bits >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    bits = (bits ^ (bits >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    (bits ^ (bits >> 31), next)
 }
 
 impl<'a> Bindings<'a> {
@@ -59,22 +90,18 @@ impl<'a> Bindings<'a> {
         execution: &'a ExecutionContext,
         state: StateContext<'a>,
         variables: &'a BTreeMap<String, Payload>,
+        chance: &'a Chance,
     ) -> Self {
         Self {
             input,
+            result: None,
+            error_output: None,
             execution,
             state,
             variables,
+            chance,
             context: OnceCell::new(),
         }
-    }
-
-    /// The same with another `$`.
-    pub fn with_input<'b>(&'b self, input: &'b Value) -> Bindings<'b>
-    where
-        'a: 'b,
-    {
-        Bindings::new(input, self.execution, self.state.clone(), self.variables)
     }
 
     /// The same within a Map state's iteration, as its ItemSelector sees it.
@@ -86,7 +113,24 @@ impl<'a> Bindings<'a> {
             item: Some((index, value)),
             ..self.state.clone()
         };
-        Bindings::new(self.input, self.execution, state, self.variables)
+        Bindings::new(self.input, self.execution, state, self.variables, self.chance)
+    }
+
+    /// 64 fresh random bits.
+    pub fn random(&self) -> u64 {
+        let (bits, next) = split_mix(self.chance.state.get());
+        self.chance.state.set(next);
+        bits
+    }
+
+    /// The time of the decision.
+    pub fn now(&self) -> Timestamp {
+        self.chance.now
+    }
+
+    /// Every variable in sight.
+    pub fn variables(&self) -> &BTreeMap<String, Payload> {
+        self.variables
     }
 
     /// The value of a variable.

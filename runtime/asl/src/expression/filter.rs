@@ -188,9 +188,7 @@ fn json_literal(parser: &mut Parser<'_>) -> Result<Operand, PathSyntaxError> {
     let text = &rest[..end];
     let value = serde_json::from_str(text)
         .or_else(|_| serde_json::from_str(&text.replace('\'', "\"")))
-        .map_err(|_| {
-            parser.error("a literal is a number, a text in quotes, true, false, null or a list")
-        })?;
+        .map_err(|_| parser.error("a literal is a number, a text in quotes, true, false, null or a list"))?;
     parser.at += end;
     Ok(Operand::Literal(value))
 }

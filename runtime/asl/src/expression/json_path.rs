@@ -164,9 +164,7 @@ pub(super) fn definite<'v>(segments: &[Segment], root: &'v Value) -> Result<&'v 
                     return Err(NoResult(not_an_object(name, &walked, value)));
                 };
                 let _ = write!(walked, "['{name}']");
-                value = map
-                    .get(name)
-                    .ok_or_else(|| NoResult(missing(&walked, last)))?;
+                value = map.get(name).ok_or_else(|| NoResult(missing(&walked, last)))?;
             }
             Segment::Index(index) => {
                 let Value::Array(items) = value else {
@@ -225,12 +223,7 @@ fn at(items: &[Value], index: i64) -> Option<&Value> {
 }
 
 /// Walks an indefinite path; what isn't there is left out.
-pub(super) fn collect<'v>(
-    segments: &[Segment],
-    root: &'v Value,
-    value: &'v Value,
-    found: &mut Vec<&'v Value>,
-) {
+pub(super) fn collect<'v>(segments: &[Segment], root: &'v Value, value: &'v Value, found: &mut Vec<&'v Value>) {
     let Some((segment, rest)) = segments.split_first() else {
         found.push(value);
         return;
@@ -251,10 +244,7 @@ pub(super) fn collect<'v>(
             }
         }
         (Segment::Indices(indices), Value::Array(items)) => {
-            indices
-                .iter()
-                .filter_map(|index| at(items, *index))
-                .for_each(on);
+            indices.iter().filter_map(|index| at(items, *index)).for_each(on);
         }
         (Segment::Slice(from, to), Value::Array(items)) => {
             let (from, to) = slice_bounds(*from, *to, items.len());
@@ -268,9 +258,7 @@ pub(super) fn collect<'v>(
                 .filter(|item| filter::matches(filter, root, item))
                 .for_each(on);
         }
-        (Segment::Filter(filter), Value::Object(_)) if filter::matches(filter, root, value) => {
-            on(value)
-        }
+        (Segment::Filter(filter), Value::Object(_)) if filter::matches(filter, root, value) => on(value),
         (Segment::Descendants, _) => {
             let mut places = Vec::new();
             descend(value, &mut places);
@@ -326,10 +314,7 @@ impl Parser<'_> {
     }
 
     pub fn eat_text(&mut self, wanted: &str) -> bool {
-        let found = self
-            .text
-            .get(self.at..)
-            .is_some_and(|rest| rest.starts_with(wanted));
+        let found = self.text.get(self.at..).is_some_and(|rest| rest.starts_with(wanted));
         if found {
             self.at += wanted.len();
         }
@@ -399,22 +384,7 @@ impl Parser<'_> {
         while let Some(c) = self.peek() {
             let ends = matches!(
                 c,
-                '.' | '['
-                    | ']'
-                    | '('
-                    | ')'
-                    | ','
-                    | '&'
-                    | '|'
-                    | '='
-                    | '!'
-                    | '<'
-                    | '>'
-                    | '\''
-                    | '"'
-                    | '*'
-                    | '?'
-                    | '~'
+                '.' | '[' | ']' | '(' | ')' | ',' | '&' | '|' | '=' | '!' | '<' | '>' | '\'' | '"' | '*' | '?' | '~'
             ) || c.is_whitespace()
                 || c.is_control();
             if ends {
@@ -481,10 +451,7 @@ impl Parser<'_> {
         let mut indices = vec![first];
         while self.eat(',') {
             self.spaces();
-            indices.push(
-                self.integer()
-                    .ok_or_else(|| self.error("an index is missing"))?,
-            );
+            indices.push(self.integer().ok_or_else(|| self.error("an index is missing"))?);
             self.spaces();
         }
         Ok(if indices.len() == 1 {
@@ -561,10 +528,7 @@ mod tests {
             ("$.book[-2:].price", json!([12, 22.5])),
             ("$..price", json!([8, 12, 22.5])),
             ("$.book[?(@.price > 10)].price", json!([12, 22.5])),
-            (
-                "$.book[?(@.title == 'a' || @.price >= 22.5)].price",
-                json!([8, 22.5]),
-            ),
+            ("$.book[?(@.title == 'a' || @.price >= 22.5)].price", json!([8, 22.5])),
             ("$.book[?(@.title)].price", json!([8, 12])),
             ("$.book[?(!@.title)].price", json!([22.5])),
             ("$.book[?(@.title in ['b','c'])].price", json!([12])),

@@ -45,7 +45,9 @@ impl ReferencePath {
                 _ => None,
             })
             .collect::<Option<Vec<_>>>()
-            .ok_or_else(|| refuse("a reference path names one place: no `*`, `..`, slice, union, filter or negative index"))?;
+            .ok_or_else(|| {
+                refuse("a reference path names one place: no `*`, `..`, slice, union, filter or negative index")
+            })?;
         Ok(Self { path, steps })
     }
 
@@ -102,15 +104,9 @@ mod tests {
                 .expect("a reference path")
                 .write(document, json!(1))
         };
-        assert_eq!(
-            write("$.a.b", json!({"z": 0})),
-            Ok(json!({"z": 0, "a": {"b": 1}}))
-        );
+        assert_eq!(write("$.a.b", json!({"z": 0})), Ok(json!({"z": 0, "a": {"b": 1}})));
         assert_eq!(write("$", json!({"z": 0})), Ok(json!(1)));
-        assert_eq!(
-            write("$.l[1]", json!({"l": [5, 6]})),
-            Ok(json!({"l": [5, 1]}))
-        );
+        assert_eq!(write("$.l[1]", json!({"l": [5, 6]})), Ok(json!({"l": [5, 1]})));
         assert_eq!(write("$.l[2]", json!({"l": [5, 6]})), Err(CannotWrite));
         assert_eq!(write("$.a", json!([1])), Err(CannotWrite));
         assert!(ReferencePath::parse("$.a[*]").is_err());

@@ -1,11 +1,12 @@
-//! Payload templates: Parameters, ResultSelector, ItemSelector. A JSON document in which fields whose names
-//! end in `.$` are paths.
+//! Payload templates: JSON documents with expressions in them. In JSONPath a field whose name ends in `.$`
+//! holds a path or an intrinsic function; in JSONata any text may be an expression.
 
 use serde_json::{Map, Value};
 
-use super::Fault;
 use super::context::Bindings;
 use super::json_path::{Path, Root};
+use super::{Fault, Jsonata, Selector};
+use crate::definition::QueryLanguage;
 
 /// A parsed template.
 #[derive(Debug, Clone, PartialEq)]
@@ -17,10 +18,11 @@ enum Node {
     Object(Vec<(String, Node)>),
     Array(Vec<Node>),
     /// The field as written, with its `.$`.
-    Path {
+    Selector {
         field: String,
-        path: Path,
+        selector: Selector,
     },
+    Jsonata(Jsonata),
 }
 
 /// A field of a template that can't be read: its place below the template, and what is wrong.
@@ -32,95 +34,141 @@ pub struct TemplateError {
     pub message: String,
 }
 
-/// The suffix that makes a field's value an expression.
+/// The suffix that makes a field's value an expression in JSONPath.
 const SUFFIX: &str = ".$";
 
+struct Builder<'t> {
+    language: QueryLanguage,
+    field: &'t str,
+    place: Vec<String>,
+    errors: Vec<TemplateError>,
+}
+
 impl Template {
-    /// Parses a template, every mistake in it listed.
+    /// Parses the template of the field `field`, every mistake in it listed.
     ///
     /// # Errors
-    /// One [`TemplateError`] for each field whose expression can't be parsed.
-    pub fn parse(value: &Value) -> Result<Self, Vec<TemplateError>> {
-        let mut errors = Vec::new();
-        let node = node(value, &mut Vec::new(), &mut errors);
-        if errors.is_empty() {
+    /// One [`TemplateError`] for each expression that can't be parsed.
+    pub fn parse(value: &Value, language: QueryLanguage, field: &str) -> Result<Self, Vec<TemplateError>> {
+        let mut builder = Builder {
+            language,
+            field,
+            place: Vec::new(),
+            errors: Vec::new(),
+        };
+        let node = builder.node(value);
+        if builder.errors.is_empty() {
             Ok(Self(node))
         } else {
-            Err(errors)
+            Err(builder.errors)
         }
     }
 
     /// The document this template makes of `bindings`.
     ///
     /// # Errors
-    /// A [`Fault`] when a path leads nowhere.
+    /// A [`Fault`] when an expression can't be evaluated.
     pub fn evaluate(&self, bindings: &Bindings<'_>) -> Result<Value, Fault> {
         evaluate(&self.0, bindings)
     }
-}
 
-fn node(value: &Value, place: &mut Vec<String>, errors: &mut Vec<TemplateError>) -> Node {
-    match value {
-        Value::Object(map) => {
-            let mut fields = Vec::with_capacity(map.len());
-            for (name, value) in map {
-                place.push(name.clone());
-                let entry = match name.strip_suffix(SUFFIX) {
-                    Some(short) => {
-                        expression(name, value, place, errors).map(|node| (short.to_owned(), node))
-                    }
-                    None => Some((name.clone(), node(value, place, errors))),
-                };
-                fields.extend(entry);
-                place.pop();
-            }
-            if fields
-                .iter()
-                .all(|(_, field)| matches!(field, Node::Literal(_)))
-                && errors.is_empty()
-            {
-                return Node::Literal(value.clone());
-            }
-            Node::Object(fields)
+    /// The fields of a template that is an object, each evaluated by itself.
+    ///
+    /// # Errors
+    /// A [`Fault`] when an expression can't be evaluated.
+    pub fn evaluate_fields(&self, bindings: &Bindings<'_>) -> Result<Map<String, Value>, Fault> {
+        match self.evaluate(bindings)? {
+            Value::Object(map) => Ok(map),
+            _ => Ok(Map::new()),
         }
-        Value::Array(items) => {
-            let nodes: Vec<Node> = items
-                .iter()
-                .enumerate()
-                .map(|(index, item)| {
-                    place.push(format!("[{index}]"));
-                    let node = node(item, place, errors);
-                    place.pop();
-                    node
-                })
-                .collect();
-            if nodes.iter().all(|node| matches!(node, Node::Literal(_))) {
-                return Node::Literal(value.clone());
-            }
-            Node::Array(nodes)
+    }
+
+    /// The JSONata expression, where the whole template is one.
+    pub fn as_jsonata(&self) -> Option<&Jsonata> {
+        match &self.0 {
+            Node::Jsonata(expression) => Some(expression),
+            _ => None,
         }
-        scalar => Node::Literal(scalar.clone()),
     }
 }
 
-fn expression(
-    field: &str,
-    value: &Value,
-    place: &[String],
-    errors: &mut Vec<TemplateError>,
-) -> Option<Node> {
-    let parsed = value.as_str().and_then(|text| Path::parse(text).ok());
-    match parsed {
-        Some(path) => Some(Node::Path {
-            field: field.to_owned(),
-            path,
-        }),
-        None => {
-            errors.push(TemplateError {
-                place: place.to_vec(),
-                message: format!("The value for the field '{field}' must be a valid JSONPath or a valid intrinsic function call"),
-            });
-            None
+impl Builder<'_> {
+    fn node(&mut self, value: &Value) -> Node {
+        match value {
+            Value::Object(map) => {
+                let mut fields = Vec::with_capacity(map.len());
+                for (name, value) in map {
+                    self.place.push(name.clone());
+                    let short = name
+                        .strip_suffix(SUFFIX)
+                        .filter(|_| self.language == QueryLanguage::JsonPath);
+                    let entry = match short {
+                        Some(short) => self.selector(name, value).map(|node| (short.to_owned(), node)),
+                        None => Some((name.clone(), self.node(value))),
+                    };
+                    fields.extend(entry);
+                    self.place.pop();
+                }
+                if fields.iter().all(|(_, field)| matches!(field, Node::Literal(_))) {
+                    return Node::Literal(value.clone());
+                }
+                Node::Object(fields)
+            }
+            Value::Array(items) => {
+                let mut nodes = Vec::with_capacity(items.len());
+                for (index, item) in items.iter().enumerate() {
+                    self.place.push(format!("[{index}]"));
+                    nodes.push(self.node(item));
+                    self.place.pop();
+                }
+                if nodes.iter().all(|node| matches!(node, Node::Literal(_))) {
+                    return Node::Literal(value.clone());
+                }
+                Node::Array(nodes)
+            }
+            Value::String(text) if self.language == QueryLanguage::JsonAta && Jsonata::looks_like(text) => {
+                match Jsonata::parse(text, &self.location()) {
+                    Ok(expression) => Node::Jsonata(expression),
+                    Err(message) => {
+                        self.error(format!("The JSONata expression could not be parsed: {message}"));
+                        Node::Literal(Value::Null)
+                    }
+                }
+            }
+            scalar => Node::Literal(scalar.clone()),
+        }
+    }
+
+    /// `Output/a[0]/b`, as AWS names the place of an expression.
+    fn location(&self) -> String {
+        self.place.iter().fold(self.field.to_owned(), |text, step| {
+            if step.starts_with('[') {
+                format!("{text}{step}")
+            } else {
+                format!("{text}/{step}")
+            }
+        })
+    }
+
+    fn error(&mut self, message: String) {
+        self.errors.push(TemplateError {
+            place: self.place.clone(),
+            message,
+        });
+    }
+
+    fn selector(&mut self, field: &str, value: &Value) -> Option<Node> {
+        match value.as_str().map(Selector::parse) {
+            Some(Ok(selector)) => Some(Node::Selector {
+                field: field.to_owned(),
+                selector,
+            }),
+            _ => {
+                self.error(format!(
+                    "The value for the field '{field}' must be a valid JSONPath or a valid intrinsic function call"
+                ));
+                None
+            }
         }
     }
 }
@@ -140,9 +188,8 @@ fn evaluate(node: &Node, bindings: &Bindings<'_>) -> Result<Value, Fault> {
             .map(|item| evaluate(item, bindings))
             .collect::<Result<_, _>>()
             .map(Value::Array),
-        Node::Path { field, path } => path
-            .evaluate(bindings)
-            .map_err(|_| not_found(path, field, bindings)),
+        Node::Selector { field, selector } => selector.evaluate(field, bindings),
+        Node::Jsonata(expression) => expression.evaluate(bindings),
     }
 }
 
@@ -166,8 +213,8 @@ mod tests {
 
     #[test]
     fn every_broken_field_is_named_with_its_place() {
-        let errors = Template::parse(&json!({"a.$": "x", "b": {"c.$": 1, "d": [{"e.$": "$.["}]}}))
-            .expect_err("three mistakes");
+        let template = json!({"a.$": "x", "b": {"c.$": 1, "d": [{"e.$": "$.["}]}});
+        let errors = Template::parse(&template, QueryLanguage::JsonPath, "Parameters").expect_err("three mistakes");
         let places: Vec<String> = errors.iter().map(|error| error.place.join("/")).collect();
         assert_eq!(places, ["a.$", "b/c.$", "b/d/[0]/e.$"]);
     }

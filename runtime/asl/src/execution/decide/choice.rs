@@ -1,7 +1,10 @@
 //! Choice.
 
+use serde_json::Value;
+
 use super::At;
-use crate::definition::{Choice, Condition};
+use super::result::Way;
+use crate::definition::{Choice, Condition, ResultPath};
 use crate::execution::env::Env;
 use crate::execution::event::EventKind;
 use crate::expression::{Bindings, Fault};
@@ -12,14 +15,24 @@ impl At<'_> {
         let bindings = self.bindings(input.value());
         for rule in &choice.rules {
             if holds(&rule.condition, &bindings)? {
-                return self.exit_to(Some(rule.next.clone()), input.clone(), env);
+                let way = Way {
+                    next: Some(rule.next.clone()),
+                    assign: rule.assign.as_ref(),
+                    output: rule.output.as_ref(),
+                    catcher: None,
+                };
+                return self.leave(way, None, &input, &ResultPath::Replace, env);
             }
         }
         match &choice.default {
-            Some(default) => self.exit_to(Some(default.clone()), input.clone(), env),
+            Some(default) => {
+                let way = Way { next: Some(default.clone()), ..self.way() };
+                self.leave(way, None, &input, &ResultPath::Replace, env)
+            }
             None => Err(Fault {
                 error: "States.NoChoiceMatched",
                 cause: "Failed to transition out of the state. The state's choice rules did not match, and no default was defined.".into(),
+                location: None,
             }),
         }
     }
@@ -45,5 +58,9 @@ fn holds(condition: &Condition, bindings: &Bindings<'_>) -> Result<bool, Fault> 
         }
         Condition::Not(condition) => holds(condition, bindings).map(|holds| !holds),
         Condition::Compare(comparison) => comparison.holds(bindings),
+        Condition::Expression(expression) => match expression.evaluate(bindings)? {
+            Value::Bool(holds) => Ok(holds),
+            other => Err(expression.unexpected("boolean", &other)),
+        },
     }
 }

@@ -1,9 +1,11 @@
 //! Fail.
 
+use serde_json::Value;
+
 use super::At;
-use crate::definition::{Dynamic, Fail};
+use crate::definition::{DynamicText, Fail};
 use crate::execution::event::{EventKind, Failure};
-use crate::expression::{Bindings, Fault, template};
+use crate::expression::{Bindings, Fault};
 
 impl At<'_> {
     pub(super) fn fail(&self, fail: &Fail) -> Result<EventKind, Fault> {
@@ -20,25 +22,19 @@ impl At<'_> {
     }
 }
 
-fn text(
-    field: &str,
-    value: Option<&Dynamic<String>>,
-    bindings: &Bindings<'_>,
-) -> Result<Option<String>, Fault> {
+fn text(field: &str, value: Option<&DynamicText>, bindings: &Bindings<'_>) -> Result<Option<String>, Fault> {
     match value {
         None => Ok(None),
-        Some(Dynamic::Literal(text)) => Ok(Some(text.clone())),
-        Some(Dynamic::Path(path)) => {
-            let found = path
-                .evaluate(bindings)
-                .map_err(|_| template::not_found(path, field, bindings))?;
-            match found {
-                serde_json::Value::String(text) => Ok(Some(text)),
-                other => Err(Fault::runtime(format!(
-                    "The {field} field must reference a string, but {} is: {other}",
-                    path.text()
-                ))),
-            }
-        }
+        Some(DynamicText::Literal(text)) => Ok(Some(text.clone())),
+        Some(DynamicText::Selector(selector)) => match selector.evaluate(field, bindings)? {
+            Value::String(text) => Ok(Some(text)),
+            other => Err(Fault::runtime(format!(
+                "The {field} field must reference a string, but was: {other}"
+            ))),
+        },
+        Some(DynamicText::Expression(expression)) => match expression.evaluate(bindings)? {
+            Value::String(text) => Ok(Some(text)),
+            other => Err(expression.unexpected("string", &other)),
+        },
     }
 }

@@ -3,10 +3,11 @@
 use serde_json::Value;
 
 use super::At;
-use crate::definition::{Dynamic, Kind, Map};
+use crate::definition::{Dynamic, Items, Kind, Map, QueryLanguage};
 use crate::execution::event::{EventKind, Failure, Percentage};
 use crate::execution::scope::Iterations;
-use crate::expression::{Bindings, Fault, Path};
+use crate::expression::jsonata::EVALUATION_ERROR;
+use crate::expression::{Bindings, Fault};
 use crate::payload::Payload;
 
 /// What bounds a Map state's iterations.
@@ -19,20 +20,31 @@ struct Bounds {
 impl At<'_> {
     pub(super) fn start_map(&self, map: &Map) -> Result<EventKind, Fault> {
         let input = self.effective_input()?;
-        let items = match &map.items_path {
-            None => input.clone(),
-            Some(path) => path
-                .evaluate(&self.bindings(input.value()))
+        let bindings = self.bindings(input.value());
+        let items = match &map.items {
+            Items::Input => input.clone(),
+            Items::Path(path) => path
+                .evaluate(&bindings)
                 .map(Payload::from_value)
-                .map_err(|missing| {
-                    Fault::runtime(format!("Invalid path '{}' : {}", path.text(), missing.0))
-                })?,
+                .map_err(|missing| Fault::runtime(format!("Invalid path '{}' : {}", path.text(), missing.0)))?,
+            Items::Template(template) => {
+                let found = template.evaluate(&bindings)?;
+                if let (false, Some(expression)) = (found.is_array(), template.as_jsonata()) {
+                    return Err(expression.unexpected("array", &found));
+                }
+                Payload::from_value(found)
+            }
         };
         if !items.value().is_array() {
-            return Err(Fault::runtime(format!(
-                "Map state input must be an array but was: {}",
-                items.value()
-            )));
+            let cause = format!("Map state input must be an array but was: {}", items.value());
+            return Err(match self.state.language {
+                QueryLanguage::JsonPath => Fault::runtime(cause),
+                QueryLanguage::JsonAta => Fault {
+                    error: EVALUATION_ERROR,
+                    cause,
+                    location: None,
+                },
+            });
         }
         // a bound that can't be read fails the state, but only after AWS has shown it as started
         let bounds = self.bounds(map, &input).unwrap_or(Bounds {
@@ -64,8 +76,7 @@ impl At<'_> {
                     index: *index,
                 });
             }
-            let tolerant =
-                iterations.tolerated_count.is_some() || iterations.tolerated_percentage.is_some();
+            let tolerant = iterations.tolerated_count.is_some() || iterations.tolerated_percentage.is_some();
             let failure = match &iterations.last_failure {
                 Some(failure) if !tolerant => failure.clone(),
                 _ => Failure::new(
@@ -81,11 +92,7 @@ impl At<'_> {
         }
         if iterations.may_start() {
             let index = iterations.next;
-            let item = iterations
-                .items
-                .value()
-                .get(index as usize)
-                .unwrap_or(&Value::Null);
+            let item = iterations.items.value().get(index as usize).unwrap_or(&Value::Null);
             let input = match &map.item_selector {
                 None => Payload::from_value(item.clone()),
                 Some(template) => {
@@ -126,9 +133,10 @@ impl At<'_> {
             Value::as_f64,
         )? {
             None => None,
-            Some(number) => Some(Percentage::from_number(number).ok_or_else(|| {
-                Fault::runtime("ToleratedFailurePercentage must be between 0 and 100.")
-            })?),
+            Some(number) => Some(
+                Percentage::from_number(number)
+                    .ok_or_else(|| Fault::runtime("ToleratedFailurePercentage must be between 0 and 100."))?,
+            ),
         };
         Ok(Bounds {
             max_concurrency: max_concurrency.unwrap_or(0),
@@ -142,6 +150,7 @@ fn as_number(percentage: &Dynamic<Percentage>) -> Dynamic<f64> {
     match percentage {
         Dynamic::Literal(percentage) => Dynamic::Literal(percentage.as_number()),
         Dynamic::Path(path) => Dynamic::Path(path.clone()),
+        Dynamic::Expression(expression) => Dynamic::Expression(expression.clone()),
     }
 }
 
@@ -152,18 +161,22 @@ fn read<T: Copy>(
     wanted: &str,
     take: impl FnOnce(&Value) -> Option<T>,
 ) -> Result<Option<T>, Fault> {
-    let path: &Path = match value {
+    let path = match value {
         None => return Ok(None),
         Some(Dynamic::Literal(value)) => return Ok(Some(*value)),
+        Some(Dynamic::Expression(expression)) => {
+            let found = expression.evaluate(bindings)?;
+            return take(&found)
+                .map(Some)
+                .ok_or_else(|| expression.unexpected("number", &found));
+        }
         Some(Dynamic::Path(path)) => path,
     };
-    let found = path.evaluate(bindings).map_err(|missing| {
-        Fault::runtime(format!("Invalid path '{}' : {}", path.text(), missing.0))
-    })?;
+    let found = path
+        .evaluate(bindings)
+        .map_err(|missing| Fault::runtime(format!("Invalid path '{}' : {}", path.text(), missing.0)))?;
     take(&found).map(Some).ok_or_else(|| {
-        let shown = found
-            .as_str()
-            .map_or_else(|| found.to_string(), str::to_owned);
+        let shown = found.as_str().map_or_else(|| found.to_string(), str::to_owned);
         Fault::runtime(format!(
             "The {field} field refers to value \"{shown}\" which is not a valid {wanted}: {}",
             path.text()

@@ -18,7 +18,7 @@ use super::env::Env;
 use super::event::{Event, EventKind, Failure, ScopeId, TimeoutKind};
 use super::scope::{Active, Phase, Place, Scope};
 use crate::definition::{Kind, PayloadPath, State};
-use crate::expression::context::{ExecutionContext, StateContext};
+use crate::expression::context::{Chance, ExecutionContext, StateContext};
 use crate::expression::{Bindings, Fault};
 use crate::payload::Payload;
 
@@ -38,24 +38,15 @@ impl Execution {
             let (_, due) = self
                 .timers
                 .first()
-                .map_or((env.now, None), |(time, scope)| {
-                    (*time, Some((*time, *scope)))
-                });
-            let due = due
-                .filter(|(time, _)| *time <= env.now)
-                .map(|(_, scope)| scope);
+                .map_or((env.now, None), |(time, scope)| (*time, Some((*time, *scope))));
+            let due = due.filter(|(time, _)| *time <= env.now).map(|(_, scope)| scope);
             let scope = self.ready.first().copied().or(due)?;
             self.decide(context, scope, env)?
         };
         Some(Event { at: env.now, kind })
     }
 
-    fn decide(
-        &self,
-        context: &ExecutionContext,
-        id: ScopeId,
-        env: &mut Env<'_>,
-    ) -> Option<EventKind> {
+    fn decide(&self, context: &ExecutionContext, id: ScopeId, env: &mut Env<'_>) -> Option<EventKind> {
         let scope = self.scopes.get(&id)?;
         match &scope.place {
             Place::Before { state, input } => {
@@ -68,9 +59,7 @@ impl Execution {
                 })
             }
             Place::Done(output) => Some(match scope.parent {
-                None => EventKind::ExecutionSucceeded {
-                    output: output.clone(),
-                },
+                None => EventKind::ExecutionSucceeded { output: output.clone() },
                 Some(parent) => EventKind::IterationSucceeded {
                     scope: parent.scope,
                     index: parent.index,
@@ -78,6 +67,7 @@ impl Execution {
             }),
             Place::In(active) => {
                 let state = self.machine.flow(scope.flow).state(&active.state)?;
+                let chance = Chance::new(env.now, env.dice.next_u64());
                 let at = At {
                     execution: self,
                     context,
@@ -85,6 +75,7 @@ impl Execution {
                     scope,
                     active,
                     state,
+                    chance: &chance,
                 };
                 Some(at.decide(env).unwrap_or_else(|fault| at.failed(fault)))
             }
@@ -100,13 +91,14 @@ struct At<'e> {
     scope: &'e Scope,
     active: &'e Active,
     state: &'e State,
+    chance: &'e Chance,
 }
 
 impl At<'_> {
     fn decide(&self, env: &mut Env<'_>) -> Result<EventKind, Fault> {
         match &self.active.phase {
             Phase::Entered | Phase::Retrying(_) => self.begin(env),
-            Phase::Waiting(_) => self.exit(self.effective_input()?, env),
+            Phase::Waiting(_) => self.exit(env),
             Phase::Task(_) => Ok(EventKind::TaskTimedOut {
                 scope: self.id,
                 timeout: TimeoutKind::Deadline,
@@ -125,7 +117,7 @@ impl At<'_> {
             Kind::Task(task) => self.schedule_task(task, env),
             Kind::Choice(choice) => self.choose(choice, env),
             Kind::Wait(wait) => self.start_wait(wait, env),
-            Kind::Succeed => self.exit(self.effective_input()?, env),
+            Kind::Succeed => self.exit(env),
             Kind::Fail(fail) => self.fail(fail),
             Kind::Parallel(parallel) => self.start_parallel(parallel),
             Kind::Map(map) => self.start_map(map),
@@ -146,6 +138,7 @@ impl At<'_> {
                 task_token: None,
             },
             &self.scope.variables,
+            self.chance,
         )
     }
 
@@ -158,10 +151,7 @@ impl At<'_> {
             if let Place::In(active) = &scope.place
                 && let Phase::Map(iterations) = &active.phase
             {
-                return Some((
-                    parent.index,
-                    iterations.items.value().get(parent.index as usize)?,
-                ));
+                return Some((parent.index, iterations.items.value().get(parent.index as usize)?));
             }
         }
     }
@@ -178,17 +168,16 @@ impl At<'_> {
             PayloadPath::Path(path) => path
                 .evaluate(&self.bindings(whole.value()))
                 .map(Payload::from_value)
-                .map_err(|missing| {
-                    Fault::runtime(format!("Invalid path '{}' : {}", path.text(), missing.0))
-                }),
+                .map_err(|missing| Fault::runtime(format!("Invalid path '{}' : {}", path.text(), missing.0))),
         }
     }
 
     fn failed(&self, fault: Fault) -> EventKind {
+        let location = fault.location.clone();
         EventKind::StateFailed {
             scope: self.id,
             failure: self.failure_of(fault),
-            location: None,
+            location,
         }
     }
 

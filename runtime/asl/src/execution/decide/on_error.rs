@@ -3,10 +3,10 @@
 use serde_json::{Map, Value};
 
 use super::At;
+use super::result::Way;
 use crate::definition::{Kind, Retrier};
 use crate::execution::env::{Dice, Env};
 use crate::execution::event::{EventKind, Failure};
-use crate::execution::open_work::too_large;
 use crate::execution::scope::Failing;
 use crate::expression::Fault;
 use crate::payload::Payload;
@@ -23,12 +23,7 @@ impl At<'_> {
             .zip(retriers)
             .find(|(_, retrier)| matches(&retrier.error_equals, failure))
         {
-            let used = self
-                .active
-                .retries
-                .get(index as usize)
-                .copied()
-                .unwrap_or(0);
+            let used = self.active.retries.get(index as usize).copied().unwrap_or(0);
             if used < retrier.max_attempts {
                 let until = env.now.plus_seconds(delay(retrier, used, env.dice));
                 return EventKind::RetryScheduled {
@@ -56,12 +51,16 @@ impl At<'_> {
             .zip(catchers)
             .find(|(_, catcher)| matches(&catcher.error_equals, failure))
         {
-            return match self.combined(&catcher.result_path, &error_output(failure)) {
-                // a second failure on the way out isn't caught again: the state would go round for ever
-                Ok(output) if output.len() > env.limits.payload_bytes => {
-                    self.propagate(too_large(&self.active.state))
-                }
-                Ok(output) => self.exited(Some(catcher.next.clone()), output, Some(index), env),
+            let way = Way {
+                next: Some(catcher.next.clone()),
+                assign: catcher.assign.as_ref(),
+                output: catcher.output.as_ref(),
+                catcher: Some(index),
+            };
+            // a second failure on the way out isn't caught again: the state would go round for ever
+            return match self.leave(way, None, &error_output(failure), &catcher.result_path, env) {
+                Ok(EventKind::StateFailed { failure, .. }) => self.propagate(failure),
+                Ok(exited) => exited,
                 Err(fault) => self.propagate(self.failure_of(fault)),
             };
         }

@@ -12,11 +12,9 @@ impl At<'_> {
         let input = self.effective_input()?;
         let result = match (&pass.result, &pass.parameters) {
             (Some(result), _) => result.clone(),
-            (None, Some(template)) => {
-                Payload::from_value(template.evaluate(&self.bindings(input.value()))?)
-            }
+            (None, Some(template)) => Payload::from_value(template.evaluate(&self.bindings(input.value()))?),
             (None, None) => input,
         };
-        self.exit(self.combined(&pass.result_path, &result)?, env)
+        self.leave(self.way(), None, &result, &pass.result_path, env)
     }
 }

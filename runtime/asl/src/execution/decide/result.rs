@@ -1,34 +1,95 @@
-//! From a result to a state's output: ResultSelector, ResultPath, OutputPath.
+//! From a result to a state's output: ResultSelector, ResultPath and OutputPath, or Output, and Assign.
 
 use super::At;
-use crate::definition::{ResultPath, Transition};
+use crate::definition::{PayloadPath, QueryLanguage, ResultPath, Transition};
 use crate::execution::env::Env;
-use crate::execution::event::EventKind;
+use crate::execution::event::{Assignment, EventKind};
 use crate::execution::open_work::too_large;
-use crate::expression::Fault;
+use crate::expression::{Bindings, Fault, Template};
 use crate::payload::Payload;
 
+/// The way out of a state.
+pub(super) struct Way<'w> {
+    pub next: Option<String>,
+    pub assign: Option<&'w Template>,
+    pub output: Option<&'w Template>,
+    pub catcher: Option<u32>,
+}
+
 impl At<'_> {
-    /// The exit of a state whose result is `result`, for Task, Parallel and Map.
-    pub(super) fn exit_with_result(
-        &self,
-        result: &Payload,
-        env: &Env<'_>,
-    ) -> Result<EventKind, Fault> {
+    /// The exit of a state that only hands its input on: Succeed and Wait.
+    pub(super) fn exit(&self, env: &Env<'_>) -> Result<EventKind, Fault> {
+        let input = self.effective_input()?;
+        self.leave(self.way(), None, &input, &ResultPath::Replace, env)
+    }
+
+    /// The exit of a Task, Parallel or Map state with what it returned.
+    pub(super) fn exit_with_result(&self, result: &Payload, env: &Env<'_>) -> Result<EventKind, Fault> {
         let Some(fields) = self.state.outcome() else {
-            return self.exit(result.clone(), env);
+            return self.exit(env);
         };
         let selected = match &fields.result_selector {
-            Some(template) => {
-                Payload::from_value(template.evaluate(&self.bindings(result.value()))?)
-            }
+            Some(template) => Payload::from_value(template.evaluate(&self.bindings(result.value()))?),
             None => result.clone(),
         };
-        self.exit(self.combined(&fields.result_path, &selected)?, env)
+        self.leave(self.way(), Some(&selected), &selected, &fields.result_path, env)
+    }
+
+    /// The state's own way out, by Next or End.
+    pub(super) fn way(&self) -> Way<'_> {
+        let next = match &self.state.transition {
+            Transition::Next(next) => Some(next.clone()),
+            Transition::End | Transition::Rules => None,
+        };
+        Way {
+            next,
+            assign: self.state.assign.as_ref(),
+            output: self.state.output.as_ref(),
+            catcher: None,
+        }
+    }
+
+    /// Leaves the state on `way`. `returned` is `$states.result`; `result` is what ResultPath places and,
+    /// in JSONPath, what Assign reads.
+    pub(super) fn leave(
+        &self,
+        way: Way<'_>,
+        returned: Option<&Payload>,
+        result: &Payload,
+        path: &ResultPath,
+        env: &Env<'_>,
+    ) -> Result<EventKind, Fault> {
+        match self.state.language {
+            QueryLanguage::JsonPath => {
+                let assigned = assigned(way.assign, &self.bindings(result.value()))?;
+                let combined = self.combined(path, result)?;
+                let path = if way.catcher.is_some() {
+                    &PayloadPath::Whole
+                } else {
+                    &self.state.output_path
+                };
+                let output = self.part(path, &combined)?;
+                Ok(self.exited(way, output, assigned, env))
+            }
+            QueryLanguage::JsonAta => {
+                let mut bindings = self.bindings(self.active.input.value());
+                if way.catcher.is_some() {
+                    bindings.error_output = Some(result.value());
+                } else {
+                    bindings.result = returned.map(Payload::value);
+                }
+                let output = match way.output {
+                    Some(template) => Payload::from_value(template.evaluate(&bindings)?),
+                    None => result.clone(),
+                };
+                let assigned = assigned(way.assign, &bindings)?;
+                Ok(self.exited(way, output, assigned, env))
+            }
+        }
     }
 
     /// The state's raw input with `result` where ResultPath wants it.
-    pub(super) fn combined(&self, path: &ResultPath, result: &Payload) -> Result<Payload, Fault> {
+    fn combined(&self, path: &ResultPath, result: &Payload) -> Result<Payload, Fault> {
         match path {
             ResultPath::Replace => Ok(result.clone()),
             ResultPath::Discard => Ok(self.active.input.clone()),
@@ -42,38 +103,15 @@ impl At<'_> {
                         path.text(),
                         self.active.input
                     ),
+                    location: None,
                 }),
         }
     }
 
-    /// The exit of a state with `combined` as output before OutputPath.
-    pub(super) fn exit(&self, combined: Payload, env: &Env<'_>) -> Result<EventKind, Fault> {
-        let next = match &self.state.transition {
-            Transition::Next(next) => Some(next.clone()),
-            Transition::End | Transition::Rules => None,
-        };
-        self.exit_to(next, combined, env)
-    }
-
-    pub(super) fn exit_to(
-        &self,
-        next: Option<String>,
-        combined: Payload,
-        env: &Env<'_>,
-    ) -> Result<EventKind, Fault> {
-        let output = self.part(&self.state.output_path, &combined)?;
-        Ok(self.exited(next, output, None, env))
-    }
-
     /// The exit itself, or the failure of an output over the limit.
-    pub(super) fn exited(
-        &self,
-        next: Option<String>,
-        output: Payload,
-        catcher: Option<u32>,
-        env: &Env<'_>,
-    ) -> EventKind {
-        if output.len() > env.limits.payload_bytes {
+    fn exited(&self, way: Way<'_>, output: Payload, assigned: Vec<Assignment>, env: &Env<'_>) -> EventKind {
+        let over = |payload: &Payload| payload.len() > env.limits.payload_bytes;
+        if over(&output) || assigned.iter().any(|assignment| over(&assignment.value)) {
             return EventKind::StateFailed {
                 scope: self.id,
                 failure: too_large(&self.active.state),
@@ -85,9 +123,23 @@ impl At<'_> {
             state: self.active.state.clone(),
             state_kind: self.state.state_kind(),
             output,
-            assigned: Vec::new(),
-            next,
-            catcher,
+            assigned,
+            next: way.next,
+            catcher: way.catcher,
         }
     }
+}
+
+fn assigned(template: Option<&Template>, bindings: &Bindings<'_>) -> Result<Vec<Assignment>, Fault> {
+    let Some(template) = template else {
+        return Ok(Vec::new());
+    };
+    let fields = template.evaluate_fields(bindings)?;
+    Ok(fields
+        .into_iter()
+        .map(|(name, value)| Assignment {
+            name,
+            value: Payload::from_value(value),
+        })
+        .collect())
 }

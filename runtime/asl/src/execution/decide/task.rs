@@ -15,8 +15,7 @@ impl At<'_> {
         let input = self.effective_input()?;
         let bindings = self.bindings(input.value());
         let timeout_seconds = seconds("TimeoutSecondsPath", task.timeout.as_ref(), &bindings)?;
-        let heartbeat_seconds =
-            seconds("HeartbeatSecondsPath", task.heartbeat.as_ref(), &bindings)?;
+        let heartbeat_seconds = seconds("HeartbeatSecondsPath", task.heartbeat.as_ref(), &bindings)?;
         let credentials = task
             .credentials
             .as_ref()
@@ -45,11 +44,7 @@ impl At<'_> {
     }
 }
 
-fn seconds(
-    field: &str,
-    value: Option<&Dynamic<u64>>,
-    bindings: &Bindings<'_>,
-) -> Result<Option<u64>, Fault> {
+fn seconds(field: &str, value: Option<&Dynamic<u64>>, bindings: &Bindings<'_>) -> Result<Option<u64>, Fault> {
     match value {
         None => Ok(None),
         Some(Dynamic::Literal(seconds)) => Ok(Some(*seconds)),
@@ -61,6 +56,16 @@ fn seconds(
                 ))
             })?;
             positive(field, path.text(), &found).map(Some)
+        }
+        Some(Dynamic::Expression(expression)) => {
+            let found = expression.evaluate(bindings)?;
+            match found.as_u64() {
+                Some(seconds) if seconds > 0 => Ok(Some(seconds)),
+                _ if found.is_number() => Err(expression.fault(format!(
+                    "must return a positive whole number of seconds, but returned: {found}"
+                ))),
+                _ => Err(expression.unexpected("number", &found)),
+            }
         }
     }
 }

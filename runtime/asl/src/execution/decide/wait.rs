@@ -6,6 +6,7 @@ use super::At;
 use crate::definition::Wait;
 use crate::execution::env::Env;
 use crate::execution::event::EventKind;
+use crate::expression::jsonata::EVALUATION_ERROR;
 use crate::expression::{Fault, Path};
 use crate::timestamp::Timestamp;
 
@@ -32,14 +33,34 @@ impl At<'_> {
                     ))
                 })?
             }
+            Wait::SecondsExpression(expression) => {
+                let input = self.effective_input()?;
+                let found = expression.evaluate(&self.bindings(input.value()))?;
+                match found.as_u64() {
+                    Some(seconds) => env.now.plus_seconds(seconds as f64),
+                    None if found.is_number() => {
+                        return Err(expression.fault(format!(
+                            "must return a whole number of seconds that is not negative, but returned: {found}"
+                        )));
+                    }
+                    None => return Err(expression.unexpected("number", &found)),
+                }
+            }
+            Wait::TimestampExpression(expression) => {
+                let input = self.effective_input()?;
+                let found = expression.evaluate(&self.bindings(input.value()))?;
+                let text = found.as_str().ok_or_else(|| expression.unexpected("string", &found))?;
+                Timestamp::parse(text).ok_or_else(|| Fault {
+                    error: EVALUATION_ERROR,
+                    cause: format!("The Timestamp field cannot be parsed as an ISO-8601 extended offset date-time format string: {text}"),
+                    location: Some("Timestamp".into()),
+                })?
+            }
         };
         if until.millis_since(env.now) > MAX_WAIT_MILLIS {
             return Err(Fault::runtime("Wait state delay is too long."));
         }
-        Ok(EventKind::WaitStarted {
-            scope: self.id,
-            until,
-        })
+        Ok(EventKind::WaitStarted { scope: self.id, until })
     }
 
     fn read(&self, field: &str, path: &Path) -> Result<Value, Fault> {

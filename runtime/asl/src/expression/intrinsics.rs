@@ -1,0 +1,557 @@
+//! Intrinsic functions: `States.Format('{}', $.a)` and its seventeen siblings.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Map, Value, json};
+use sha2::Digest as _;
+
+use super::Fault;
+use super::context::Bindings;
+use super::json_path::{NoResult, Path};
+
+/// A parsed call.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Call {
+    text: String,
+    function: Function,
+    arguments: Vec<Argument>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+enum Argument {
+    Literal(Value),
+    /// A quoted text in which the braces at these bytes were escaped: States.Format leaves them alone.
+    Text(String, Vec<usize>),
+    Path(Path),
+    Call(Call),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Function {
+    Format,
+    StringToJson,
+    JsonToString,
+    Array,
+    ArrayPartition,
+    ArrayContains,
+    ArrayRange,
+    ArrayGetItem,
+    ArrayLength,
+    ArrayUnique,
+    Base64Encode,
+    Base64Decode,
+    Hash,
+    JsonMerge,
+    MathRandom,
+    MathAdd,
+    StringSplit,
+    Uuid,
+}
+
+/// Names, with the least and the greatest number of arguments.
+const FUNCTIONS: [(&str, Function, usize, usize); 18] = [
+    ("States.Format", Function::Format, 1, usize::MAX),
+    ("States.StringToJson", Function::StringToJson, 1, 1),
+    ("States.JsonToString", Function::JsonToString, 1, 1),
+    ("States.Array", Function::Array, 0, usize::MAX),
+    ("States.ArrayPartition", Function::ArrayPartition, 2, 2),
+    ("States.ArrayContains", Function::ArrayContains, 2, 2),
+    ("States.ArrayRange", Function::ArrayRange, 3, 3),
+    ("States.ArrayGetItem", Function::ArrayGetItem, 2, 2),
+    ("States.ArrayLength", Function::ArrayLength, 1, 1),
+    ("States.ArrayUnique", Function::ArrayUnique, 1, 1),
+    ("States.Base64Encode", Function::Base64Encode, 1, 1),
+    ("States.Base64Decode", Function::Base64Decode, 1, 1),
+    ("States.Hash", Function::Hash, 2, 2),
+    ("States.JsonMerge", Function::JsonMerge, 3, 3),
+    ("States.MathRandom", Function::MathRandom, 2, 3),
+    ("States.MathAdd", Function::MathAdd, 2, 2),
+    ("States.StringSplit", Function::StringSplit, 2, 2),
+    ("States.UUID", Function::Uuid, 0, 0),
+];
+
+/// Calls within calls; AWS allows ten.
+const MAX_NESTING: usize = 10;
+/// AWS's bound on what Base64 and Hash take, in characters.
+const MAX_TEXT_CHARS: usize = 10_000;
+/// AWS's bound on the length of an array States.ArrayRange makes.
+const MAX_RANGE: i64 = 1000;
+
+/// Whether a text is meant as an intrinsic function.
+pub fn looks_like_call(text: &str) -> bool {
+    text.starts_with("States.")
+}
+
+impl Call {
+    /// Parses a call with everything in it.
+    ///
+    /// # Errors
+    /// What is wrong, for the definition's author.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let mut parser = Parser { text, at: 0 };
+        let call = parser.call(0)?;
+        parser.spaces();
+        if parser.at < text.len() {
+            return Err(format!("unexpected text after the call at position {}", parser.at));
+        }
+        Ok(call)
+    }
+
+    /// Evaluates the call.
+    ///
+    /// # Errors
+    /// A `States.IntrinsicFailure` that names the call.
+    pub fn evaluate(&self, bindings: &Bindings<'_>) -> Result<Value, Fault> {
+        self.value(bindings).map_err(|reason| Fault {
+            error: "States.IntrinsicFailure",
+            cause: format!("The function '{}' had the following error: {reason}", self.text),
+            location: None,
+        })
+    }
+
+    fn value(&self, bindings: &Bindings<'_>) -> Result<Value, String> {
+        let arguments = self
+            .arguments
+            .iter()
+            .map(|argument| match argument {
+                Argument::Literal(value) => Ok(value.clone()),
+                Argument::Text(text, _) => Ok(json!(text)),
+                Argument::Path(path) => path.evaluate(bindings).map_err(|NoResult(_)| {
+                    format!(
+                        "The JSONPath '{}' could not be found in the input '{}'",
+                        path.text(),
+                        bindings.input
+                    )
+                }),
+                Argument::Call(call) => call.value(bindings),
+            })
+            .collect::<Result<Vec<_>, _>>()?;
+        if let (Function::Format, Some(Argument::Text(template, escaped))) = (self.function, self.arguments.first()) {
+            return format_text(template, escaped, &arguments[1..]);
+        }
+        apply(self.function, &arguments, bindings)
+    }
+
+    /// The paths the call reads, nested calls included.
+    pub fn paths(&self) -> Vec<&Path> {
+        self.arguments
+            .iter()
+            .flat_map(|argument| match argument {
+                Argument::Literal(_) | Argument::Text(..) => Vec::new(),
+                Argument::Path(path) => vec![path],
+                Argument::Call(call) => call.paths(),
+            })
+            .collect()
+    }
+}
+
+fn apply(function: Function, arguments: &[Value], bindings: &Bindings<'_>) -> Result<Value, String> {
+    match (function, arguments) {
+        (Function::Format, [template, values @ ..]) => format_text(text(template)?, &[], values),
+        (Function::StringToJson, [value]) => match text(value)?.trim() {
+            "" => Ok(Value::Null),
+            json => serde_json::from_str(json).map_err(|_| format!("Invalid JSON: {json}")),
+        },
+        (Function::JsonToString, [value]) => Ok(json!(value.to_string())),
+        (Function::Array, items) => Ok(Value::Array(items.to_vec())),
+        (Function::ArrayPartition, [items, size]) => {
+            let size = usize::try_from(integer(size)?)
+                .ok()
+                .filter(|size| *size > 0)
+                .ok_or("The chunk size must be a positive integer")?;
+            Ok(array(items)?
+                .chunks(size)
+                .map(|chunk| Value::Array(chunk.to_vec()))
+                .collect())
+        }
+        (Function::ArrayContains, [items, wanted]) => Ok(json!(array(items)?.contains(wanted))),
+        (Function::ArrayRange, [from, to, step]) => range(integer(from)?, integer(to)?, integer(step)?),
+        (Function::ArrayGetItem, [items, index]) => {
+            let (items, index) = (array(items)?, integer(index)?);
+            usize::try_from(index)
+                .ok()
+                .and_then(|index| items.get(index))
+                .cloned()
+                .ok_or(format!(
+                    "Index {index} is out of bounds for an array of length {}",
+                    items.len()
+                ))
+        }
+        (Function::ArrayLength, [items]) => Ok(json!(array(items)?.len())),
+        (Function::ArrayUnique, [items]) => {
+            let mut unique: Vec<Value> = Vec::new();
+            for item in array(items)? {
+                if !unique.contains(item) {
+                    unique.push(item.clone());
+                }
+            }
+            Ok(Value::Array(unique))
+        }
+        (Function::Base64Encode, [value]) => Ok(json!(STANDARD.encode(bounded(text(value)?)?))),
+        (Function::Base64Decode, [value]) => {
+            let bytes = STANDARD
+                .decode(bounded(text(value)?)?)
+                .map_err(|_| "Invalid Base64 text".to_owned())?;
+            Ok(json!(String::from_utf8_lossy(&bytes)))
+        }
+        (Function::Hash, [value, algorithm]) => {
+            let data = match value {
+                Value::String(text) => text.clone(),
+                other => other.to_string(),
+            };
+            hash(bounded(&data)?, text(algorithm)?).map(|hash| json!(hash))
+        }
+        (Function::JsonMerge, [first, second, deep]) => {
+            if deep != &Value::Bool(false) {
+                return Err("Only shallow merging is supported: the third argument must be false".into());
+            }
+            let mut merged: Map<String, Value> = object(first)?.clone();
+            merged.extend(object(second)?.clone());
+            Ok(Value::Object(merged))
+        }
+        (Function::MathRandom, [from, to, seed @ ..]) => {
+            let (from, to) = (rounded(from)?, rounded(to)?);
+            if from >= to {
+                return Err("The start number must be less than the end number".into());
+            }
+            let span = u64::try_from(i128::from(to) - i128::from(from)).map_err(|_| "The range is too large")?;
+            let bits = match seed {
+                [seed] => JavaRandom::new(rounded(seed)?).next_long() as u64,
+                _ => bindings.random(),
+            };
+            Ok(json!(from.wrapping_add((bits % span) as i64)))
+        }
+        (Function::MathAdd, [a, b]) => rounded(a)?
+            .checked_add(rounded(b)?)
+            .map(|sum| json!(sum))
+            .ok_or_else(|| "The sum is too large".to_owned()),
+        (Function::StringSplit, [value, separators]) => {
+            let (value, separators) = (text(value)?, text(separators)?);
+            Ok(value
+                .split(|c| separators.contains(c))
+                .filter(|part| !part.is_empty())
+                .map(|part| json!(part))
+                .collect())
+        }
+        (Function::Uuid, []) => Ok(json!(uuid(bindings.random(), bindings.random()))),
+        _ => Err("Wrong number of arguments".into()),
+    }
+}
+
+/// A version 4 UUID from 128 random bits.
+pub fn uuid(high: u64, low: u64) -> String {
+    let high = (high & !0xf000) | 0x4000;
+    let low = (low & !(0b11 << 62)) | (0b10 << 62);
+    format!(
+        "{:08x}-{:04x}-{:04x}-{:04x}-{:012x}",
+        high >> 32,
+        (high >> 16) & 0xffff,
+        high & 0xffff,
+        low >> 48,
+        low & 0xffff_ffff_ffff
+    )
+}
+
+/// The hash of a text as hexadecimal digits.
+///
+/// # Errors
+/// An algorithm AWS doesn't know.
+pub fn hash(data: &str, algorithm: &str) -> Result<String, String> {
+    let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    Ok(match algorithm {
+        "MD5" => hex(&md5::Md5::digest(data)),
+        "SHA-1" => hex(&sha1::Sha1::digest(data)),
+        "SHA-256" => hex(&sha2::Sha256::digest(data)),
+        "SHA-384" => hex(&sha2::Sha384::digest(data)),
+        "SHA-512" => hex(&sha2::Sha512::digest(data)),
+        other => {
+            return Err(format!(
+                "Invalid hashing algorithm: {other}; it must be one of MD5, SHA-1, SHA-256, SHA-384, SHA-512"
+            ));
+        }
+    })
+}
+
+/// `java.util.Random`, whose numbers AWS gives for a seed.
+#[derive(Debug, Clone)]
+pub struct JavaRandom(i64);
+
+impl JavaRandom {
+    /// A generator with a seed.
+    pub fn new(seed: i64) -> Self {
+        Self((seed ^ 0x5_DEEC_E66D) & ((1 << 48) - 1))
+    }
+
+    fn next(&mut self, bits: u32) -> i32 {
+        self.0 = self.0.wrapping_mul(0x5_DEEC_E66D).wrapping_add(0xB) & ((1 << 48) - 1);
+        (self.0 >> (48 - bits)) as i32
+    }
+
+    /// The next 64 bits.
+    pub fn next_long(&mut self) -> i64 {
+        (i64::from(self.next(32)) << 32).wrapping_add(i64::from(self.next(32)))
+    }
+
+    /// The next number in 0..1.
+    pub fn next_double(&mut self) -> f64 {
+        let bits = (i64::from(self.next(26)) << 27) + i64::from(self.next(27));
+        bits as f64 / (1_i64 << 53) as f64
+    }
+}
+
+fn format_text(template: &str, escaped: &[usize], values: &[Value]) -> Result<Value, String> {
+    const MISMATCH: &str = "The number of arguments does not match the number of {} in the template";
+    let mut values = values.iter();
+    let mut out = String::with_capacity(template.len());
+    let mut copied = 0;
+    for (at, braces) in template.match_indices("{}") {
+        if escaped.contains(&at) {
+            continue;
+        }
+        out.push_str(&template[copied..at]);
+        out.push_str(&java_text(values.next().ok_or(MISMATCH)?));
+        copied = at + braces.len();
+    }
+    out.push_str(&template[copied..]);
+    if values.next().is_some() {
+        return Err(MISMATCH.into());
+    }
+    Ok(Value::String(out))
+}
+
+/// A value as Java prints it: `{Id=x, List=[1, 2]}`.
+fn java_text(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Array(items) => format!("[{}]", items.iter().map(java_text).collect::<Vec<_>>().join(", ")),
+        Value::Object(map) => {
+            format!(
+                "{{{}}}",
+                map.iter()
+                    .map(|(name, value)| format!("{name}={}", java_text(value)))
+                    .collect::<Vec<_>>()
+                    .join(", ")
+            )
+        }
+        other => other.to_string(),
+    }
+}
+
+fn range(from: i64, to: i64, step: i64) -> Result<Value, String> {
+    if step == 0 {
+        return Err("The increment must not be 0".into());
+    }
+    let count = (i128::from(to) - i128::from(from)) / i128::from(step) + 1;
+    if count > i128::from(MAX_RANGE) {
+        return Err(format!("The range must not hold more than {MAX_RANGE} items"));
+    }
+    Ok((0..count.max(0) as i64)
+        .map(|index| json!(from + index * step))
+        .collect())
+}
+
+fn text(value: &Value) -> Result<&str, String> {
+    value
+        .as_str()
+        .ok_or_else(|| format!("Expected a string, but got: {value}"))
+}
+
+fn bounded(text: &str) -> Result<&str, String> {
+    if text.chars().count() > MAX_TEXT_CHARS {
+        return Err(format!("The argument is longer than {MAX_TEXT_CHARS} characters"));
+    }
+    Ok(text)
+}
+
+fn array(value: &Value) -> Result<&[Value], String> {
+    value
+        .as_array()
+        .map(Vec::as_slice)
+        .ok_or_else(|| format!("Expected an array, but got: {value}"))
+}
+
+fn object(value: &Value) -> Result<&Map<String, Value>, String> {
+    value
+        .as_object()
+        .ok_or_else(|| format!("Expected an object, but got: {value}"))
+}
+
+fn integer(value: &Value) -> Result<i64, String> {
+    rounded(value)
+}
+
+/// Numbers are rounded as Java's Math.round does: half up.
+fn rounded(value: &Value) -> Result<i64, String> {
+    value
+        .as_i64()
+        .or_else(|| value.as_f64().map(|number| (number + 0.5).floor() as i64))
+        .ok_or_else(|| format!("Expected a number, but got: {value}"))
+}
+
+struct Parser<'t> {
+    text: &'t str,
+    at: usize,
+}
+
+impl Parser<'_> {
+    fn rest(&self) -> &str {
+        &self.text[self.at..]
+    }
+
+    fn spaces(&mut self) {
+        self.at += self.rest().len() - self.rest().trim_start().len();
+    }
+
+    fn call(&mut self, depth: usize) -> Result<Call, String> {
+        if depth > MAX_NESTING {
+            return Err(format!("calls are nested more than {MAX_NESTING} deep"));
+        }
+        let start = self.at;
+        let length = self
+            .rest()
+            .find(|c: char| !c.is_ascii_alphanumeric() && c != '.')
+            .unwrap_or(self.rest().len());
+        let name = &self.text[start..start + length];
+        let (_, function, least, most) = FUNCTIONS
+            .into_iter()
+            .find(|(known, ..)| *known == name)
+            .ok_or_else(|| format!("`{name}` is not an intrinsic function"))?;
+        self.at += length;
+        self.spaces();
+        self.expect('(')?;
+        let mut arguments = Vec::new();
+        self.spaces();
+        if !self.rest().starts_with(')') {
+            loop {
+                self.spaces();
+                arguments.push(self.argument(depth)?);
+                self.spaces();
+                if !self.rest().starts_with(',') {
+                    break;
+                }
+                self.at += 1;
+            }
+        }
+        self.expect(')')?;
+        if arguments.len() < least || arguments.len() > most {
+            return Err(format!("`{name}` does not take {} arguments", arguments.len()));
+        }
+        Ok(Call {
+            text: self.text[start..self.at].to_owned(),
+            function,
+            arguments,
+        })
+    }
+
+    fn expect(&mut self, wanted: char) -> Result<(), String> {
+        if !self.rest().starts_with(wanted) {
+            return Err(format!("`{wanted}` is missing at position {}", self.at));
+        }
+        self.at += wanted.len_utf8();
+        Ok(())
+    }
+
+    fn argument(&mut self, depth: usize) -> Result<Argument, String> {
+        match self.rest().chars().next() {
+            Some('\'') => self.quoted().map(|(text, escaped)| Argument::Text(text, escaped)),
+            Some('$') => {
+                let end = self.path_end();
+                let text = self.text[self.at..end].trim_end();
+                let path = Path::parse(text).map_err(|error| error.to_string())?;
+                self.at = end;
+                Ok(Argument::Path(path))
+            }
+            Some('S') => self.call(depth + 1).map(Argument::Call),
+            _ => {
+                let end = self
+                    .rest()
+                    .find([',', ')'])
+                    .map_or(self.text.len(), |end| self.at + end);
+                let text = self.text[self.at..end].trim();
+                let value: Value = serde_json::from_str(text).map_err(|_| format!("`{text}` is not an argument"))?;
+                if value.is_object() || value.is_array() || value.is_string() {
+                    return Err(format!("`{text}` is not an argument: write texts in single quotes"));
+                }
+                self.at = end;
+                Ok(Argument::Literal(value))
+            }
+        }
+    }
+
+    /// Where a path argument ends: at a comma or parenthesis outside its own brackets and quotes.
+    fn path_end(&self) -> usize {
+        let (mut depth, mut quote, mut escaped) = (0_usize, None, false);
+        for (offset, c) in self.rest().char_indices() {
+            if escaped {
+                escaped = false;
+                continue;
+            }
+            match (quote, c) {
+                (_, '\\') => escaped = true,
+                (Some(open), c) if c == open => quote = None,
+                (Some(_), _) => {}
+                (None, '\'' | '"') => quote = Some(c),
+                (None, '[' | '(') => depth += 1,
+                (None, ']') => depth = depth.saturating_sub(1),
+                (None, ')') if depth > 0 => depth -= 1,
+                (None, ',' | ')') if depth == 0 => return self.at + offset,
+                (None, _) => {}
+            }
+        }
+        self.text.len()
+    }
+
+    /// A text in single quotes. `\'`, `\{`, `\}` and `\\` stand for the characters; other backslashes stay.
+    fn quoted(&mut self) -> Result<(String, Vec<usize>), String> {
+        self.at += 1;
+        let mut out = String::new();
+        let mut escaped_at = Vec::new();
+        let mut characters = self.text[self.at..].char_indices();
+        while let Some((offset, c)) = characters.next() {
+            match c {
+                '\'' => {
+                    self.at += offset + 1;
+                    return Ok((out, escaped_at));
+                }
+                '\\' => match characters.next() {
+                    Some((_, escaped @ ('\'' | '{' | '}' | '\\'))) => {
+                        escaped_at.push(out.len());
+                        out.push(escaped);
+                    }
+                    Some((_, other)) => out.extend(['\\', other]),
+                    None => break,
+                },
+                c => out.push(c),
+            }
+        }
+        Err("a quote is not closed".into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn java_random_gives_javas_numbers() {
+        assert_eq!(JavaRandom::new(42).next_double(), 0.727_563_680_032_868_1);
+    }
+
+    #[test]
+    fn broken_calls_are_refused() {
+        for text in [
+            "States.Nope()",
+            "States.Format()",
+            "States.Format('a'",
+            "States.Format('a",
+            "States.UUID(1)",
+            "States.Array([1])",
+            "States.Array(1))",
+            "States.Format(x)",
+        ] {
+            assert!(Call::parse(text).is_err(), "{text}");
+        }
+        let nested = format!("{}1{}", "States.Array(".repeat(12), ")".repeat(12));
+        assert!(Call::parse(&nested).is_err());
+    }
+}
