@@ -104,6 +104,34 @@ fn a_text_that_is_not_json_is_answered_in_jacksons_words() {
 }
 
 #[test]
+fn references_are_variables_that_states_assigned() {
+    let definition = json!({
+        "StartAt": "A",
+        "States": {
+            "A": {"Type": "Pass", "InputPath": "$a.x", "Parameters": {"p.$": "States.Format('{}', $b)", "q": "$no"}, "Next": "C"},
+            "C": {"Type": "Choice", "Choices": [{"Not": {"Variable": "$c", "StringEqualsPath": "$d"}, "Next": "J"}]},
+            "J": {
+                "Type": "Pass",
+                "QueryLanguage": "JSONata",
+                "Output": "{% ($own := $e; $map($own, function($v) { $v & '$no' & $uppercase($f) & $states.input }) ) %}",
+                "End": true,
+            },
+        }
+    });
+    let (machine, _) = definition::parse(&definition.to_string());
+    let machine = machine.expect("valid");
+    let references = machine.variable_references();
+    let of = |name: &str| {
+        references[name]
+            .iter()
+            .map(String::as_str)
+            .collect::<Vec<_>>()
+            .join(" ")
+    };
+    assert_eq!([of("A"), of("C"), of("J")], ["a b", "c d", "e f"]);
+}
+
+#[test]
 fn deep_nesting_is_a_finding_and_not_a_crash() {
     let mut machine = json!({"StartAt": "P", "States": {"P": {"Type": "Pass", "End": true}}});
     for depth in 0..27 {

@@ -9,6 +9,7 @@ mod field_table;
 mod fields;
 mod locate;
 mod reader;
+mod references;
 mod state_machine;
 
 pub use diagnostic::{Code, Diagnostic, Position, Severity};

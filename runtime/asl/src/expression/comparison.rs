@@ -122,6 +122,15 @@ impl Comparison {
         Ok(Self { variable, test })
     }
 
+    /// The paths it reads.
+    pub fn paths(&self) -> impl Iterator<Item = &Path> {
+        let operand = match &self.test {
+            Test::Compare(_, _, Operand::Path(path)) => Some(path),
+            _ => None,
+        };
+        std::iter::once(&self.variable).chain(operand)
+    }
+
     /// Whether the comparison holds.
     ///
     /// # Errors

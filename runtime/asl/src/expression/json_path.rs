@@ -103,6 +103,14 @@ impl Path {
         &self.root
     }
 
+    /// The variable it starts from.
+    pub fn variable(&self) -> Option<&str> {
+        match &self.root {
+            Root::Variable(name) => Some(name),
+            Root::Input | Root::Context => None,
+        }
+    }
+
     /// Whether it is the root alone.
     pub fn is_root(&self) -> bool {
         self.segments.is_empty()

@@ -102,6 +102,22 @@ impl Jsonata {
         }
     }
 
+    /// Calls `visit` with the name of every variable the expression reads that a state must have assigned:
+    /// no function's, no parameter's, none it binds itself and not `$states`.
+    pub fn variables(&self, visit: &mut dyn FnMut(&str)) {
+        let names = names(&self.text);
+        let own: Vec<&str> = names
+            .iter()
+            .filter(|(_, rest)| rest.starts_with(":="))
+            .map(|(name, _)| *name)
+            .collect();
+        for (name, rest) in &names {
+            if !rest.starts_with('(') && *name != "states" && !own.contains(name) && !is_parameter(&self.text, name) {
+                visit(name);
+            }
+        }
+    }
+
     /// A fault of this expression, as AWS words it.
     pub fn fault(&self, what: impl AsRef<str>) -> Fault {
         Fault {
@@ -140,6 +156,52 @@ impl Jsonata {
         }
         Value::Object(states)
     }
+}
+
+/// Every `$name` outside quotes, with the text that follows it.
+fn names(text: &str) -> Vec<(&str, &str)> {
+    let mut found = Vec::new();
+    let mut quote = None;
+    let mut escaped = false;
+    for (at, c) in text.char_indices() {
+        match (quote, c) {
+            _ if escaped => escaped = false,
+            (Some(_), '\\') => escaped = true,
+            (Some(open), c) if c == open => quote = None,
+            (Some(_), _) => {}
+            (None, '\'' | '"' | '`') => quote = Some(c),
+            (None, '$') => {
+                let rest = &text[at + 1..];
+                let length = rest
+                    .find(|c: char| !c.is_alphanumeric() && c != '_')
+                    .unwrap_or(rest.len());
+                if length > 0 {
+                    found.push((&rest[..length], rest[length..].trim_start()));
+                }
+            }
+            (None, _) => {}
+        }
+    }
+    found
+}
+
+/// Whether `$name` is a parameter of a function the expression defines.
+fn is_parameter(text: &str, name: &str) -> bool {
+    text.match_indices("function")
+        .chain(text.match_indices('λ'))
+        .any(|(at, word)| {
+            let rest = text[at + word.len()..].trim_start();
+            let Some(parameters) = rest
+                .strip_prefix('(')
+                .and_then(|rest| rest.split_once(')'))
+                .map(|(inside, _)| inside)
+            else {
+                return false;
+            };
+            parameters
+                .split(',')
+                .any(|parameter| parameter.trim().strip_prefix('$') == Some(name))
+        })
 }
 
 /// The name AWS's messages give a type.

@@ -83,6 +83,22 @@ impl Template {
         }
     }
 
+    /// Calls `visit` with the name of every variable the template reads.
+    pub fn variables(&self, visit: &mut dyn FnMut(&str)) {
+        fn walk(node: &Node, visit: &mut dyn FnMut(&str)) {
+            match node {
+                Node::Literal(_) => {}
+                Node::Object(fields) => fields.iter().for_each(|(_, node)| walk(node, visit)),
+                Node::Array(items) => items.iter().for_each(|node| walk(node, visit)),
+                Node::Selector { selector, .. } => {
+                    selector.paths().into_iter().filter_map(Path::variable).for_each(visit)
+                }
+                Node::Jsonata(expression) => expression.variables(visit),
+            }
+        }
+        walk(&self.0, visit);
+    }
+
     /// The JSONata expression, where the whole template is one.
     pub fn as_jsonata(&self) -> Option<&Jsonata> {
         match &self.0 {
