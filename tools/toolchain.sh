@@ -68,8 +68,37 @@ need_cargo() {
         fail "no C compiler here: install one that answers to \`cc\`"
 }
 
+# Makes sure `cargo fmt` and `cargo clippy` are there.
+need_lints() {
+    cargo fmt --version >/dev/null 2>&1 && cargo clippy --version >/dev/null 2>&1 && return
+    if command -v rustup >/dev/null; then
+        rustup component add rustfmt clippy >&2
+    else
+        install_packages rustfmt-web rust-web-clippy || fail "no \`cargo fmt\` and \`cargo clippy\` here: install them"
+    fi
+}
+
 need_python() {
     command -v python3 >/dev/null || install_packages python3 || fail "no python3 here: install it"
+}
+
+# need_python_packages FOLDER REQUIREMENTS : an environment of its own in FOLDER, made again when the
+# requirements change.
+need_python_packages() {
+    local folder=$1 requirements=$2
+    need_python
+    cmp -s "$requirements" "$folder/requirements.txt" && return
+    say "installing $(paste -s -d ' ' "$requirements") into $folder"
+    rm -rf "$folder"
+    mkdir -p "$(dirname "$folder")"
+    if ! python3 -m venv "$folder" >/dev/null 2>&1; then
+        install_packages python3-venv || fail "python3 can't make environments here: install its \`venv\` module"
+        rm -rf "$folder"
+        python3 -m venv "$folder"
+    fi
+    "$folder/bin/python" -m pip install --quiet --disable-pip-version-check --requirement "$requirements" >&2
+    # Last, so that an installation that was interrupted starts again.
+    cp "$requirements" "$folder/requirements.txt"
 }
 
 # The folder of a rustc's own tools.

@@ -32,11 +32,10 @@ const BOOKKEEPING: usize = 64;
 static mut RESERVE_BYTES: [MaybeUninit<u8>; RESERVE] = [MaybeUninit::uninit(); RESERVE];
 
 #[global_allocator]
-static ALLOCATOR: TalcSyncCell<ReserveThenGrow, WasmBinning> =
-    TalcSyncCell::new_wasm(ReserveThenGrow {
-        reserve_given: false,
-        end: None,
-    });
+static ALLOCATOR: TalcSyncCell<ReserveThenGrow, WasmBinning> = TalcSyncCell::new_wasm(ReserveThenGrow {
+    reserve_given: false,
+    end: None,
+});
 
 #[derive(Debug)]
 struct ReserveThenGrow {
@@ -45,18 +44,12 @@ struct ReserveThenGrow {
     end: Option<NonNull<u8>>,
 }
 
-#[allow(
-    unsafe_code,
-    reason = "allocates nothing itself, which is what the trait asks for"
-)]
+#[allow(unsafe_code, reason = "allocates nothing itself, which is what the trait asks for")]
 unsafe impl Source for ReserveThenGrow {
     fn acquire<B: Binning>(talc: &mut Talc<Self, B>, layout: Layout) -> Result<(), ()> {
         if !talc.source.reserve_given {
             talc.source.reserve_given = true;
-            #[allow(
-                unsafe_code,
-                reason = "the array is named nowhere else, and given away once"
-            )]
+            #[allow(unsafe_code, reason = "the array is named nowhere else, and given away once")]
             // SAFETY: `reserve_given` makes this the only use of the array.
             unsafe {
                 talc.claim((&raw mut RESERVE_BYTES).cast(), RESERVE);
@@ -64,10 +57,7 @@ unsafe impl Source for ReserveThenGrow {
             return Ok(());
         }
 
-        let bytes = layout
-            .size()
-            .saturating_add(layout.align())
-            .saturating_add(BOOKKEEPING);
+        let bytes = layout.size().saturating_add(layout.align()).saturating_add(BOOKKEEPING);
         let pages = bytes.div_ceil(PAGE).max(GROWTH_PAGES);
         let before = memory_grow::<0>(pages);
         if before == usize::MAX {

@@ -80,10 +80,7 @@ impl<E: Error> From<E> for TaskError {
 /// `a::b::Failure<c::D>` is `Failure`.
 fn short_name(path: &str) -> &str {
     let without_generics = path.split('<').next().unwrap_or(path);
-    without_generics
-        .rsplit("::")
-        .next()
-        .unwrap_or(without_generics)
+    without_generics.rsplit("::").next().unwrap_or(without_generics)
 }
 
 #[cfg(test)]
@@ -110,18 +107,12 @@ mod tests {
         let inner = "x".parse::<u8>().expect_err("not a number");
         let failure = TaskError::from(GatewayDown(GatewayDown(inner)));
         assert_eq!(failure.error(), "GatewayDown");
-        assert_eq!(
-            failure.cause(),
-            "gateway is down: invalid digit found in string"
-        );
+        assert_eq!(failure.cause(), "gateway is down: invalid digit found in string");
     }
 
     #[test]
     fn names_lose_path_and_parameters() {
-        assert_eq!(
-            short_name("core::num::error::ParseIntError"),
-            "ParseIntError"
-        );
+        assert_eq!(short_name("core::num::error::ParseIntError"), "ParseIntError");
         assert_eq!(short_name("a::Failure<b::C<d::E>>"), "Failure");
         assert_eq!(short_name("Plain"), "Plain");
     }

@@ -14,18 +14,14 @@ const INVALID_OUTPUT: &str = "InvalidOutput";
 ///
 /// # Errors
 /// What the task returned, `InvalidInput` or `InvalidOutput`.
-pub fn handle<I, O, E>(
-    input: &str,
-    task: impl FnOnce(I) -> Result<O, E>,
-) -> Result<String, TaskError>
+pub fn handle<I, O, E>(input: &str, task: impl FnOnce(I) -> Result<O, E>) -> Result<String, TaskError>
 where
     I: DeserializeOwned,
     O: Serialize,
     E: Into<TaskError>,
 {
     let output = task(read(input)?).map_err(Into::into)?;
-    serde_json::to_string(&output)
-        .map_err(|error| TaskError::new(INVALID_OUTPUT, error.to_string()))
+    serde_json::to_string(&output).map_err(|error| TaskError::new(INVALID_OUTPUT, error.to_string()))
 }
 
 fn read<I: DeserializeOwned>(input: &str) -> Result<I, TaskError> {
@@ -34,10 +30,9 @@ fn read<I: DeserializeOwned>(input: &str) -> Result<I, TaskError> {
         let reader = &mut serde_json::Deserializer::from_str(input);
         match serde_path_to_error::deserialize::<_, I>(reader) {
             // The path of the document itself says nothing.
-            Err(located) if located.path().iter().next().is_some() => TaskError::new(
-                INVALID_INPUT,
-                format!("`{}`: {}", located.path(), located.inner()),
-            ),
+            Err(located) if located.path().iter().next().is_some() => {
+                TaskError::new(INVALID_INPUT, format!("`{}`: {}", located.path(), located.inner()))
+            }
             _ => TaskError::new(INVALID_INPUT, error.to_string()),
         }
     })
@@ -86,10 +81,7 @@ mod tests {
             ),
             ("{}", "missing field `lines` at line 1 column 2"),
             ("", "EOF while parsing a value at line 1 column 0"),
-            (
-                r#"{"lines":[]} x"#,
-                "trailing characters at line 1 column 14",
-            ),
+            (r#"{"lines":[]} x"#, "trailing characters at line 1 column 14"),
         ] {
             assert_eq!(
                 handle(input, count),
@@ -110,9 +102,6 @@ mod tests {
     fn any_error_type_will_do() {
         let task = |text: String| text.parse::<u32>();
         assert_eq!(handle(r#""12""#, task), Ok("12".to_owned()));
-        assert_eq!(
-            handle(r#""x""#, task).expect_err("no number").error(),
-            "ParseIntError"
-        );
+        assert_eq!(handle(r#""x""#, task).expect_err("no number").error(), "ParseIntError");
     }
 }

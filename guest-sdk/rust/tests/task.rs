@@ -65,8 +65,7 @@ fn a_task_stays_an_ordinary_function_and_meets_the_host_it_is_given() {
 
 #[test]
 fn a_panicking_task_leaves_no_host_behind() {
-    let caught =
-        std::panic::catch_unwind(|| Host::new().retry_count(7).run(|| panic!("on purpose")));
+    let caught = std::panic::catch_unwind(|| Host::new().retry_count(7).run(|| panic!("on purpose")));
     assert!(caught.is_err());
     assert_eq!(sandstep::context().retry_count, 0);
 }

@@ -7,10 +7,7 @@ use syn::{Error, FnArg, ItemFn, ReturnType};
 
 /// Makes the function the crate's task. See the documentation of the `sandstep` crate.
 #[proc_macro_attribute]
-pub fn task(
-    arguments: proc_macro::TokenStream,
-    item: proc_macro::TokenStream,
-) -> proc_macro::TokenStream {
+pub fn task(arguments: proc_macro::TokenStream, item: proc_macro::TokenStream) -> proc_macro::TokenStream {
     expand(arguments.into(), item.into())
         .unwrap_or_else(Error::into_compile_error)
         .into()
@@ -18,10 +15,7 @@ pub fn task(
 
 fn expand(arguments: TokenStream, item: TokenStream) -> Result<TokenStream, Error> {
     if !arguments.is_empty() {
-        return Err(Error::new_spanned(
-            arguments,
-            "`#[sandstep::task]` takes no arguments",
-        ));
+        return Err(Error::new_spanned(arguments, "`#[sandstep::task]` takes no arguments"));
     }
     let function: ItemFn = syn::parse2(item)?;
     check(&function)?;
@@ -104,12 +98,9 @@ fn check(function: &ItemFn) -> Result<(), Error> {
             &signature.ident,
             "a task returns `Result<Output, TaskError>`; for one without output, `Result<(), TaskError>`",
         )),
-        ReturnType::Type(_, output) if !output.to_token_stream().to_string().contains("Result") => {
-            Err(Error::new_spanned(
-                output,
-                "a task returns a `Result`: `Result<Output, TaskError>`",
-            ))
-        }
+        ReturnType::Type(_, output) if !output.to_token_stream().to_string().contains("Result") => Err(
+            Error::new_spanned(output, "a task returns a `Result`: `Result<Output, TaskError>`"),
+        ),
         ReturnType::Type(..) => Ok(()),
     }
 }
@@ -203,10 +194,7 @@ mod tests {
             ),
         ] {
             let message = refusal(item);
-            assert!(
-                message.contains(words),
-                "`{message}` should contain `{words}`"
-            );
+            assert!(message.contains(words), "`{message}` should contain `{words}`");
         }
         assert!(
             refusal(quote!(

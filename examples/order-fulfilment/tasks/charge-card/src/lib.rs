@@ -47,10 +47,7 @@ fn charge(charge: Charge) -> Result<Receipt, TaskError> {
     order::work(charge.work);
 
     let context = sandstep::context();
-    let card = format!(
-        "{} ending in {}",
-        charge.payment.brand, charge.payment.last4
-    );
+    let card = format!("{} ending in {}", charge.payment.brand, charge.payment.last4);
     // A gateway that sees the same key again answers with the first charge instead of making another.
     sandstep::log::info!(
         "charging {} {} to {card}, key {}",
@@ -64,10 +61,7 @@ fn charge(charge: Charge) -> Result<Receipt, TaskError> {
             "GatewayUnavailable",
             format!("no answer to attempt {}", context.retry_count + 1),
         )),
-        Behaviour::Decline => Err(TaskError::new(
-            "CardDeclined",
-            format!("the bank declined {card}"),
-        )),
+        Behaviour::Decline => Err(TaskError::new("CardDeclined", format!("the bank declined {card}"))),
         Behaviour::Charge | Behaviour::Down(_) if charge.amount > LIMIT => Err(TaskError::new(
             "CardDeclined",
             format!("{} is over the gateway's limit of {LIMIT}", charge.amount),
@@ -122,8 +116,7 @@ mod tests {
     #[test]
     fn a_gateway_that_is_down_is_up_again_after_as_many_attempts() {
         for retry_count in 0..2 {
-            let failure =
-                attempt(retry_count, "tok_visa_unavailable_2", 100).expect_err("still down");
+            let failure = attempt(retry_count, "tok_visa_unavailable_2", 100).expect_err("still down");
             assert_eq!(failure.error(), "GatewayUnavailable");
         }
         let receipt = attempt(2, "tok_visa_unavailable_2", 100).expect("up again");
@@ -133,19 +126,14 @@ mod tests {
     #[test]
     fn declined_cards_and_amounts_over_the_limit_are_final() {
         for (token, amount) in [("tok_visa_declined", 100), ("tok_visa", LIMIT.0 + 1)] {
-            assert_eq!(
-                attempt(0, token, amount).expect_err("declined").error(),
-                "CardDeclined"
-            );
+            assert_eq!(attempt(0, token, amount).expect_err("declined").error(), "CardDeclined");
         }
     }
 
     #[test]
     fn a_token_the_gateway_cannot_read_is_named_after_what_went_wrong() {
         assert_eq!(
-            behaviour("tok_visa_unavailable_soon")
-                .expect_err("no number")
-                .error(),
+            behaviour("tok_visa_unavailable_soon").expect_err("no number").error(),
             "ParseIntError"
         );
     }

@@ -30,11 +30,7 @@ pub fn days_between(from: &str, to: &str) -> Result<i64, InvalidDate> {
 /// leap day is its last.
 fn day_number(text: &str) -> Result<i64, InvalidDate> {
     let invalid = || InvalidDate(text.to_owned());
-    let mut parts = text
-        .get(..10)
-        .ok_or_else(invalid)?
-        .split('-')
-        .map(str::parse::<i64>);
+    let mut parts = text.get(..10).ok_or_else(invalid)?.split('-').map(str::parse::<i64>);
     let mut part = || parts.next().and_then(Result::ok).ok_or_else(invalid);
     let (year, month, day) = (part()?, part()?, part()?);
     if !(1..=12).contains(&month) || !(1..=31).contains(&day) {
@@ -44,10 +40,7 @@ fn day_number(text: &str) -> Result<i64, InvalidDate> {
     let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
     let era = year.div_euclid(400);
     let year_of_era = year.rem_euclid(400);
-    Ok(
-        era * 146_097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year
-            - 719_468,
-    )
+    Ok(era * 146_097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year - 719_468)
 }
 
 #[cfg(test)]
@@ -65,13 +58,7 @@ mod tests {
 
     #[test]
     fn what_is_no_date_says_so() {
-        for text in [
-            "",
-            "2025-13-01",
-            "yesterday morning",
-            "2025-1-1",
-            "2025-00-10",
-        ] {
+        for text in ["", "2025-13-01", "yesterday morning", "2025-1-1", "2025-00-10"] {
             assert!(day_number(text).is_err(), "{text}");
         }
     }

@@ -9,8 +9,7 @@ mod work;
 
 pub use date::{InvalidDate, days_between};
 pub use document::{
-    Address, Carton, Customer, Hazard, Line, Payment, Pick, PricedLine, Reservation, ReservedLine,
-    Service, Totals,
+    Address, Carton, Customer, Hazard, Line, Payment, Pick, PricedLine, Reservation, ReservedLine, Service, Totals,
 };
 pub use money::{Money, VatRate, vat_included, vat_percentage};
 pub use reference::reference;

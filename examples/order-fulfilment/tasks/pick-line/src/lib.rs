@@ -77,10 +77,7 @@ fn pick(picking: Picking) -> Result<Packed, TaskError> {
 fn walking_order(pick: &Pick) -> (&str, &str, i64) {
     let mut parts = pick.bin.splitn(3, '-');
     let aisle = parts.next().unwrap_or_default();
-    let rack: i64 = parts
-        .next()
-        .and_then(|rack| rack.parse().ok())
-        .unwrap_or_default();
+    let rack: i64 = parts.next().and_then(|rack| rack.parse().ok()).unwrap_or_default();
     let upwards = aisle.bytes().last().is_none_or(|letter| letter % 2 == 1);
     (&pick.warehouse, aisle, if upwards { rack } else { -rack })
 }

@@ -29,10 +29,7 @@ fn refund(refund: Refund) -> Result<Refunded, TaskError> {
     order::work(refund.work);
 
     if refund.amount <= Money(0) {
-        let cause = format!(
-            "{} of `{}` can't be given back",
-            refund.amount, refund.transaction_id
-        );
+        let cause = format!("{} of `{}` can't be given back", refund.amount, refund.transaction_id);
         return Err(TaskError::new("NothingToRefund", cause));
     }
     sandstep::log::warn!(
@@ -70,9 +67,6 @@ mod tests {
 
     #[test]
     fn nothing_is_no_refund() {
-        assert_eq!(
-            refund(of(0)).expect_err("nothing").error(),
-            "NothingToRefund"
-        );
+        assert_eq!(refund(of(0)).expect_err("nothing").error(), "NothingToRefund");
     }
 }

@@ -33,9 +33,7 @@ fn release(release: Release) -> Result<Released, TaskError> {
     order::work(release.work);
 
     let Reservation {
-        reservation_id,
-        lines,
-        ..
+        reservation_id, lines, ..
     } = release.reservation;
     let returned: Vec<Returned> = lines
         .into_iter()
@@ -79,11 +77,7 @@ mod tests {
             warehouses: Vec::new(),
             lines: vec![line],
         };
-        let released = release(Release {
-            reservation,
-            work: 0,
-        })
-        .expect("always");
+        let released = release(Release { reservation, work: 0 }).expect("always");
         assert_eq!(released.pieces, 5);
         assert_eq!(released.returned.len(), 2);
     }

@@ -52,10 +52,7 @@ fn reserve(wanted: Wanted) -> Result<Reservation, TaskError> {
         let picks = take(line, sources);
         let found: u32 = picks.iter().map(|pick| pick.quantity).sum();
         if found < line.quantity {
-            missing.push(format!(
-                "`{}`: {} wanted, {found} in stock",
-                line.sku, line.quantity
-            ));
+            missing.push(format!("`{}`: {} wanted, {found} in stock", line.sku, line.quantity));
         }
         lines.push(ReservedLine {
             sku: line.sku.clone(),
@@ -97,11 +94,7 @@ fn take(line: &WantedLine, sources: &[&Warehouse]) -> Vec<Pick> {
     let mut open = line.quantity;
     let mut picks = Vec::new();
     for warehouse in sources {
-        for shelf in warehouse
-            .shelves
-            .iter()
-            .filter(|shelf| shelf.sku == line.sku)
-        {
+        for shelf in warehouse.shelves.iter().filter(|shelf| shelf.sku == line.sku) {
             let quantity = shelf.pieces.min(open);
             if quantity > 0 {
                 picks.push(Pick {
@@ -145,15 +138,13 @@ mod tests {
 
     #[test]
     fn one_warehouse_serves_the_whole_order_even_if_it_is_not_the_nearest() {
-        let reservation =
-            reserve(wanted("PL", &[("KB-75-ISO-DE", 1), ("CABLE-USBC-2M", 2)])).expect("in stock");
+        let reservation = reserve(wanted("PL", &[("KB-75-ISO-DE", 1), ("CABLE-USBC-2M", 2)])).expect("in stock");
         assert_eq!(reservation.warehouses, ["LEJ"]);
     }
 
     #[test]
     fn a_line_that_no_warehouse_can_fill_is_split_among_the_nearest() {
-        let reservation =
-            reserve(wanted("DE", &[("CABLE-USBC-2M", 500)])).expect("in stock together");
+        let reservation = reserve(wanted("DE", &[("CABLE-USBC-2M", 500)])).expect("in stock together");
         let quantities: Vec<_> = reservation.lines[0]
             .picks
             .iter()
@@ -164,8 +155,7 @@ mod tests {
 
     #[test]
     fn everything_that_is_missing_is_named() {
-        let failure = reserve(wanted("DE", &[("NO-SUCH-THING", 1), ("DESK-OAK-160", 30)]))
-            .expect_err("missing");
+        let failure = reserve(wanted("DE", &[("NO-SUCH-THING", 1), ("DESK-OAK-160", 30)])).expect_err("missing");
         assert_eq!(failure.error(), "OutOfStock");
         assert_eq!(
             failure.cause(),

@@ -11,11 +11,7 @@ const NEW_ACCOUNT_DAYS: i64 = 30;
 /// From here on an order is worth a thief's while.
 const HIGH_VALUE: Money = Money(80_000);
 /// Mail providers whose addresses live for minutes.
-const DISPOSABLE_DOMAINS: &[&str] = &[
-    "mailinator.example",
-    "tempmail.example",
-    "10minutes.example",
-];
+const DISPOSABLE_DOMAINS: &[&str] = &["mailinator.example", "tempmail.example", "10minutes.example"];
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -53,15 +49,8 @@ fn score(order: Order) -> Result<Score, InvalidDate> {
     order::work(order.work);
 
     let reasons = reasons(&order)?;
-    let score = reasons
-        .iter()
-        .map(|reason| reason.points)
-        .sum::<u32>()
-        .min(CERTAIN);
-    let details: Vec<&str> = reasons
-        .iter()
-        .map(|reason| reason.detail.as_str())
-        .collect();
+    let score = reasons.iter().map(|reason| reason.points).sum::<u32>().min(CERTAIN);
+    let details: Vec<&str> = reasons.iter().map(|reason| reason.detail.as_str()).collect();
     let summary = match details.as_slice() {
         [] => "nothing suspicious".to_owned(),
         details => format!("fraud score {score} of {CERTAIN}: {}", details.join("; ")),
@@ -77,13 +66,7 @@ fn score(order: Order) -> Result<Score, InvalidDate> {
 fn reasons(order: &Order) -> Result<Vec<Reason>, InvalidDate> {
     let customer = &order.customer;
     let mut reasons = Vec::new();
-    let mut add = |rule, points, detail: String| {
-        reasons.push(Reason {
-            rule,
-            points,
-            detail,
-        })
-    };
+    let mut add = |rule, points, detail: String| reasons.push(Reason { rule, points, detail });
 
     let age = days_between(&customer.since, &order.placed_at)?;
     if age < NEW_ACCOUNT_DAYS {
@@ -123,31 +106,16 @@ fn reasons(order: &Order) -> Result<Vec<Reason>, InvalidDate> {
     }
     let domain = customer.email.rsplit('@').next().unwrap_or_default();
     if DISPOSABLE_DOMAINS.contains(&domain) {
-        add(
-            "disposableMail",
-            25,
-            format!("a disposable mail address at {domain}"),
-        );
+        add("disposableMail", 25, format!("a disposable mail address at {domain}"));
     }
     if order.totals.gross >= HIGH_VALUE && customer.completed_orders == 0 {
-        add(
-            "highFirstOrder",
-            15,
-            format!("a first order of {}", order.totals.gross),
-        );
+        add("highFirstOrder", 15, format!("a first order of {}", order.totals.gross));
     }
-    if order.service == Service::Express
-        && order.totals.gross >= HIGH_VALUE
-        && age < NEW_ACCOUNT_DAYS
-    {
+    if order.service == Service::Express && order.totals.gross >= HIGH_VALUE && age < NEW_ACCOUNT_DAYS {
         add("hurry", 10, "a new account in a hurry".to_owned());
     }
     if order.shipping_address.name != order.billing_address.name && customer.completed_orders == 0 {
-        add(
-            "strangerReceives",
-            5,
-            "somebody else receives a first order".to_owned(),
-        );
+        add("strangerReceives", 5, "somebody else receives a first order".to_owned());
     }
     Ok(reasons)
 }
@@ -205,10 +173,7 @@ mod tests {
     #[test]
     fn a_good_customer_scores_nothing() {
         let score = score(order()).expect("dates are right");
-        assert_eq!(
-            (score.score, score.summary.as_str()),
-            (0, "nothing suspicious")
-        );
+        assert_eq!((score.score, score.summary.as_str()), (0, "nothing suspicious"));
     }
 
     #[test]
@@ -221,11 +186,7 @@ mod tests {
         let score = score(bad).expect("dates are right");
         assert_eq!(score.score, 100);
         assert_eq!(
-            score
-                .reasons
-                .iter()
-                .map(|reason| reason.points)
-                .collect::<Vec<_>>(),
+            score.reasons.iter().map(|reason| reason.points).collect::<Vec<_>>(),
             [20, 75, 20, 25]
         );
     }

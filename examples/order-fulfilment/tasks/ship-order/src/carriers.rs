@@ -26,10 +26,7 @@ impl Zone {
             "SE" => &["62"],
             _ => &[],
         };
-        if island_codes
-            .iter()
-            .any(|code| address.postal_code.starts_with(code))
-        {
+        if island_codes.iter().any(|code| address.postal_code.starts_with(code)) {
             return Zone::Islands;
         }
         match address.country.as_str() {
@@ -69,13 +66,7 @@ const EXPRESS_FACTOR: u32 = 2;
 
 impl Carrier {
     /// What it asks for a parcel, or why it refuses.
-    pub fn quote(
-        &self,
-        grams: u32,
-        hazard: Hazard,
-        zone: Zone,
-        service: Service,
-    ) -> Result<Money, String> {
+    pub fn quote(&self, grams: u32, hazard: Hazard, zone: Zone, service: Service) -> Result<Money, String> {
         let Some(&(base, per_kilogram)) = self.tariff.get(zone as usize) else {
             return Err(format!("doesn't go to {zone}"));
         };
@@ -166,38 +157,18 @@ mod tests {
     #[test]
     fn refusals_name_the_reason() {
         let quote = |name, grams, hazard, zone, service| {
-            carrier(name)
-                .quote(grams, hazard, zone, service)
-                .expect_err("refused")
+            carrier(name).quote(grams, hazard, zone, service).expect_err("refused")
         };
         assert_eq!(
-            quote(
-                "Castor Freight",
-                1,
-                Hazard::None,
-                Zone::Islands,
-                Service::Standard
-            ),
+            quote("Castor Freight", 1, Hazard::None, Zone::Islands, Service::Standard),
             "doesn't go to the islands"
         );
         assert_eq!(
-            quote(
-                "Rapid Parcel",
-                25_001,
-                Hazard::None,
-                Zone::Home,
-                Service::Standard
-            ),
+            quote("Rapid Parcel", 25_001, Hazard::None, Zone::Home, Service::Standard),
             "takes up to 25 kg"
         );
         assert_eq!(
-            quote(
-                "Hanse Post",
-                1,
-                Hazard::LithiumBattery,
-                Zone::Home,
-                Service::Standard
-            ),
+            quote("Hanse Post", 1, Hazard::LithiumBattery, Zone::Home, Service::Standard),
             "takes no batteries"
         );
         assert_eq!(

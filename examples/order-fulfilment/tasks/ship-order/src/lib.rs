@@ -95,11 +95,7 @@ const PARCEL_GRAMS: u32 = 25_000;
 /// First fit, heaviest first, per warehouse. Hazards travel apart, so that they don't make the rest dearer.
 fn loads(mut cartons: Vec<Carton>) -> Vec<Load> {
     cartons.sort_by(|one, other| {
-        (&one.warehouse, other.weight_grams, &one.sku).cmp(&(
-            &other.warehouse,
-            one.weight_grams,
-            &other.sku,
-        ))
+        (&one.warehouse, other.weight_grams, &one.sku).cmp(&(&other.warehouse, one.weight_grams, &other.sku))
     });
     let mut loads: Vec<Load> = Vec::new();
     for carton in cartons {
@@ -115,11 +111,7 @@ fn loads(mut cartons: Vec<Carton>) -> Vec<Load> {
         match open {
             Some(load) => {
                 load.weight_grams += carton.weight_grams;
-                match load
-                    .contents
-                    .iter_mut()
-                    .find(|inside| inside.sku == content.sku)
-                {
+                match load.contents.iter_mut().find(|inside| inside.sku == content.sku) {
                     Some(inside) => inside.quantity += content.quantity,
                     None => load.contents.push(content),
                 }
@@ -135,11 +127,7 @@ fn loads(mut cartons: Vec<Carton>) -> Vec<Load> {
     loads
 }
 
-fn cheapest(
-    load: &Load,
-    zone: Zone,
-    service: Service,
-) -> Result<(&'static Carrier, Money), TaskError> {
+fn cheapest(load: &Load, zone: Zone, service: Service) -> Result<(&'static Carrier, Money), TaskError> {
     let mut best: Option<(&'static Carrier, Money)> = None;
     let mut refusals = Vec::new();
     for carrier in CARRIERS {
@@ -205,23 +193,15 @@ mod tests {
             carton("A", "RTM", 500, Hazard::None),
         ];
         let mut host = Host::new();
-        let shipped = host
-            .run(|| ship(shipment("DE", "10827", cartons)))
-            .expect("all can go");
+        let shipped = host.run(|| ship(shipment("DE", "10827", cartons))).expect("all can go");
         let parcels: Vec<_> = shipped
             .parcels
             .iter()
             .map(|parcel| (parcel.warehouse.as_str(), parcel.weight_grams))
             .collect();
-        assert_eq!(
-            parcels,
-            [("LEJ", 23_000), ("LEJ", 12_000), ("LEJ", 800), ("RTM", 500)]
-        );
+        assert_eq!(parcels, [("LEJ", 23_000), ("LEJ", 12_000), ("LEJ", 800), ("RTM", 500)]);
         assert_eq!(host.heartbeats(), 4);
-        assert_eq!(
-            shipped.cost,
-            shipped.parcels.iter().map(|parcel| parcel.cost).sum()
-        );
+        assert_eq!(shipped.cost, shipped.parcels.iter().map(|parcel| parcel.cost).sum());
     }
 
     #[test]
@@ -234,11 +214,7 @@ mod tests {
         .expect_err("too heavy for the islands");
         assert_eq!(failure.error(), "NoCarrier");
         for carrier in CARRIERS {
-            assert!(
-                failure.cause().contains(carrier.name),
-                "{}",
-                failure.cause()
-            );
+            assert!(failure.cause().contains(carrier.name), "{}", failure.cause());
         }
     }
 }

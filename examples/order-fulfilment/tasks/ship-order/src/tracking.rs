@@ -9,9 +9,7 @@ pub fn number(prefix: &str, order_id: &str, index: usize) -> String {
     let serial = order_id
         .bytes()
         .chain(index.to_string().bytes())
-        .fold(7_u32, |hash, byte| {
-            (hash * 31 + u32::from(byte)) % 100_000_000
-        });
+        .fold(7_u32, |hash, byte| (hash * 31 + u32::from(byte)) % 100_000_000);
     format!("{prefix}{serial:08}{}DE", check_digit(serial))
 }
 

@@ -4,8 +4,7 @@
 use std::collections::HashSet;
 
 use order::{
-    Address, Customer, Line, Money, Payment, PricedLine, Service, Totals, days_between,
-    vat_included, vat_percentage,
+    Address, Customer, Line, Money, Payment, PricedLine, Service, Totals, days_between, vat_included, vat_percentage,
 };
 use sandstep::TaskError;
 use serde::{Deserialize, Serialize};
@@ -104,31 +103,17 @@ fn validate(order: Order) -> Result<PricedOrder, TaskError> {
 
 fn check_head(order: &Order, mistakes: &mut Vec<String>) {
     let digits = order.order_id.strip_prefix("SO-").unwrap_or_default();
-    if digits.len() < 4
-        || !digits
-            .bytes()
-            .all(|byte| byte.is_ascii_digit() || byte == b'-')
-    {
-        mistakes.push(format!(
-            "`orderId` is `{}`: write `SO-` and a number",
-            order.order_id
-        ));
+    if digits.len() < 4 || !digits.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-') {
+        mistakes.push(format!("`orderId` is `{}`: write `SO-` and a number", order.order_id));
     }
     if let Err(error) = days_between(&order.customer.since, &order.placed_at) {
         mistakes.push(error.to_string());
     }
     if !matches!(order.currency.as_str(), "EUR" | "SEK" | "PLN") {
-        mistakes.push(format!(
-            "`currency` is `{}`: we take EUR, SEK and PLN",
-            order.currency
-        ));
+        mistakes.push(format!("`currency` is `{}`: we take EUR, SEK and PLN", order.currency));
     }
     let (account, domain) = order.customer.email.split_once('@').unwrap_or_default();
-    if account.is_empty()
-        || !domain.contains('.')
-        || domain.starts_with('.')
-        || domain.ends_with('.')
-    {
+    if account.is_empty() || !domain.contains('.') || domain.starts_with('.') || domain.ends_with('.') {
         mistakes.push(format!(
             "`customer.email` is `{}`, which is no address",
             order.customer.email
@@ -145,11 +130,7 @@ fn check_address(field: &str, address: &Address, mistakes: &mut Vec<String>) {
         "NL" => 6,
         _ => 5,
     };
-    let code = address
-        .postal_code
-        .bytes()
-        .filter(u8::is_ascii_alphanumeric)
-        .count();
+    let code = address.postal_code.bytes().filter(u8::is_ascii_alphanumeric).count();
     if code != digits {
         mistakes.push(format!(
             "`{field}.postalCode` is `{}`: {} has {digits} places",
@@ -197,10 +178,7 @@ fn price_lines(order: &Order, mistakes: &mut Vec<String>) -> Vec<PricedLine> {
 
 fn price(line: &Line, destination: &Address) -> Result<PricedLine, String> {
     if !(1..=MOST_PIECES).contains(&line.quantity) {
-        return Err(format!(
-            "`quantity` is {}: from 1 to {MOST_PIECES}",
-            line.quantity
-        ));
+        return Err(format!("`quantity` is {}: from 1 to {MOST_PIECES}", line.quantity));
     }
     if line.unit_price <= Money(0) {
         return Err(format!("`unitPrice` is {}", line.unit_price));
@@ -215,12 +193,8 @@ fn price(line: &Line, destination: &Address) -> Result<PricedLine, String> {
     if line.discount < Money(0) || line.discount > list {
         return Err(format!("`discount` is {} on {list}", line.discount));
     }
-    let rate = vat_percentage(
-        &destination.country,
-        &destination.postal_code,
-        line.vat_rate,
-    )
-    .ok_or_else(|| format!("we don't sell to `{}`", destination.country))?;
+    let rate = vat_percentage(&destination.country, &destination.postal_code, line.vat_rate)
+        .ok_or_else(|| format!("we don't sell to `{}`", destination.country))?;
     let gross = list - line.discount;
     let vat = vat_included(gross, rate);
     Ok(PricedLine {
@@ -289,11 +263,8 @@ mod tests {
 
     #[test]
     fn an_order_is_priced_line_by_line() {
-        let priced = validate(order(
-            vec![line("A", 2, 5950, 0), line("B", 1, 10000, 1000)],
-            20900,
-        ))
-        .expect("a good order");
+        let priced =
+            validate(order(vec![line("A", 2, 5950, 0), line("B", 1, 10000, 1000)], 20900)).expect("a good order");
         assert_eq!(
             priced.totals,
             Totals {
@@ -309,11 +280,7 @@ mod tests {
     #[test]
     fn every_mistake_is_named() {
         let mut bad = order(
-            vec![
-                line("A", 0, 100, 0),
-                line("B", 1, 100, 200),
-                line("B", 1, 100, 0),
-            ],
+            vec![line("A", 0, 100, 0), line("B", 1, 100, 200), line("B", 1, 100, 0)],
             100,
         );
         bad.currency = "USD".to_owned();
