@@ -23,11 +23,24 @@ pub struct Env<'a> {
 pub struct Limits {
     /// Largest input, output or result, in bytes of UTF-8.
     pub payload_bytes: usize,
+    /// Entries of AWS's history. The last one allowed ends the execution.
+    pub history_entries: u64,
 }
 
 impl Default for Limits {
-    /// AWS's quotas: payloads of 256 KiB.
+    /// AWS's quotas: payloads of 256 KiB, 25,000 entries.
     fn default() -> Self {
-        Self { payload_bytes: 262_144 }
+        Self {
+            payload_bytes: 262_144,
+            history_entries: 25_000,
+        }
     }
+}
+
+impl Limits {
+    /// No bounds but the machine's.
+    pub const OFF: Limits = Limits {
+        payload_bytes: usize::MAX,
+        history_entries: u64::MAX,
+    };
 }

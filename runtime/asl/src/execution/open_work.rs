@@ -91,7 +91,8 @@ impl Execution {
         })
     }
 
-    /// The event that records what became of an attempt; `None` when it isn't open any more. A result over
+    /// The event that records what became of an attempt; `None` when it isn't open any more, or the history
+    /// has no room for it: `next` then ends the execution. A result over
     /// the payload limit is a failure of the attempt.
     pub fn task_result(
         &self,
@@ -101,6 +102,9 @@ impl Execution {
         limits: Limits,
     ) -> Option<EventKind> {
         let task = self.open_task(scheduled_at)?;
+        if self.history_entries.saturating_add(1) >= limits.history_entries {
+            return None;
+        }
         let scope = task.scope;
         Some(match outcome {
             TaskOutcome::Succeeded(output) if output.len() > limits.payload_bytes => EventKind::TaskFailed {

@@ -14,7 +14,7 @@ mod wait;
 use serde_json::Value;
 
 use super::Execution;
-use super::env::Env;
+use super::env::{Env, Limits};
 use super::event::{Event, EventKind, Failure, ScopeId, TimeoutKind};
 use super::scope::{Active, Phase, Place, Scope};
 use crate::definition::{Kind, PayloadPath, State};
@@ -30,18 +30,26 @@ impl Execution {
         if self.status.is_closed() {
             return None;
         }
-        let kind = if self.deadline.is_some_and(|deadline| deadline <= env.now) {
-            EventKind::ExecutionTimedOut {
+        let decision = if self.deadline.is_some_and(|deadline| deadline <= env.now) {
+            Some(EventKind::ExecutionTimedOut {
                 failure: Failure::default(),
-            }
+            })
         } else {
-            let (_, due) = self
+            let due = self
                 .timers
                 .first()
-                .map_or((env.now, None), |(time, scope)| (*time, Some((*time, *scope))));
-            let due = due.filter(|(time, _)| *time <= env.now).map(|(_, scope)| scope);
-            let scope = self.ready.first().copied().or(due)?;
-            self.decide(context, scope, env)?
+                .filter(|(time, _)| *time <= env.now)
+                .map(|(_, scope)| *scope);
+            let scope = self.ready.first().copied().or(due);
+            scope.and_then(|scope| self.decide(context, scope, env))
+        };
+        let full = self.history_entries.saturating_add(1) >= env.limits.history_entries;
+        let kind = match decision {
+            Some(kind) if kind.closes().is_some() || !full => kind,
+            _ if full => EventKind::ExecutionFailed {
+                failure: history_full(env.limits),
+            },
+            _ => return None,
         };
         Some(Event { at: env.now, kind })
     }
@@ -81,6 +89,15 @@ impl Execution {
             }
         }
     }
+}
+
+/// AWS's failure for an execution that has used its history up.
+fn history_full(limits: Limits) -> Failure {
+    let cause = format!(
+        "The execution reached the maximum number of history events ({}).",
+        limits.history_entries
+    );
+    Failure::new(Fault::RUNTIME, cause)
 }
 
 /// A state in which something is to be decided, and what the decision may read.
