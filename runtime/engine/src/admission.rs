@@ -37,10 +37,7 @@ impl Resident {
     /// Takes the oldest waiting attempt that is still open, and what it needs to run.
     fn take_waiting(&mut self, id: ExecutionId, now: Timestamp) -> Option<TaskRequest> {
         while let Some(scheduled_at) = self.waiting.pop_first() {
-            let (Some(task), Some(context)) = (
-                self.execution.open_task(scheduled_at),
-                self.execution.context(),
-            ) else {
+            let (Some(task), Some(context)) = (self.execution.open_task(scheduled_at), self.execution.context()) else {
                 continue;
             };
             let request = TaskRequest {
@@ -61,7 +58,7 @@ impl Resident {
                 scheduled_at,
                 Running {
                     given: now,
-                    unwanted_at: None,
+                    unwanted: false,
                 },
             );
             return Some(request);

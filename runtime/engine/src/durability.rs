@@ -33,8 +33,9 @@ impl Engine {
         let Some(Entry::Resident(resident)) = self.executions.get_mut(&id) else {
             return;
         };
+        let from = resident.durable;
         resident.durable_up_to(member.end);
-        self.reconcile(id);
+        self.reconcile(id, from);
         self.ready.push_back(id);
     }
 
@@ -86,14 +87,7 @@ impl Engine {
         };
         for (to, reply) in member.replies {
             let started = matches!(reply, Reply::Started { .. });
-            self.reply(
-                to,
-                if started {
-                    answer.clone()
-                } else {
-                    Reply::NotRunning
-                },
-            );
+            self.reply(to, if started { answer.clone() } else { Reply::NotRunning });
         }
         self.drop_unwritten(id);
         for to in self.waiters.remove(&id).unwrap_or_default() {
@@ -115,10 +109,7 @@ impl Engine {
                     self.reply(to, Reply::Fault(text));
                 }
                 None => {
-                    let text = format!(
-                        "execution {} has the name and runs elsewhere",
-                        namesake.execution.0
-                    );
+                    let text = format!("execution {} has the name and runs elsewhere", namesake.execution.0);
                     self.reply(to, Reply::Fault(text));
                 }
             }

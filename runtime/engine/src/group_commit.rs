@@ -109,8 +109,7 @@ impl Engine {
         self.commits.last += 1;
         let id = BatchId(self.commits.last);
         self.commits.in_flight = Some(InFlight { id, members });
-        self.outputs
-            .push_back(Output::Commit(Batch { id, appends }));
+        self.outputs.push_back(Output::Commit(Batch { id, appends }));
     }
 }
 
@@ -118,8 +117,7 @@ impl Engine {
 pub(crate) fn size_of(event: &Event) -> usize {
     let payload = |payload: &Payload| payload.len();
     let failure = |failure: &asl::Failure| {
-        failure.error.as_ref().map_or(0, String::len)
-            + failure.cause.as_ref().map_or(0, String::len)
+        failure.error.as_ref().map_or(0, String::len) + failure.cause.as_ref().map_or(0, String::len)
     };
     let attempt = |attempt: &asl::Attempt| -> usize {
         attempt
@@ -139,9 +137,7 @@ pub(crate) fn size_of(event: &Event) -> usize {
             ..
         } => payload(parameters) + credentials.as_ref().map_or(0, payload),
         EventKind::TaskSucceeded {
-            output,
-            attempt: cost,
-            ..
+            output, attempt: cost, ..
         } => payload(output) + attempt(cost),
         EventKind::TaskFailed {
             failure: error,
@@ -150,14 +146,8 @@ pub(crate) fn size_of(event: &Event) -> usize {
         } => failure(error) + attempt(cost),
         EventKind::TaskTimedOut { attempt: cost, .. } => attempt(cost),
         EventKind::MapStarted { items, input, .. } => payload(items) + payload(input),
-        EventKind::StateExited {
-            output, assigned, ..
-        } => {
-            payload(output)
-                + assigned
-                    .iter()
-                    .map(|variable| variable.value.len())
-                    .sum::<usize>()
+        EventKind::StateExited { output, assigned, .. } => {
+            payload(output) + assigned.iter().map(|variable| variable.value.len()).sum::<usize>()
         }
         EventKind::ExecutionSucceeded { output } => payload(output),
         EventKind::ParallelFailed { failure: error, .. }

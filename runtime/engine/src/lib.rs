@@ -167,14 +167,9 @@ impl Engine {
             .timers
             .first()
             .map(|(at, id)| (at, Why::Wakeup(id, self.wakeup_of(id))));
-        let started = self
-            .next_long_running()
-            .map(|(at, task)| (at, Why::TaskStarted(task)));
+        let started = self.next_long_running().map(|(at, task)| (at, Why::TaskStarted(task)));
         let reload = self.loads.resumes_at().map(|at| (at, Why::Reload));
-        [timer, started, reload]
-            .into_iter()
-            .flatten()
-            .min_by_key(|(at, _)| *at)
+        [timer, started, reload].into_iter().flatten().min_by_key(|(at, _)| *at)
     }
 
     fn wakeup_of(&self, id: ExecutionId) -> Option<Wakeup> {

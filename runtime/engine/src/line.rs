@@ -58,9 +58,7 @@ mod tests {
         line.push_front(ExecutionId(2));
         line.push_front(ExecutionId(3));
         assert_eq!(line.len(), 3);
-        let order: Vec<u64> = std::iter::from_fn(|| line.pop_front())
-            .map(|id| id.0)
-            .collect();
+        let order: Vec<u64> = std::iter::from_fn(|| line.pop_front()).map(|id| id.0).collect();
         assert_eq!(order, [3, 1, 2]);
         assert!(line.is_empty());
         line.push_back(ExecutionId(1));

@@ -51,11 +51,7 @@ impl Loads {
 
     /// When the pause ends, if somebody waits for that.
     pub(crate) fn resumes_at(&self) -> Option<Timestamp> {
-        if self.line.is_empty() {
-            None
-        } else {
-            self.paused_until
-        }
+        if self.line.is_empty() { None } else { self.paused_until }
     }
 }
 
@@ -73,11 +69,7 @@ impl Engine {
 
     /// Asks for as many of them as may be under way.
     pub(crate) fn request_loads(&mut self) {
-        if self
-            .loads
-            .paused_until
-            .is_some_and(|until| until > self.now)
-        {
+        if self.loads.paused_until.is_some_and(|until| until > self.now) {
             return;
         }
         self.loads.paused_until = None;
@@ -85,9 +77,7 @@ impl Engine {
             let Some(id) = self.loads.line.pop_front() else {
                 break;
             };
-            if matches!(self.executions.get(&id), Some(Entry::Loading(_)))
-                && self.loads.under_way.insert(id)
-            {
+            if matches!(self.executions.get(&id), Some(Entry::Loading(_))) && self.loads.under_way.insert(id) {
                 self.outputs.push_back(Output::Load(id));
             }
         }

@@ -66,11 +66,7 @@ pub trait Reader: Send + Sync {
     /// The execution with this id.
     fn execution(&self, id: ExecutionId) -> Result<Option<ExecutionRecord>, StoreError>;
     /// The execution with this name.
-    fn execution_by_name(
-        &self,
-        machine: MachineId,
-        name: &str,
-    ) -> Result<Option<ExecutionRecord>, StoreError>;
+    fn execution_by_name(&self, machine: MachineId, name: &str) -> Result<Option<ExecutionRecord>, StoreError>;
     /// A page of executions.
     fn executions(&self, query: &ExecutionQuery) -> Result<Vec<ExecutionRecord>, StoreError>;
     /// The events from position `from` on, in order.
@@ -209,11 +205,7 @@ pub trait Catalogue: Send + Sync {
     /// Stores a machine and its definition.
     fn create_machine(&self, new: NewMachine) -> Result<MachineRecord, CatalogueError>;
     /// Changes a machine.
-    fn update_machine(
-        &self,
-        id: MachineId,
-        update: MachineUpdate,
-    ) -> Result<MachineRecord, CatalogueError>;
+    fn update_machine(&self, id: MachineId, update: MachineUpdate) -> Result<MachineRecord, CatalogueError>;
     /// Takes a machine out of the lists; running executions end by their own definitions, and their
     /// histories stay readable.
     fn delete_machine(&self, id: MachineId) -> Result<(), CatalogueError>;
@@ -361,11 +353,7 @@ pub trait TaskRunner: Send + Sync {
     fn prepare(&self, upload: &[u8]) -> Result<Prepared, ModuleError>;
     /// Makes sure compiled code of a stored component is at hand, compiling it where an upgrade or a
     /// lost cache took it away. Blocks while compiling.
-    fn ensure(
-        &self,
-        digest: &Digest,
-        component: &dyn Fn() -> Result<Vec<u8>, StoreError>,
-    ) -> Result<(), ModuleError>;
+    fn ensure(&self, digest: &Digest, component: &dyn Fn() -> Result<Vec<u8>, StoreError>) -> Result<(), ModuleError>;
     /// Runs one attempt. `done` is called exactly once, unless the attempt is cancelled first.
     fn run(&self, job: Job, done: Box<dyn FnOnce(Report) + Send>);
     /// Stops an attempt, whatever the guest is doing; its `done` is not called any more, or was already.

@@ -1,11 +1,7 @@
 //! What should run against what runs.
 //!
 //! Open work is a value, so there is no outbox: the difference is taken whenever the durability line
-//! moves. Recovery is the same difference against nothing.
-
-use std::collections::BTreeSet;
-
-use asl::execution::Execution;
+//! moves. Recovery is the same difference against nothing, from the journal's beginning.
 
 use crate::Engine;
 use crate::ids::{ExecutionId, TaskId};
@@ -17,48 +13,39 @@ impl Resident {
     /// Marks attempts that run and aren't open any more. Called as a batch is cut: it carries
     /// whatever ended them, so they are stopped when it is on disk and not before.
     pub(crate) fn mark_unwanted(&mut self) {
-        if self.running.is_empty() {
-            return;
-        }
-        let open = open_positions(&self.execution);
-        let position = self.execution.position();
         for (scheduled_at, running) in &mut self.running {
-            if running.unwanted_at.is_none() && !open.contains(scheduled_at) {
-                running.unwanted_at = Some(position);
-            }
+            running.unwanted = self.execution.open_task(*scheduled_at).is_none();
         }
     }
 
-    /// Recomputes which attempts may run and have no slot.
-    fn find_waiting(&mut self) {
-        let (durable, running) = (self.durable, &self.running);
-        self.waiting = open_positions(&self.execution)
-            .into_iter()
-            .filter(|scheduled_at| *scheduled_at < durable && !running.contains_key(scheduled_at))
-            .collect();
+    /// Finds the attempts that may run and have no slot. Only what the durability line has passed since
+    /// position `from` can be new; what has ended since is found out when its turn comes.
+    fn find_waiting(&mut self, from: u64) {
+        let is_open = |scheduled_at: &u64| self.execution.open_task(*scheduled_at).is_some();
+        let new = (from..self.durable)
+            .filter(is_open)
+            .filter(|scheduled_at| !self.running.contains_key(scheduled_at));
+        self.waiting.extend(new);
+        if self.execution.open_tasks().next().is_none() {
+            self.waiting.clear();
+        }
     }
 
     /// Takes out the attempts whose end is on disk.
     fn take_unwanted(&mut self) -> Vec<u64> {
-        let durable = self.durable;
-        self.running
-            .extract_if(.., |_, running| {
-                running
-                    .unwanted_at
-                    .is_some_and(|position| position <= durable)
-            })
-            .map(|(scheduled_at, _)| scheduled_at)
-            .collect()
+        let unwanted = self.running.extract_if(.., |_, running| running.unwanted);
+        unwanted.map(|(scheduled_at, _)| scheduled_at).collect()
     }
 }
 
 impl Engine {
-    /// Stops what nobody wants any more and queues what may run now.
-    pub(crate) fn reconcile(&mut self, id: ExecutionId) {
+    /// Stops what nobody wants any more and queues what may run now that the durability line has moved on
+    /// from position `from`.
+    pub(crate) fn reconcile(&mut self, id: ExecutionId, from: u64) {
         let Some(Entry::Resident(resident)) = self.executions.get_mut(&id) else {
             return;
         };
-        if let Err(panic) = guarded(|| resident.find_waiting()) {
+        if let Err(panic) = guarded(|| resident.find_waiting(from)) {
             self.quarantine(id, panic);
             return;
         }
@@ -85,11 +72,4 @@ impl Engine {
             }));
         }
     }
-}
-
-fn open_positions(execution: &Execution) -> BTreeSet<u64> {
-    execution
-        .open_tasks()
-        .map(|task| task.scheduled_at)
-        .collect()
 }

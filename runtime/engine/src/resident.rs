@@ -79,8 +79,8 @@ pub(crate) struct Resident {
 pub(crate) struct Running {
     /// When it got its slot.
     pub(crate) given: Timestamp,
-    /// Nobody wants it any more; it is stopped once this position is durable.
-    pub(crate) unwanted_at: Option<u64>,
+    /// Nobody wants it any more; it is stopped when the batch in flight is on disk.
+    pub(crate) unwanted: bool,
 }
 
 impl Resident {
@@ -136,11 +136,7 @@ impl Resident {
 
     /// Records when an attempt got its slot, unless that is recorded or the attempt isn't wanted
     /// any more.
-    pub(crate) fn record_started(
-        &mut self,
-        scheduled_at: u64,
-        given: Timestamp,
-    ) -> Result<(), ApplyError> {
+    pub(crate) fn record_started(&mut self, scheduled_at: u64, given: Timestamp) -> Result<(), ApplyError> {
         match self.execution.open_task(scheduled_at) {
             Some(task) if !task.started => {
                 let scope = task.scope;
@@ -162,10 +158,7 @@ impl Resident {
     }
 
     /// Hands the gathered events and the answers that wait for them to a batch.
-    pub(crate) fn take_append(
-        &mut self,
-        id: ExecutionId,
-    ) -> (Append, Vec<(ReplyTo, Reply)>, usize) {
+    pub(crate) fn take_append(&mut self, id: ExecutionId) -> (Append, Vec<(ReplyTo, Reply)>, usize) {
         let events = std::mem::take(&mut self.events);
         let append = Append {
             execution: id,

@@ -60,9 +60,7 @@ impl Resident {
             .running
             .iter()
             .map(|(scheduled_at, running)| (*scheduled_at, running.given));
-        let overdue: Vec<_> = running
-            .filter(|(scheduled_at, _)| is_overdue(*scheduled_at))
-            .collect();
+        let overdue: Vec<_> = running.filter(|(scheduled_at, _)| is_overdue(*scheduled_at)).collect();
         overdue
             .into_iter()
             .try_for_each(|(scheduled_at, given)| self.record_started(scheduled_at, given))
@@ -72,11 +70,7 @@ impl Resident {
 impl Engine {
     /// Changes a resident execution and makes sure that it is looked at afterwards. One that panics or
     /// refuses an event is put away.
-    pub(crate) fn change(
-        &mut self,
-        id: ExecutionId,
-        change: impl FnOnce(&mut Resident) -> Result<(), ApplyError>,
-    ) {
+    pub(crate) fn change(&mut self, id: ExecutionId, change: impl FnOnce(&mut Resident) -> Result<(), ApplyError>) {
         let Some(Entry::Resident(resident)) = self.executions.get_mut(&id) else {
             return;
         };
@@ -130,10 +124,7 @@ impl Engine {
     /// When the next attempt has been running for a while.
     pub(crate) fn next_long_running(&self) -> Option<(Timestamp, TaskId)> {
         let (given, task) = self.unrecorded.front()?;
-        Some((
-            Timestamp(given.0.saturating_add(STARTED_VISIBLE_AFTER_MILLIS)),
-            *task,
-        ))
+        Some((Timestamp(given.0.saturating_add(STARTED_VISIBLE_AFTER_MILLIS)), *task))
     }
 
     fn is_unrecorded(&self, given: Timestamp, task: TaskId) -> bool {

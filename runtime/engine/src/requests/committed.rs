@@ -8,11 +8,7 @@ use crate::ports::CommitResult;
 
 impl Engine {
     pub(crate) fn committed(&mut self, batch: BatchId, result: CommitResult) {
-        let Some(in_flight) = self
-            .commits
-            .in_flight
-            .take_if(|in_flight| in_flight.id == batch)
-        else {
+        let Some(in_flight) = self.commits.in_flight.take_if(|in_flight| in_flight.id == batch) else {
             return;
         };
         let outcomes = match result {
@@ -48,10 +44,7 @@ impl Engine {
                     );
                 }
                 AppendOutcome::Conflict => {
-                    let why = format!(
-                        "execution {} was moved by another process",
-                        member.execution.0
-                    );
+                    let why = format!("execution {} was moved by another process", member.execution.0);
                     self.crashed(member, &why);
                 }
             }

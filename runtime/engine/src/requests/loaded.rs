@@ -33,13 +33,12 @@ impl Engine {
     }
 
     fn settle(&mut self, id: ExecutionId, resident: Resident) {
-        let Some(Entry::Loading(Loading { stops, .. })) = self
-            .executions
-            .insert(id, Entry::Resident(Box::new(resident)))
+        let Some(Entry::Loading(Loading { stops, .. })) =
+            self.executions.insert(id, Entry::Resident(Box::new(resident)))
         else {
             return;
         };
-        self.reconcile(id);
+        self.reconcile(id, 0);
         for stop in stops {
             match self.executions.get(&id) {
                 Some(Entry::Quarantined) => {
@@ -55,8 +54,8 @@ impl Engine {
 
 fn read_back(loaded: &Loaded, came_back: bool) -> Result<Resident, String> {
     let machine = std::sync::Arc::clone(&loaded.state_machine);
-    let execution = Execution::replay(machine, &loaded.events)
-        .map_err(|error| format!("its journal does not replay: {error}"))?;
+    let execution =
+        Execution::replay(machine, &loaded.events).map_err(|error| format!("its journal does not replay: {error}"))?;
     if execution.context().is_none() {
         return Err("its journal is empty".to_owned());
     }

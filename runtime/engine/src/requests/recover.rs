@@ -7,9 +7,11 @@ use crate::resident::{Entry, Loading};
 
 impl Engine {
     /// Executions whose timer lies ahead stay on disk, as does one that only an outside call moves;
-    /// the others are read back.
+    /// the others are read back. Only the first call counts.
     pub(crate) fn recover(&mut self, running: Vec<ExecutionRecord>, last: ExecutionId) {
-        self.recovered = true;
+        if std::mem::replace(&mut self.recovered, true) {
+            return;
+        }
         self.last = self.last.max(last);
         for record in running {
             self.last = self.last.max(record.id);

@@ -50,43 +50,29 @@ impl Engine {
             definition: request.definition.clone(),
             at: now,
         };
-        let answer = (
-            request.reply,
-            Reply::Started {
-                execution: id,
-                at: now,
-            },
-        );
+        let answer = (request.reply, Reply::Started { execution: id, at: now });
         let machine = Arc::clone(&request.state_machine);
         let first = Event { at: now, kind };
-        let reason =
-            match guarded(|| Resident::start(Execution::new(machine), first, start, answer)) {
-                Ok(Ok(resident)) => {
-                    self.executions
-                        .insert(id, Entry::Resident(Box::new(resident)));
-                    if let Some(to) = request.on_closed {
-                        self.waiters.entry(id).or_default().push(to);
-                    }
-                    self.change(id, |_| Ok(()));
-                    return;
+        let reason = match guarded(|| Resident::start(Execution::new(machine), first, start, answer)) {
+            Ok(Ok(resident)) => {
+                self.executions.insert(id, Entry::Resident(Box::new(resident)));
+                if let Some(to) = request.on_closed {
+                    self.waiters.entry(id).or_default().push(to);
                 }
-                Ok(Err(error)) => format!("the first event was refused: {error}"),
-                Err(panic) => panic,
-            };
+                self.change(id, |_| Ok(()));
+                return;
+            }
+            Ok(Err(error)) => format!("the first event was refused: {error}"),
+            Err(panic) => panic,
+        };
         self.refuse(
             &request,
-            &format!(
-                "execution `{}` could not be started: {reason}",
-                request.name
-            ),
+            &format!("execution `{}` could not be started: {reason}", request.name),
         );
     }
 
     fn refuse(&mut self, request: &StartExecution, why: &str) {
-        for to in [Some(request.reply), request.on_closed]
-            .into_iter()
-            .flatten()
-        {
+        for to in [Some(request.reply), request.on_closed].into_iter().flatten() {
             self.reply(to, Reply::Fault(why.to_owned()));
         }
     }

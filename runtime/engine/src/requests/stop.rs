@@ -53,31 +53,16 @@ impl Engine {
             }
             return;
         }
-        resident
-            .replies
-            .push((stop.reply, Reply::Stopped { at: now }));
+        resident.replies.push((stop.reply, Reply::Stopped { at: now }));
         self.change(id, |resident| {
-            resident.record(
-                now,
-                EventKind::ExecutionAborted {
-                    failure: stop.failure,
-                },
-            )
+            resident.record(now, EventKind::ExecutionAborted { failure: stop.failure })
         });
     }
 
     /// Adds an answer to the batch in flight, which carries its cause.
     fn answer_with_batch(&mut self, id: ExecutionId, to: ReplyTo, answer: Reply) {
-        let members = self
-            .commits
-            .in_flight
-            .as_mut()
-            .map(|batch| batch.members.iter_mut());
-        match members
-            .into_iter()
-            .flatten()
-            .find(|member| member.execution == id)
-        {
+        let members = self.commits.in_flight.as_mut().map(|batch| batch.members.iter_mut());
+        match members.into_iter().flatten().find(|member| member.execution == id) {
             Some(member) => member.replies.push((to, answer)),
             None => self.reply(to, answer),
         }

@@ -73,9 +73,7 @@ impl World {
             return None;
         }
         let reply = self.ask(Call::Start(index));
-        let on_closed = self.callers[index]
-            .waits
-            .then(|| self.ask(Call::End(index)));
+        let on_closed = self.callers[index].waits.then(|| self.ask(Call::End(index)));
         let caller = &self.callers[index];
         Some(Input::Start(StartExecution {
             machine: caller.machine,
@@ -122,16 +120,13 @@ impl World {
             (Call::End(_) | Call::Stop(_), Reply::Fault(_)) => {
                 assert!(self.faults, "a fault out of nowhere")
             }
-            (Call::Start(index), Reply::Started { execution, at }) => {
-                self.was_started(index, execution, at)
-            }
+            (Call::Start(index), Reply::Started { execution, at }) => self.was_started(index, execution, at),
             (Call::Start(index), Reply::NameTaken { execution }) => {
                 self.check_name_taken(index, execution);
+                self.seen.names_taken += 1;
                 self.callers[index].answered = true;
             }
-            (Call::End(index), Reply::NameTaken { execution }) => {
-                self.check_name_taken(index, execution)
-            }
+            (Call::End(index), Reply::NameTaken { execution }) => self.check_name_taken(index, execution),
             (
                 Call::End(index),
                 Reply::Closed {
@@ -143,17 +138,10 @@ impl World {
                 },
             ) => {
                 let caller = &self.callers[index];
-                assert_eq!(
-                    self.disk.named(caller.machine, &caller.name),
-                    Some(execution)
-                );
+                assert_eq!(self.disk.named(caller.machine, &caller.name), Some(execution));
                 let stored = &self.disk.executions[&execution];
                 assert!(status.is_closed(), "told of an end that isn't one");
-                assert_eq!(
-                    stored.fold.status(),
-                    status,
-                    "told of an end that isn't on disk"
-                );
+                assert_eq!(stored.fold.status(), status, "told of an end that isn't on disk");
                 assert_eq!(stored.fold.output().cloned(), output);
                 assert_eq!(stored.fold.failure().cloned(), failure);
                 assert_eq!(stored.events.last().map(|event| event.at), Some(at));

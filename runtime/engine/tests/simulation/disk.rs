@@ -75,10 +75,7 @@ impl Disk {
                     same_input: input(&existing.events) == input(&append.events),
                 };
             }
-            assert_eq!(
-                append.expected_position, 0,
-                "a first append begins the journal"
-            );
+            assert_eq!(append.expected_position, 0, "a first append begins the journal");
             assert!(self.executions.keys().all(|known| *known < id), "ids rise");
             self.names.insert(name, id);
             let machine = Arc::clone(&self.machines[&start.machine]);
@@ -106,11 +103,7 @@ impl Disk {
             stored.fold.apply(&event).expect("every journal replays");
             stored.events.push(event);
         }
-        assert_eq!(
-            append.status,
-            stored.fold.status(),
-            "the status is that of the journal"
-        );
+        assert_eq!(append.status, stored.fold.status(), "the status is that of the journal");
         stored.wake_at = append.wake_at;
         stored.check_wake_at(now);
         AppendOutcome::Appended
@@ -135,11 +128,7 @@ impl Disk {
     }
 
     pub fn last(&self) -> ExecutionId {
-        self.executions
-            .keys()
-            .next_back()
-            .copied()
-            .unwrap_or(ExecutionId(0))
+        self.executions.keys().next_back().copied().unwrap_or(ExecutionId(0))
     }
 
     pub fn named(&self, machine: MachineId, name: &str) -> Option<ExecutionId> {
@@ -154,10 +143,7 @@ impl Stored {
 
     /// Positions of the attempts that are open on disk.
     pub fn open(&self) -> BTreeSet<u64> {
-        self.fold
-            .open_tasks()
-            .map(|task| task.scheduled_at)
-            .collect()
+        self.fold.open_tasks().map(|task| task.scheduled_at).collect()
     }
 
     /// Whether the interpreter would go on by itself at this time.
@@ -192,18 +178,11 @@ impl Stored {
     }
 
     /// Every attempt is started and ended at most once, and ends as it really ended.
-    fn check_attempts(
-        &mut self,
-        id: ExecutionId,
-        event: &Event,
-        legitimate: &BTreeMap<TaskId, Vec<Payload>>,
-    ) {
+    fn check_attempts(&mut self, id: ExecutionId, event: &Event, legitimate: &BTreeMap<TaskId, Vec<Payload>>) {
         let position = self.events.len() as u64;
         let report = match &event.kind {
             EventKind::TaskScheduled {
-                scope,
-                timeout_seconds,
-                ..
+                scope, timeout_seconds, ..
             } => {
                 let deadline = timeout_seconds.map(|seconds| event.at.plus_seconds(seconds as f64));
                 self.attempts.insert(
@@ -226,16 +205,12 @@ impl Stored {
                 return;
             }
             EventKind::TaskSucceeded { scope, output, .. } => (scope, output.clone()),
-            EventKind::TaskFailed { scope, failure, .. } => (
-                scope,
-                Payload::from_value(serde_json::json!({"failed": failure.error})),
-            ),
+            EventKind::TaskFailed { scope, failure, .. } => {
+                (scope, Payload::from_value(serde_json::json!({"failed": failure.error})))
+            }
             EventKind::TaskTimedOut { scope, timeout, .. } => {
                 let text = format!("{timeout:?}");
-                (
-                    scope,
-                    Payload::from_value(serde_json::json!({"timed out": text})),
-                )
+                (scope, Payload::from_value(serde_json::json!({"timed out": text})))
             }
             _ => return,
         };
@@ -249,9 +224,7 @@ impl Stored {
             scheduled_at: attempt.scheduled_at,
         };
         if let EventKind::TaskTimedOut { .. } = event.kind
-            && attempt
-                .deadline
-                .is_some_and(|deadline| deadline <= event.at)
+            && attempt.deadline.is_some_and(|deadline| deadline <= event.at)
         {
             return;
         }

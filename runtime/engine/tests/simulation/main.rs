@@ -26,7 +26,7 @@ use crate::rng::mix;
 use crate::world::World;
 
 /// Cases of a run that isn't told otherwise.
-const CASES: u64 = 1_000;
+const CASES: u64 = 2_000;
 
 /// What a run went through, to see that it is worth something.
 #[derive(Debug, Default)]
@@ -39,20 +39,32 @@ struct Tally {
     failed: u64,
     aborted: u64,
     timed_out: u64,
+    seen: Seen,
+}
+
+/// Things that are rare enough to be missed.
+#[derive(Debug, Default)]
+pub(crate) struct Seen {
+    pub failed_commits: u64,
+    pub loads: u64,
+    pub quarantines: u64,
+    pub cancels: u64,
+    pub names_taken: u64,
+    /// Reports of attempts that were over.
+    pub late_reports: u64,
+    /// Reports of a first run while a second one was going on.
+    pub crossed_reports: u64,
+    pub compared_with_one_ending: u64,
+    pub compared_with_several: u64,
+    pub too_many_endings: u64,
 }
 
 #[test]
 fn nothing_is_lost_run_early_or_told_twice() {
-    let number = |name: &str| {
-        std::env::var(name)
-            .ok()
-            .and_then(|text| text.parse::<u64>().ok())
-    };
+    let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
     let seeds: Vec<u64> = match number("SIMULATION_SEED") {
         Some(seed) => vec![seed],
-        None => (1..=number("SIMULATION_CASES").unwrap_or(CASES))
-            .map(mix)
-            .collect(),
+        None => (1..=number("SIMULATION_CASES").unwrap_or(CASES)).map(mix).collect(),
     };
     let mut tally = Tally::default();
     for (case, seed) in seeds.iter().enumerate() {
@@ -64,27 +76,14 @@ fn nothing_is_lost_run_early_or_told_twice() {
         match result {
             Ok(world) => tally.add(&world),
             Err(panic) => {
-                eprintln!(
-                    "case {} failed; run it again with SIMULATION_SEED={seed}",
-                    case + 1
-                );
+                eprintln!("case {} failed; run it again with SIMULATION_SEED={seed}", case + 1);
                 resume_unwind(panic);
             }
         }
     }
     println!("{} cases: {tally:?}", seeds.len());
     if seeds.len() as u64 >= CASES {
-        let endings = [
-            tally.succeeded,
-            tally.failed,
-            tally.aborted,
-            tally.timed_out,
-            tally.crashes,
-        ];
-        assert!(
-            endings.iter().all(|count| *count > 10),
-            "the cases have become too tame: {tally:?}"
-        );
+        tally.check();
     }
 }
 
@@ -103,5 +102,62 @@ impl Tally {
                 Status::TimedOut => self.timed_out += 1,
             }
         }
+        let Seen {
+            failed_commits,
+            loads,
+            quarantines,
+            cancels,
+            names_taken,
+            late_reports,
+            crossed_reports,
+            compared_with_one_ending,
+            compared_with_several,
+            too_many_endings,
+        } = &world.seen;
+        self.seen.failed_commits += failed_commits;
+        self.seen.loads += loads;
+        self.seen.quarantines += quarantines;
+        self.seen.cancels += cancels;
+        self.seen.names_taken += names_taken;
+        self.seen.late_reports += late_reports;
+        self.seen.crossed_reports += crossed_reports;
+        self.seen.compared_with_one_ending += compared_with_one_ending;
+        self.seen.compared_with_several += compared_with_several;
+        self.seen.too_many_endings += too_many_endings;
+    }
+
+    /// A simulation in which the hard things no longer happen proves nothing.
+    fn check(&self) {
+        let Seen {
+            failed_commits,
+            loads,
+            quarantines,
+            cancels,
+            names_taken,
+            late_reports,
+            crossed_reports,
+            ..
+        } = self.seen;
+        let ends = [self.succeeded, self.failed, self.aborted, self.timed_out, self.crashes];
+        let rare = [
+            failed_commits,
+            loads,
+            quarantines,
+            cancels,
+            names_taken,
+            late_reports,
+            crossed_reports,
+        ];
+        assert!(
+            ends.iter().chain(&rare).all(|count| *count > 0),
+            "the cases have become too tame: {self:?}"
+        );
+        let exact = self.seen.compared_with_one_ending;
+        let vague = self.seen.too_many_endings;
+        assert!(exact * 2 > self.executions, "most executions have one ending: {self:?}");
+        assert!(
+            vague * 50 < self.executions,
+            "almost all executions can be compared: {self:?}"
+        );
     }
 }

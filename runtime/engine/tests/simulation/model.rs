@@ -12,10 +12,7 @@ use crate::script::{Answer, answer};
 #[derive(Debug, Clone, PartialEq)]
 pub enum Ending {
     Returns(Value),
-    Fails {
-        error: String,
-        cause: Option<String>,
-    },
+    Fails { error: String, cause: Option<String> },
 }
 
 /// More endings than this are not told apart.
@@ -61,8 +58,7 @@ impl Model {
                 Ending::Returns(result) => (output(state, raw, result), state["Next"].as_str()),
                 Ending::Fails { error, cause } => {
                     let catchers = state["Catch"].as_array().map_or(&[][..], Vec::as_slice);
-                    let Some(catcher) = catchers.iter().find(|catcher| matches(catcher, &error))
-                    else {
+                    let Some(catcher) = catchers.iter().find(|catcher| matches(catcher, &error)) else {
                         add(&mut endings, Ending::Fails { error, cause })?;
                         continue;
                     };
@@ -70,10 +66,7 @@ impl Model {
                         Some(cause) => json!({"Error": error, "Cause": cause}),
                         None => json!({"Error": error}),
                     };
-                    (
-                        put(raw, &catcher["ResultPath"], caught),
-                        catcher["Next"].as_str(),
-                    )
+                    (put(raw, &catcher["ResultPath"], caught), catcher["Next"].as_str())
                 }
             };
             match next {
@@ -120,18 +113,10 @@ impl Model {
                 Value::Null => filled(&state["Parameters"], &effective),
                 result => result.clone(),
             })]),
-            "Task" => self.task(
-                name,
-                state,
-                &filled(&state["Parameters"], &effective),
-                retries,
-            ),
+            "Task" => self.task(name, state, &filled(&state["Parameters"], &effective), retries),
             "Parallel" => {
                 let branches = state["Branches"].as_array()?;
-                let branches: Option<Vec<_>> = branches
-                    .iter()
-                    .map(|branch| self.flow(branch, &effective))
-                    .collect();
+                let branches: Option<Vec<_>> = branches.iter().map(|branch| self.flow(branch, &effective)).collect();
                 together(&branches?)
             }
             "Map" => {
@@ -155,19 +140,11 @@ impl Model {
             cause: None,
         };
         let mut endings = Vec::new();
-        match answer(
-            self.seed,
-            state["Resource"].as_str()?,
-            name,
-            parameters,
-            retries as u32,
-        ) {
-            Answer::Returns(result) => {
-                endings.push(Ending::Returns(match &state["ResultSelector"] {
-                    Value::Null => result,
-                    selector => filled(selector, &result),
-                }))
-            }
+        match answer(self.seed, state["Resource"].as_str()?, name, parameters, retries as u32) {
+            Answer::Returns(result) => endings.push(Ending::Returns(match &state["ResultSelector"] {
+                Value::Null => result,
+                selector => filled(selector, &result),
+            })),
             Answer::Fails(error) => {
                 endings.push(Ending::Fails {
                     error: error.to_owned(),
@@ -190,10 +167,7 @@ impl Model {
 fn together(parts: &[Vec<Ending>]) -> Endings {
     let mut endings = Vec::new();
     for part in parts {
-        for ending in part
-            .iter()
-            .filter(|ending| matches!(ending, Ending::Fails { .. }))
-        {
+        for ending in part.iter().filter(|ending| matches!(ending, Ending::Fails { .. })) {
             add(&mut endings, ending.clone())?;
         }
     }
@@ -228,13 +202,11 @@ fn add(endings: &mut Vec<Ending>, ending: Ending) -> Option<()> {
 }
 
 fn matches(rule: &Value, error: &str) -> bool {
-    let names = rule["ErrorEquals"]
-        .as_array()
-        .map_or(&[][..], Vec::as_slice);
+    let names = rule["ErrorEquals"].as_array().map_or(&[][..], Vec::as_slice);
     let heartbeat = error == "States.HeartbeatTimeout";
-    names.iter().any(|name| {
-        name == error || name == "States.ALL" || (name == "States.Timeout" && heartbeat)
-    })
+    names
+        .iter()
+        .any(|name| name == error || name == "States.ALL" || (name == "States.Timeout" && heartbeat))
 }
 
 /// A path of one step at most; absent is the whole.
@@ -250,12 +222,10 @@ fn filled(template: &Value, input: &Value) -> Value {
     let Value::Object(fields) = template else {
         return input.clone();
     };
-    let filled = fields
-        .iter()
-        .map(|(name, field)| match name.strip_suffix(".$") {
-            Some(name) => (name.to_owned(), at(input, field)),
-            None => (name.clone(), field.clone()),
-        });
+    let filled = fields.iter().map(|(name, field)| match name.strip_suffix(".$") {
+        Some(name) => (name.to_owned(), at(input, field)),
+        None => (name.clone(), field.clone()),
+    });
     Value::Object(filled.collect())
 }
 
@@ -305,12 +275,8 @@ fn holds(rule: &Value, input: &Value) -> bool {
         .flatten()
         .find(|(name, _)| *name != "Variable" && *name != "Next")
     {
-        Some((name, bound)) if name == "NumericLessThan" => {
-            number < bound.as_i64().unwrap_or_default()
-        }
-        Some((name, bound)) if name == "NumericGreaterThan" => {
-            number > bound.as_i64().unwrap_or_default()
-        }
+        Some((name, bound)) if name == "NumericLessThan" => number < bound.as_i64().unwrap_or_default(),
+        Some((name, bound)) if name == "NumericGreaterThan" => number > bound.as_i64().unwrap_or_default(),
         Some((_, expected)) => value == *expected,
         None => false,
     }

@@ -44,6 +44,5 @@ pub fn mix(number: u64) -> u64 {
 
 /// A hash that is the same in every process.
 pub fn hash(seed: u64, text: &str) -> u64 {
-    text.bytes()
-        .fold(mix(seed), |hash, byte| mix(hash ^ u64::from(byte)))
+    text.bytes().fold(mix(seed), |hash, byte| mix(hash ^ u64::from(byte)))
 }

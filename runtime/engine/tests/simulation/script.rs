@@ -17,20 +17,14 @@ pub enum Answer {
     Hangs,
 }
 
-pub fn answer(
-    seed: u64,
-    resource: &str,
-    state: &str,
-    parameters: &Value,
-    retry_count: u32,
-) -> Answer {
+pub fn answer(seed: u64, resource: &str, state: &str, parameters: &Value, retry_count: u32) -> Answer {
     let key = format!("{state} {} {retry_count}", canonical(parameters));
     let roll = hash(seed, &key);
     match resource {
         "wasm:hang" => Answer::Hangs,
         "wasm:silent" => Answer::FallsSilent,
-        "wasm:flaky" if roll % 100 < 30 => Answer::Fails("Boom"),
-        "wasm:flaky" if roll % 100 < 50 => Answer::Fails("Crash"),
+        "wasm:flaky" if roll % 100 < 20 => Answer::Fails("Boom"),
+        "wasm:flaky" if roll % 100 < 33 => Answer::Fails("Crash"),
         _ => Answer::Returns(json!({"done": roll % 1_000, "by": state})),
     }
 }

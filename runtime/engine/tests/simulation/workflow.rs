@@ -103,7 +103,7 @@ impl Generator<'_> {
     }
 
     fn task(&mut self, name: &str) -> Value {
-        let mut task = json!({"Type": "Task", "Resource": *self.rng.pick(&["wasm:steady", "wasm:flaky", "wasm:flaky"])});
+        let mut task = json!({"Type": "Task", "Resource": *self.rng.pick(&["wasm:steady", "wasm:flaky"])});
         match self.rng.below(20) {
             0 | 1 => {
                 task["Resource"] = json!("wasm:hang");
@@ -174,9 +174,7 @@ impl Generator<'_> {
     }
 
     fn parallel(&mut self, name: &str, depth: u32) -> Value {
-        let branches: Vec<Value> = (0..1 + self.rng.below(3))
-            .map(|_| self.flow(depth - 1))
-            .collect();
+        let branches: Vec<Value> = (0..1 + self.rng.below(3)).map(|_| self.flow(depth - 1)).collect();
         json!({"Type": "Parallel", "Branches": branches, "ResultPath": format!("$.{name}")})
     }
 

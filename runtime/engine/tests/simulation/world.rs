@@ -14,6 +14,7 @@ use engine::ports::{Outcome, Report, StoreError};
 use engine::{Engine, Input, Options, Output, Why};
 use serde_json::{Value, json};
 
+use crate::Seen;
 use crate::callers::{Call, Caller};
 use crate::disk::Disk;
 use crate::rng::Rng;
@@ -45,6 +46,16 @@ pub enum Happening {
     Restart,
 }
 
+/// An attempt is stopped when its end is on disk; these are the exceptions.
+#[derive(Debug, PartialEq)]
+enum MayCancel {
+    Nothing,
+    /// Its first run has just reported.
+    Attempt(TaskId),
+    /// A commit or a read has just failed.
+    Anything,
+}
+
 pub struct World {
     pub seed: u64,
     pub rng: Rng,
@@ -62,6 +73,8 @@ pub struct World {
     /// Journals being read.
     pub reading: BTreeSet<ExecutionId>,
     pub quarantined: BTreeSet<ExecutionId>,
+    /// What may be cancelled in this step though it isn't over on disk.
+    may_cancel: MayCancel,
     /// Whether a commit failed and none succeeded since.
     pub disk_fails: bool,
     /// Whether anything ever failed that may cost a caller an answer.
@@ -76,6 +89,7 @@ pub struct World {
     pub snapshots: BTreeMap<ExecutionId, BTreeMap<u64, (BTreeSet<u64>, bool)>>,
     pub crashes: u32,
     pub steps: u32,
+    pub(crate) seen: Seen,
 }
 
 impl World {
@@ -92,8 +106,7 @@ impl World {
         for id in 1..=1 + rng.below(3) {
             let definition = workflow::workflow(&mut rng).definition;
             let (machine, diagnostics) = asl::definition::parse(&definition.to_string());
-            let machine =
-                machine.unwrap_or_else(|| panic!("a generated machine is valid: {diagnostics:?}"));
+            let machine = machine.unwrap_or_else(|| panic!("a generated machine is valid: {diagnostics:?}"));
             disk.machines.insert(MachineId(id), Arc::new(machine));
             definitions.insert(MachineId(id), definition);
         }
@@ -110,6 +123,7 @@ impl World {
             runs: 0,
             reading: BTreeSet::new(),
             quarantined: BTreeSet::new(),
+            may_cancel: MayCancel::Nothing,
             disk_fails: false,
             faults: false,
             callers: Vec::new(),
@@ -120,6 +134,7 @@ impl World {
             snapshots: BTreeMap::new(),
             crashes: 0,
             steps: 0,
+            seen: Seen::default(),
             rng,
         };
         world.invite_callers();
@@ -141,11 +156,7 @@ impl World {
             assert!(self.steps < MAX_STEPS, "the case does not end");
             let crash = self.crashes < MAX_CRASHES && self.rng.below(1_000) < 8;
             self.engine.handle(Timestamp(self.now), input);
-            let alive_for = if crash {
-                self.rng.below(4) as usize
-            } else {
-                usize::MAX
-            };
+            let alive_for = if crash { self.rng.below(4) as usize } else { usize::MAX };
             self.do_outputs(alive_for);
             if crash {
                 self.crash();
@@ -162,8 +173,7 @@ impl World {
     }
 
     pub fn plan(&mut self, after: i64, happening: Happening) {
-        self.agenda
-            .insert((self.now + after, self.rng.bits()), happening);
+        self.agenda.insert((self.now + after, self.rng.bits()), happening);
     }
 
     /// Moves the clock to whatever comes first.
@@ -191,6 +201,7 @@ impl World {
                 return Some(Input::Tick);
             }
             let ((at, _), happening) = self.agenda.pop_first()?;
+            self.may_cancel = MayCancel::Nothing;
             self.now = self.now.max(at);
             if let Some(input) = self.input_of(happening) {
                 return Some(input);
@@ -204,6 +215,8 @@ impl World {
                 let batch = self.in_flight.take()?;
                 let id = batch.id;
                 if self.rng.percent(3) {
+                    self.seen.failed_commits += 1;
+                    self.may_cancel = MayCancel::Anything;
                     self.disk_fails = true;
                     self.faults = true;
                     return Some(Input::Committed {
@@ -219,11 +232,7 @@ impl World {
                 })
             }
             Happening::TaskEnds(task, run, answer) => {
-                if self
-                    .running
-                    .get(&task)
-                    .is_none_or(|(current, _)| *current != run)
-                {
+                if self.running.get(&task).is_none_or(|(current, _)| *current != run) {
                     return None;
                 }
                 let (_, request) = self.running.remove(&task)?;
@@ -236,6 +245,7 @@ impl World {
             Happening::StrayReport(request) => {
                 let task = request.task;
                 if !self.running.contains_key(&task) {
+                    self.seen.late_reports += 1;
                     let outcome = Outcome::Succeeded(Payload::from_value(json!("poison")));
                     return Some(Input::TaskDone {
                         task,
@@ -248,6 +258,8 @@ impl World {
                 // The attempt is being run again: an answer of its first run is as good as any.
                 match self.answer(&request) {
                     answer @ (Answer::Returns(_) | Answer::Fails(_)) => {
+                        self.seen.crossed_reports += 1;
+                        self.may_cancel = MayCancel::Attempt(task);
                         Some(self.report(task, answer))
                     }
                     Answer::FallsSilent | Answer::Hangs => None,
@@ -260,8 +272,9 @@ impl World {
                     state_machine: Arc::clone(&stored.machine),
                     events: stored.events.clone(),
                 };
-                let result = if self.rng.below(400) == 0 {
+                let result = if self.rng.below(150) == 0 {
                     self.faults = true;
+                    self.seen.quarantines += 1;
                     self.quarantined.insert(execution);
                     self.plan(5_000, Happening::Restart);
                     Err(StoreError("a bad sector".into()))
@@ -292,19 +305,11 @@ impl World {
 
     /// What the runner says of an attempt; noted, because nothing else may be recorded of it.
     fn report(&mut self, task: TaskId, answer: Answer) -> Input {
-        let state = self.disk.executions[&task.execution]
-            .fold
-            .open_task(task.scheduled_at);
+        let state = self.disk.executions[&task.execution].fold.open_task(task.scheduled_at);
         let state = state.map(|task| task.state.to_owned()).unwrap_or_default();
         let (noted, outcome) = match answer {
-            Answer::Returns(value) => (
-                value.clone(),
-                Outcome::Succeeded(Payload::from_value(value)),
-            ),
-            Answer::Fails(error) => (
-                json!({"failed": error}),
-                Outcome::Failed(Failure::new(error, state)),
-            ),
+            Answer::Returns(value) => (value.clone(), Outcome::Succeeded(Payload::from_value(value))),
+            Answer::Fails(error) => (json!({"failed": error}), Outcome::Failed(Failure::new(error, state))),
             Answer::FallsSilent => (
                 json!({"timed out": "Heartbeat"}),
                 Outcome::TimedOut(TimeoutKind::Heartbeat),
@@ -339,18 +344,19 @@ impl World {
                 Output::Reply { to, reply } => self.answered(to, reply),
                 Output::Run(request) => self.run_task(request),
                 Output::Cancel(task) => {
+                    self.seen.cancels += 1;
+                    self.check_cancel(task);
                     if let Some((_, request)) = self.running.remove(&task)
                         && self.rng.percent(40)
                     {
-                        let after = self.rng.between(0, 3_000);
+                        let longest = *self.rng.pick(&[500, 3_000]);
+                        let after = self.rng.between(0, longest);
                         self.plan(after, Happening::StrayReport(request));
                     }
                 }
                 Output::Load(execution) => {
-                    assert!(
-                        self.reading.insert(execution),
-                        "an execution is read twice at once"
-                    );
+                    self.seen.loads += 1;
+                    assert!(self.reading.insert(execution), "an execution is read twice at once");
                     let after = self.rng.between(0, 20);
                     self.plan(after, Happening::Read(execution));
                 }
@@ -362,6 +368,15 @@ impl World {
                 }
             }
         }
+    }
+
+    fn check_cancel(&self, task: TaskId) {
+        let open = self.disk.executions[&task.execution].fold.open_task(task.scheduled_at);
+        let excused = [MayCancel::Anything, MayCancel::Attempt(task)].contains(&self.may_cancel);
+        assert!(
+            !self.running.contains_key(&task) || open.is_none() || excused,
+            "{task} is stopped before its end is on disk"
+        );
     }
 
     fn commit(&mut self, batch: Batch) {
@@ -396,9 +411,7 @@ impl World {
             answer @ (Answer::Returns(_) | Answer::Fails(_)) => (lasts, answer),
         };
         // Half of the runners kill at the deadline, the others leave that to the engine.
-        let left = request
-            .deadline
-            .map_or(i64::MAX / 2, |deadline| deadline.0 - self.now);
+        let left = request.deadline.map_or(i64::MAX / 2, |deadline| deadline.0 - self.now);
         self.running.insert(task, (run, request));
         if after >= left && self.rng.percent(50) {
             self.plan(left.max(0), Happening::TaskEnds(task, run, Answer::Hangs));
