@@ -1,0 +1,88 @@
+//! One run of one guest: a fresh instance, one call, gone.
+
+use std::sync::Arc;
+
+use asl::Failure;
+use engine::ports::Outcome;
+use wasmtime::{ResourceLimiter, Store};
+
+use crate::grants::Wasi;
+use crate::guest_threads::{Finished, OpenAttempt};
+use crate::limits::{MemoryBudget, OUTPUT_BYTES};
+use crate::module_cache::ModuleCache;
+use crate::outcome::{self, Phase};
+
+/// What host functions see of the guest that calls them.
+pub(crate) struct Guest {
+    attempt: Arc<OpenAttempt>,
+    memory: MemoryBudget,
+    wasi: Option<Box<Wasi>>,
+}
+
+impl Guest {
+    /// The attempt it runs for.
+    pub(crate) fn attempt(&self) -> &OpenAttempt {
+        &self.attempt
+    }
+
+    /// Its WASI, made when it first asks: many a guest imports WASI for its language's sake and never
+    /// calls it.
+    pub(crate) fn wasi(&mut self) -> &mut Wasi {
+        let attempt = &self.attempt;
+        self.wasi
+            .get_or_insert_with(|| Box::new(Wasi::granting_nothing(attempt)))
+    }
+}
+
+impl ResourceLimiter for Guest {
+    fn memory_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {
+        self.memory.memory_growing(current, desired, maximum)
+    }
+
+    fn table_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {
+        self.memory.table_growing(current, desired, maximum)
+    }
+}
+
+/// Runs the attempt's guest. Clocks and cancelling are not looked at here: they drop this future.
+pub(crate) async fn run(modules: Arc<ModuleCache>, attempt: Arc<OpenAttempt>) -> Finished {
+    let module = match modules.loaded(&attempt.job().module) {
+        Ok(module) => module,
+        Err(error) => {
+            let failure = Failure::new(outcome::MODULE_NOT_LOADED, error.to_string());
+            return Finished {
+                outcome: Outcome::Failed(failure),
+                fuel: None,
+            };
+        }
+    };
+    let limits = attempt.limits();
+    let guest = Guest {
+        memory: MemoryBudget::new(limits.memory, Arc::clone(attempt.peak())),
+        wasi: None,
+        attempt: Arc::clone(&attempt),
+    };
+    let mut store = Store::new(modules.engine(), guest);
+    store.limiter(|guest| guest);
+    store.set_hostcall_fuel(OUTPUT_BYTES);
+    store.set_epoch_deadline(1);
+    store.epoch_deadline_async_yield_and_update(1);
+
+    let mut phase = Phase::Instantiate;
+    let answer = async {
+        store.set_fuel(limits.fuel)?;
+        let instance = module.pre().instantiate_async(&mut store).await?;
+        phase = Phase::Call;
+        module
+            .entry()
+            .call(&mut store, &instance, attempt.job().input.text())
+            .await
+    }
+    .await;
+    let outcome = match answer {
+        Ok(answer) => outcome::of_answer(answer),
+        Err(error) => Outcome::Failed(outcome::of_error(&error, phase, &mut attempt.output())),
+    };
+    let fuel = store.get_fuel().ok().map(|left| limits.fuel.saturating_sub(left));
+    Finished { outcome, fuel }
+}

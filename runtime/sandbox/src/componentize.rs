@@ -1,0 +1,160 @@
+//! From what people upload to a component.
+//!
+//! A core module becomes a component here, so that nobody needs a component tool chain: one without a
+//! `component-type` section gets our own WIT, one that imports WASI preview 1 gets the adapter.
+
+use wasi_preview1_component_adapter_provider::{
+    WASI_SNAPSHOT_PREVIEW1_ADAPTER_NAME, WASI_SNAPSHOT_PREVIEW1_REACTOR_ADAPTER,
+};
+use wasmparser::{Parser, Payload};
+use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
+use wit_parser::Resolve;
+
+use crate::entry::HANDLER;
+use crate::grants;
+
+const WIT: &str = include_str!("../../../wit/task.wit");
+const WORLD: &str = "task";
+
+/// Name prefix of the custom section in which guest tool chains leave a module's WIT.
+const COMPONENT_TYPE: &str = "component-type";
+
+/// What the first eight bytes of an upload say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// A component.
+    Component,
+    /// A core module.
+    CoreModule,
+}
+
+impl Kind {
+    /// Reads the header; `None` where it isn't WebAssembly of a version we know.
+    pub(crate) fn of(bytes: &[u8]) -> Option<Self> {
+        let header = bytes.strip_prefix(b"\0asm")?;
+        match header.get(..4)? {
+            [0x0d, 0, 1, 0] => Some(Kind::Component),
+            [1, 0, 0, 0] => Some(Kind::CoreModule),
+            _ => None,
+        }
+    }
+
+    /// As module descriptions show it.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Kind::Component => "component",
+            Kind::CoreModule => "core module",
+        }
+    }
+}
+
+/// Why a core module can't become a component.
+#[derive(Debug)]
+pub(crate) enum Refusal {
+    /// It isn't a valid module, or breaks the canonical ABI.
+    Invalid(String),
+    /// It imports what no task has.
+    UnknownImports(Vec<String>),
+    /// It lacks the function tasks are called by. Holds its exports.
+    NoHandler(Vec<String>),
+}
+
+/// Makes a component of a core module.
+pub(crate) fn componentize(module: &[u8]) -> Result<Vec<u8>, Refusal> {
+    let found = Found::in_module(module).map_err(|error| Refusal::Invalid(error.to_string()))?;
+    let unknown = found.unknown_imports();
+    if !unknown.is_empty() {
+        return Err(Refusal::UnknownImports(unknown));
+    }
+    let mut module = module.to_vec();
+    if !found.has_wit {
+        let handle = format!("{HANDLER}#handle");
+        if !found.exports.contains(&handle) {
+            return Err(Refusal::NoHandler(found.exports));
+        }
+        embed_our_wit(&mut module).map_err(Refusal::Invalid)?;
+    }
+    let adapted = found
+        .imports
+        .iter()
+        .any(|(namespace, _)| namespace == WASI_SNAPSHOT_PREVIEW1_ADAPTER_NAME);
+    encode(&module, adapted).map_err(Refusal::Invalid)
+}
+
+fn embed_our_wit(module: &mut Vec<u8>) -> Result<(), String> {
+    let mut resolve = Resolve::default();
+    let package = resolve
+        .push_str("task.wit", WIT)
+        .map_err(|error| format!("{error:#}"))?;
+    let world = resolve
+        .select_world(&[package], Some(WORLD))
+        .map_err(|error| format!("{error:#}"))?;
+    embed_component_metadata(module, &resolve, world, StringEncoding::UTF8).map_err(|error| format!("{error:#}"))
+}
+
+fn encode(module: &[u8], adapted: bool) -> Result<Vec<u8>, String> {
+    let text = |error| format!("{error:#}");
+    let mut encoder = ComponentEncoder::default()
+        .validate(true)
+        .module(module)
+        .map_err(text)?;
+    if adapted {
+        encoder = encoder
+            .adapter(
+                WASI_SNAPSHOT_PREVIEW1_ADAPTER_NAME,
+                WASI_SNAPSHOT_PREVIEW1_REACTOR_ADAPTER,
+            )
+            .map_err(text)?;
+    }
+    encoder.encode().map_err(text)
+}
+
+struct Found {
+    has_wit: bool,
+    imports: Vec<(String, String)>,
+    exports: Vec<String>,
+}
+
+impl Found {
+    fn in_module(module: &[u8]) -> wasmparser::Result<Self> {
+        wasmparser::Validator::new_with_features(wasmparser::WasmFeatures::all()).validate_all(module)?;
+        let mut found = Found {
+            has_wit: false,
+            imports: Vec::new(),
+            exports: Vec::new(),
+        };
+        for payload in Parser::new(0).parse_all(module) {
+            match payload? {
+                Payload::CustomSection(section) => found.has_wit |= section.name().starts_with(COMPONENT_TYPE),
+                Payload::ImportSection(section) => {
+                    for import in section.into_imports() {
+                        let import = import?;
+                        found.imports.push((import.module.to_owned(), import.name.to_owned()));
+                    }
+                }
+                Payload::ExportSection(section) => {
+                    for export in section {
+                        found.exports.push(export?.name.to_owned());
+                    }
+                }
+                _ => {}
+            }
+        }
+        Ok(found)
+    }
+
+    /// Imports nothing here can satisfy. What a module with WIT of its own imports is checked on the
+    /// component made of it.
+    fn unknown_imports(&self) -> Vec<String> {
+        self.imports
+            .iter()
+            .filter(|(namespace, _)| {
+                namespace != WASI_SNAPSHOT_PREVIEW1_ADAPTER_NAME
+                    && !(self.has_wit && namespace.contains(':'))
+                    && !(self.has_wit && namespace.starts_with('$'))
+                    && !(namespace.starts_with("sandstep:task/") && grants::is_granted(namespace))
+            })
+            .map(|(namespace, name)| format!("{namespace}#{name}"))
+            .collect()
+    }
+}

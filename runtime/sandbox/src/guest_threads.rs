@@ -1,0 +1,460 @@
+//! Where guests run: threads of their own, so that no guest can starve the server, with a turn of a
+//! millisecond each, so that no guest can starve another.
+//!
+//! Every open attempt is a future in a slot that three parties may empty: the guest thread that polls
+//! it to its end, the ticker when a clock runs out, and whoever cancels. Emptying the slot drops the
+//! instance, whatever the guest was waiting for; a guest that computes leaves its thread within a tick
+//! and is dropped there.
+
+use std::any::Any;
+use std::collections::HashMap;
+use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering, fence};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError, Weak};
+use std::task::{Context, Poll, Waker};
+use std::time::Instant;
+
+use asl::{Attempt, Failure, TimeoutKind};
+use engine::ids::TaskId;
+use engine::ports::{Job, Outcome, Report, TaskLimits};
+use tokio::runtime::{Builder, Handle, Runtime};
+
+use crate::Error;
+use crate::clocks::Clocks;
+use crate::epoch::Ticker;
+use crate::guest_output::GuestOutput;
+use crate::limits::Peak;
+
+/// Turns between looks at sleeping guests' timers. The default of 61 would let sleepers oversleep by
+/// as many milliseconds behind busy guests.
+const TURNS_BETWEEN_TIMERS: u32 = 8;
+
+/// Every second turn goes to a new attempt if there is one: a short task never waits for all the
+/// long ones, and they never wait for all the short ones.
+const TURNS_BETWEEN_ARRIVALS: u32 = 2;
+
+/// Threads for blocking work. Guests have no files, so nothing blocks; one is the least allowed.
+const BLOCKING_THREADS: usize = 1;
+
+/// Called with an attempt's report.
+pub(crate) type Done = Box<dyn FnOnce(Report) + Send>;
+
+/// What a guest comes to by itself.
+#[derive(Debug)]
+pub(crate) struct Finished {
+    /// Its outcome.
+    pub(crate) outcome: Outcome,
+    /// What it burnt, where known.
+    pub(crate) fuel: Option<u64>,
+}
+
+type Guest = Pin<Box<dyn Future<Output = Finished> + Send>>;
+
+/// Why an attempt is stopped from outside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stop {
+    /// A clock ran out.
+    TimedOut(TimeoutKind),
+    /// Nobody wants its result.
+    Cancelled,
+}
+
+const RUNS: u8 = 0;
+const DEADLINE: u8 = 1;
+const HEARTBEAT: u8 = 2;
+const CANCELLED: u8 = 3;
+
+/// One attempt that hasn't ended.
+pub(crate) struct OpenAttempt {
+    job: Job,
+    limits: TaskLimits,
+    clocks: Clocks,
+    began_micros: AtomicU64,
+    peak: Arc<Peak>,
+    output: Mutex<GuestOutput>,
+    stop: AtomicU8,
+    slot: Mutex<Slot>,
+    done: Mutex<Option<Done>>,
+    open: Weak<Open>,
+}
+
+#[derive(Default)]
+struct Slot {
+    guest: Option<Guest>,
+    /// Set by the first turn. A guest that needs no second one never meets the ticker's list.
+    began: bool,
+    /// Ends the turns of a guest that was taken out of its slot while it waited.
+    waker: Option<Waker>,
+}
+
+/// Every open attempt, by task.
+#[derive(Default)]
+struct Open(Mutex<HashMap<TaskId, Arc<OpenAttempt>>>);
+
+/// The threads, the ticker and what runs on them.
+pub(crate) struct GuestThreads {
+    runtime: Option<Runtime>,
+    ticker: Arc<Ticker>,
+    ticker_thread: Option<std::thread::JoinHandle<()>>,
+    open: Arc<Open>,
+}
+
+impl GuestThreads {
+    /// Starts `threads` of them and the ticker.
+    pub(crate) fn start(engine: wasmtime::Engine, threads: usize) -> Result<Self, Error> {
+        let runtime = Builder::new_multi_thread()
+            .worker_threads(threads.max(1))
+            .max_blocking_threads(BLOCKING_THREADS)
+            .thread_name("guest")
+            .event_interval(TURNS_BETWEEN_TIMERS)
+            .global_queue_interval(TURNS_BETWEEN_ARRIVALS)
+            .enable_all()
+            .build()
+            .map_err(Error::Threads)?;
+        let (ticker, ticker_thread) = Ticker::start(engine).map_err(Error::Threads)?;
+        Ok(Self {
+            runtime: Some(runtime),
+            ticker,
+            ticker_thread: Some(ticker_thread),
+            open: Arc::default(),
+        })
+    }
+
+    /// Runs the guest that `guest` makes of the attempt; `done` gets its report.
+    pub(crate) fn run<F>(&self, job: Job, limits: TaskLimits, done: Done, guest: impl FnOnce(Arc<OpenAttempt>) -> F)
+    where
+        F: Future<Output = Finished> + Send + 'static,
+    {
+        let Some(handle) = self.handle() else { return };
+        let task = job.task;
+        let attempt = Arc::new(OpenAttempt {
+            clocks: Clocks::start(job.deadline, job.heartbeat_seconds),
+            job,
+            limits,
+            began_micros: AtomicU64::new(0),
+            peak: Arc::default(),
+            output: Mutex::default(),
+            stop: AtomicU8::new(RUNS),
+            slot: Mutex::default(),
+            done: Mutex::new(Some(done)),
+            open: Arc::downgrade(&self.open),
+        });
+        let guest = Box::pin(guest(Arc::clone(&attempt)));
+        attempt.slot().guest = Some(guest);
+        self.open.lock().insert(task, Arc::clone(&attempt));
+        handle.spawn(Turns {
+            attempt,
+            ticker: Arc::clone(&self.ticker),
+        });
+    }
+
+    /// Stops an attempt; its `done` is not called any more.
+    pub(crate) fn cancel(&self, task: TaskId) {
+        let attempt = self.open.lock().remove(&task);
+        if let Some(attempt) = attempt {
+            attempt.stop(Stop::Cancelled);
+        }
+    }
+
+    fn handle(&self) -> Option<&Handle> {
+        self.runtime.as_ref().map(Runtime::handle)
+    }
+}
+
+/// Stops everything that runs, without reports: whoever drops the sandbox has stopped listening.
+impl Drop for GuestThreads {
+    fn drop(&mut self) {
+        let attempts: Vec<_> = self.open.lock().drain().map(|(_, attempt)| attempt).collect();
+        for attempt in attempts {
+            attempt.stop(Stop::Cancelled);
+        }
+        self.ticker.stop();
+        if let Some(thread) = self.ticker_thread.take()
+            && thread.thread().id() != std::thread::current().id()
+        {
+            let _ = thread.join();
+        }
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+impl Open {
+    fn lock(&self) -> MutexGuard<'_, HashMap<TaskId, Arc<OpenAttempt>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl OpenAttempt {
+    /// What is to be run.
+    pub(crate) fn job(&self) -> &Job {
+        &self.job
+    }
+
+    /// What it may use, the operator's ceiling applied.
+    pub(crate) fn limits(&self) -> TaskLimits {
+        self.limits
+    }
+
+    /// When it has to be stopped.
+    pub(crate) fn clocks(&self) -> &Clocks {
+        &self.clocks
+    }
+
+    /// Where its memory is counted.
+    pub(crate) fn peak(&self) -> &Arc<Peak> {
+        &self.peak
+    }
+
+    /// What it said.
+    pub(crate) fn output(&self) -> MutexGuard<'_, GuestOutput> {
+        self.output.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Stops it: at once where it waits, at the end of its turn where it computes.
+    pub(crate) fn stop(&self, why: Stop) {
+        let code = match why {
+            Stop::TimedOut(TimeoutKind::Deadline) => DEADLINE,
+            Stop::TimedOut(TimeoutKind::Heartbeat) => HEARTBEAT,
+            Stop::Cancelled => CANCELLED,
+        };
+        if why == Stop::Cancelled {
+            drop(self.take_done());
+        }
+        let _ = self
+            .stop
+            .compare_exchange(RUNS, code, Ordering::SeqCst, Ordering::SeqCst);
+        // Pairs with the fence in `Turns::poll`: either this finds the slot free, or the guest's
+        // thread, which holds it, finds the code.
+        fence(Ordering::SeqCst);
+        self.end_if_stopped();
+    }
+
+    fn end_if_stopped(&self) -> bool {
+        let outcome = match self.stop.load(Ordering::SeqCst) {
+            RUNS => return false,
+            DEADLINE => Some(Outcome::TimedOut(TimeoutKind::Deadline)),
+            HEARTBEAT => Some(Outcome::TimedOut(TimeoutKind::Heartbeat)),
+            _ => None,
+        };
+        let Slot { guest, waker, .. } = match self.slot.try_lock() {
+            Ok(mut slot) => std::mem::take(&mut *slot),
+            Err(TryLockError::Poisoned(slot)) => std::mem::take(&mut *slot.into_inner()),
+            Err(TryLockError::WouldBlock) => return false,
+        };
+        let _ = catch_unwind(AssertUnwindSafe(|| drop(guest)));
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+        if let Some(outcome) = outcome {
+            self.end(Finished { outcome, fuel: None });
+        }
+        true
+    }
+
+    fn end(&self, finished: Finished) {
+        let Some(done) = self.take_done() else { return };
+        if let Some(open) = self.open.upgrade() {
+            let mut open = open.lock();
+            if open
+                .get(&self.job.task)
+                .is_some_and(|other| std::ptr::eq(&**other, self))
+            {
+                open.remove(&self.job.task);
+            }
+        }
+        let began = self.began_micros.load(Ordering::Relaxed);
+        let report = Report {
+            outcome: finished.outcome,
+            attempt: Attempt {
+                module: Some(self.job.module.0.clone()),
+                fuel: finished.fuel,
+                peak_memory: Some(self.peak.bytes()),
+                micros: Some(self.clocks.micros().saturating_sub(began)),
+                log: self.output().take(),
+            },
+        };
+        if catch_unwind(AssertUnwindSafe(|| done(report))).is_err() {
+            tracing::error!(task = %self.job.task, "whoever waited for a task's report panicked on it");
+        }
+    }
+
+    fn take_done(&self) -> Option<Done> {
+        self.done.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    fn slot(&self) -> MutexGuard<'_, Slot> {
+        self.slot.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// An attempt as the guest threads see it.
+struct Turns {
+    attempt: Arc<OpenAttempt>,
+    ticker: Arc<Ticker>,
+}
+
+impl Future for Turns {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        let attempt = &self.attempt;
+        if attempt.end_if_stopped() {
+            return Poll::Ready(());
+        }
+        let mut slot = attempt.slot();
+        let Slot {
+            guest: Some(guest),
+            began,
+            ..
+        } = &mut *slot
+        else {
+            return Poll::Ready(());
+        };
+        let first = !std::mem::replace(began, true);
+        if first {
+            attempt.began_micros.store(attempt.clocks.micros(), Ordering::Relaxed);
+        }
+        let turn = {
+            let _running = self.ticker.guest_runs();
+            catch_unwind(AssertUnwindSafe(|| guest.as_mut().poll(context)))
+        };
+        let finished = match turn {
+            Ok(Poll::Pending) => None,
+            Ok(Poll::Ready(finished)) => Some(finished),
+            Err(panic) => Some(panicked(attempt, panic.as_ref())),
+        };
+        if let Some(finished) = finished {
+            let guest = slot.guest.take();
+            drop(slot);
+            let _ = catch_unwind(AssertUnwindSafe(|| drop(guest)));
+            attempt.end(finished);
+            return Poll::Ready(());
+        }
+        if first {
+            slot.waker = Some(context.waker().clone());
+        }
+        drop(slot);
+        if first && let Some(due) = attempt.clocks.check(Instant::now()) {
+            self.ticker.watch(attempt, due.unwrap_or_else(|_| Instant::now()));
+        }
+        fence(Ordering::SeqCst);
+        if attempt.end_if_stopped() {
+            Poll::Ready(())
+        } else {
+            Poll::Pending
+        }
+    }
+}
+
+/// A bug of ours must cost one attempt, not the task: the workflow sees a failure it can catch.
+fn panicked(attempt: &OpenAttempt, panic: &(dyn Any + Send)) -> Finished {
+    let message = panic
+        .downcast_ref::<&str>()
+        .map(|text| (*text).to_owned())
+        .or_else(|| panic.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "no message".to_owned());
+    tracing::error!(task = %attempt.job.task, module = %attempt.job.module, message, "the sandbox panicked in an attempt");
+    Finished {
+        outcome: Outcome::Failed(Failure::new(
+            "Sandbox.InternalError",
+            format!(
+                "the sandbox itself failed (`{message}`); please report it together with the module `{}`",
+                attempt.job.module
+            ),
+        )),
+        fuel: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+    use std::time::Duration;
+
+    use asl::Payload;
+    use engine::ids::{Digest, ExecutionId};
+
+    use super::*;
+
+    const PATIENCE: Duration = Duration::from_secs(60);
+
+    fn threads() -> GuestThreads {
+        GuestThreads::start(wasmtime::Engine::default(), 1).expect("a thread")
+    }
+
+    fn job() -> Job {
+        Job {
+            task: TaskId {
+                execution: ExecutionId(1),
+                scheduled_at: 2,
+            },
+            module: Digest("sha256:none".to_owned()),
+            limits: TaskLimits::default(),
+            input: Payload::null(),
+            execution: String::new(),
+            machine: String::new(),
+            state: String::new(),
+            retry_count: 0,
+            deadline: None,
+            heartbeat_seconds: None,
+        }
+    }
+
+    fn run<F>(threads: &GuestThreads, guest: F) -> mpsc::Receiver<Report>
+    where
+        F: Future<Output = Finished> + Send + 'static,
+    {
+        let (done, report) = mpsc::channel();
+        let done = Box::new(move |report| drop(done.send(report)));
+        threads.run(job(), TaskLimits::default(), done, |_| guest);
+        report
+    }
+
+    #[test]
+    fn a_panic_of_ours_is_a_failure_of_one_attempt() {
+        let threads = threads();
+        let report = run(&threads, async { panic!("a bug") })
+            .recv_timeout(PATIENCE)
+            .expect("a report");
+        let Outcome::Failed(failure) = report.outcome else {
+            panic!("{:?}", report.outcome)
+        };
+        assert_eq!(failure.error.as_deref(), Some("Sandbox.InternalError"));
+        assert!(failure.cause.is_some_and(|cause| cause.contains("`a bug`")));
+        let null = || Outcome::Succeeded(Payload::null());
+        let report = run(&threads, async move {
+            Finished {
+                outcome: null(),
+                fuel: None,
+            }
+        });
+        assert_eq!(report.recv_timeout(PATIENCE).expect("a report").outcome, null());
+        assert!(threads.open.lock().is_empty());
+    }
+
+    #[test]
+    fn cancelling_drops_a_guest_that_waits_for_ever() {
+        let threads = threads();
+        let (dropped, saw_drop) = mpsc::channel::<()>();
+        let (polled, saw_poll) = mpsc::channel();
+        let report = run(&threads, async move {
+            let _alive = dropped;
+            polled.send(()).expect("the test waits");
+            std::future::pending().await
+        });
+        saw_poll.recv_timeout(PATIENCE).expect("the guest ran");
+        threads.cancel(job().task);
+        assert_eq!(
+            saw_drop.recv_timeout(PATIENCE),
+            Err(mpsc::RecvTimeoutError::Disconnected)
+        );
+        assert_eq!(
+            report.recv_timeout(PATIENCE).map(drop),
+            Err(mpsc::RecvTimeoutError::Disconnected)
+        );
+    }
+}

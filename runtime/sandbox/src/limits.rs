@@ -1,0 +1,117 @@
+//! What an attempt may use, and the counting of its memory.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use engine::ports::TaskLimits;
+use wasmtime::ResourceLimiter;
+
+/// The most an attempt may be given, whatever a module asks for: a tera-unit of fuel is some five
+/// minutes of computing, 1 GiB is what a small server can spare for one guest.
+pub const DEFAULT_CEILING: TaskLimits = TaskLimits {
+    fuel: 1_000_000_000_000,
+    memory: 1 << 30,
+};
+
+/// Largest result, eight times what the language lets a state hand on: larger ones are refused before
+/// the host allocates room for them. Bounds every other text a guest hands over in one call, too.
+pub const OUTPUT_BYTES: usize = 2 << 20;
+
+/// Linear memories a component may have. Components in use have one, a JavaScript one three; each
+/// pooled one reserves 4 GiB of addresses.
+pub const MAX_MEMORIES: u32 = 4;
+
+/// Tables a component may have; components in use have up to three.
+pub const MAX_TABLES: u32 = 8;
+
+/// Core instances inside a component. A Python component, linked from shared libraries, has the most.
+pub(crate) const CORE_INSTANCES: u32 = 64;
+
+/// Bytes of one table element: a pointer.
+const TABLE_ELEMENT_BYTES: u64 = 8;
+
+/// The error that ends a guest asking for more memory than its limit.
+#[derive(Debug)]
+pub(crate) struct MemoryExceeded {
+    wanted: u64,
+    limit: u64,
+}
+
+impl fmt::Display for MemoryExceeded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "the task wanted `{}` bytes in all its memories and tables, its limit is `{}`; raise the module's memory limit or work on less at a time",
+            self.wanted, self.limit
+        )
+    }
+}
+
+impl std::error::Error for MemoryExceeded {}
+
+/// All memories and tables of one instance, summed. A limit for each would let a component with four
+/// memories take four times its limit.
+pub(crate) struct MemoryBudget {
+    limit: u64,
+    used: u64,
+    peak: Arc<Peak>,
+}
+
+/// The most a budget ever held, readable while the guest runs.
+#[derive(Debug, Default)]
+pub(crate) struct Peak(AtomicU64);
+
+impl Peak {
+    /// In bytes.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+impl MemoryBudget {
+    /// A budget nothing is taken from yet.
+    pub(crate) fn new(limit: u64, peak: Arc<Peak>) -> Self {
+        Self { limit, used: 0, peak }
+    }
+
+    fn take(&mut self, current: u64, desired: u64) -> wasmtime::Result<bool> {
+        let wanted = self.used.saturating_add(desired.saturating_sub(current));
+        if wanted > self.limit {
+            return Err(wasmtime::Error::new(MemoryExceeded {
+                wanted,
+                limit: self.limit,
+            }));
+        }
+        self.used = wanted;
+        self.peak.0.fetch_max(wanted, Ordering::Relaxed);
+        Ok(true)
+    }
+}
+
+impl ResourceLimiter for MemoryBudget {
+    fn memory_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {
+        if maximum.is_some_and(|maximum| desired > maximum) {
+            return Ok(false);
+        }
+        self.take(current as u64, desired as u64)
+    }
+
+    fn table_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {
+        if maximum.is_some_and(|maximum| desired > maximum) {
+            return Ok(false);
+        }
+        self.take(
+            (current as u64).saturating_mul(TABLE_ELEMENT_BYTES),
+            (desired as u64).saturating_mul(TABLE_ELEMENT_BYTES),
+        )
+    }
+}
+
+/// The smaller of both, field by field.
+pub(crate) fn within(limits: TaskLimits, ceiling: TaskLimits) -> TaskLimits {
+    TaskLimits {
+        fuel: limits.fuel.min(ceiling.fuel),
+        memory: limits.memory.min(ceiling.memory),
+    }
+}

@@ -1,0 +1,355 @@
+//! Compiled code: on disk beside the data, and the modules in use in memory.
+//!
+//! A directory for each engine (its version, settings and this machine's CPU features, as wasmtime's
+//! own compatibility hash has them), in it `<digest>.cwasm` and `<digest>.sha256`. Anything missing,
+//! torn or foreign is compiled again: nothing here is worth a backup.
+
+use std::collections::HashMap;
+use std::hash::{Hash, Hasher};
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+
+use cap_std::ambient_authority;
+use cap_std::fs::Dir;
+use engine::ids::Digest;
+use sha2::{Digest as _, Sha256};
+use wasmtime::component::{Component, InstancePre, Linker};
+use wasmtime::{Engine, ResourcesRequired};
+
+use crate::Error;
+use crate::attempt::Guest;
+use crate::entry::{Entry, NoEntry};
+
+/// What is kept mapped for modules in use: 512 MiB of code (a Rust guest has 0.2 MB, a Python one 40)
+/// in at most 4,096 modules. The least recently used one beyond is mapped again from disk when it is
+/// called, which costs a millisecond or some.
+const LOADED: Bounds = Bounds {
+    bytes: 512 << 20,
+    modules: 4096,
+};
+
+/// Bytes read at once while checking a file.
+const READ_BYTES: usize = 64 << 10;
+
+/// Why a module couldn't be compiled or loaded.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum LoadError {
+    /// Its digest isn't one.
+    #[error("`{0}` isn't a digest (`sha256:` and 64 hexadecimal digits)")]
+    Digest(Digest),
+    /// No compiled code of it, or damaged.
+    #[error(
+        "no compiled code of module `{0}` is at hand; upload it again, or restart the server, which compiles what is stored"
+    )]
+    Missing(Digest),
+    /// The disk.
+    #[error("couldn't {what} compiled code of module `{digest}`: {reason}")]
+    Disk {
+        /// Read or write.
+        what: &'static str,
+        /// Whose.
+        digest: Digest,
+        /// What the system said.
+        reason: String,
+    },
+    /// Wasmtime refused the bytes.
+    #[error("{0}")]
+    Compile(String),
+    /// Its imports don't fit.
+    #[error("{0}")]
+    Link(String),
+    /// It can't be called.
+    #[error("the component has no entry point: {0:?}")]
+    Entry(NoEntry),
+}
+
+/// A module ready to be instantiated.
+pub(crate) struct Loaded {
+    pre: InstancePre<Guest>,
+    entry: Entry,
+    bytes: usize,
+    last_used: AtomicU64,
+}
+
+impl Loaded {
+    /// What instances are made from.
+    pub(crate) fn pre(&self) -> &InstancePre<Guest> {
+        &self.pre
+    }
+
+    /// How it is called.
+    pub(crate) fn entry(&self) -> &Entry {
+        &self.entry
+    }
+
+    /// What an instance begins with; `None` where that depends on its imports.
+    pub(crate) fn resources(&self) -> Option<ResourcesRequired> {
+        self.pre.component().resources_required()
+    }
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Bounds {
+    bytes: usize,
+    modules: usize,
+}
+
+/// See the module's own words.
+pub(crate) struct ModuleCache {
+    engine: Engine,
+    linker: Linker<Guest>,
+    path: PathBuf,
+    directory: Dir,
+    loaded: RwLock<HashMap<Digest, Arc<Loaded>>>,
+    bounds: Bounds,
+    uses: AtomicU64,
+    /// One at a time: Cranelift already uses every core and, for a large module, a gigabyte.
+    compiling: Mutex<()>,
+}
+
+impl ModuleCache {
+    /// Uses `root`, making it where it doesn't exist.
+    pub(crate) fn open(engine: Engine, linker: Linker<Guest>, root: &Path) -> Result<Self, Error> {
+        let path = root.join(engine_key(&engine));
+        let directory = open_directory(&path).map_err(|source| Error::Cache {
+            path: path.clone(),
+            source,
+        })?;
+        Ok(Self {
+            engine,
+            linker,
+            path,
+            directory,
+            loaded: RwLock::default(),
+            bounds: LOADED,
+            uses: AtomicU64::new(0),
+            compiling: Mutex::new(()),
+        })
+    }
+
+    /// The engine all modules belong to.
+    pub(crate) fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    /// The module, from memory or from disk. Never compiles.
+    pub(crate) fn loaded(&self, digest: &Digest) -> Result<Arc<Loaded>, LoadError> {
+        if let Some(module) = self.loaded.read().unwrap_or_else(PoisonError::into_inner).get(digest) {
+            module
+                .last_used
+                .store(self.uses.fetch_add(1, Ordering::Relaxed), Ordering::Relaxed);
+            return Ok(Arc::clone(module));
+        }
+        let module = Arc::new(self.load(digest)?);
+        self.keep(digest, &module);
+        Ok(module)
+    }
+
+    /// Compiles a component and keeps the code, on disk and in memory.
+    pub(crate) fn compile(&self, digest: &Digest, component: &[u8]) -> Result<Arc<Loaded>, LoadError> {
+        let _one = self.compiling.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Ok(module) = self.loaded(digest) {
+            return Ok(module);
+        }
+        let code = self
+            .engine
+            .precompile_component(component)
+            .map_err(|error| LoadError::Compile(format!("{error:#}")))?;
+        let names = FileNames::of(digest)?;
+        self.write(&names, &code)
+            .map_err(|error| disk("write", digest, error))?;
+        drop(code);
+        self.loaded(digest).inspect_err(|_| {
+            // Code that can't be linked or called is of no use to anybody.
+            let _ = self.directory.remove_file(&names.code);
+            let _ = self.directory.remove_file(&names.checksum);
+        })
+    }
+
+    #[allow(unsafe_code)]
+    fn load(&self, digest: &Digest) -> Result<Loaded, LoadError> {
+        let names = FileNames::of(digest)?;
+        match self.is_intact(&names) {
+            Ok(true) => {}
+            Ok(false) => return Err(LoadError::Missing(digest.clone())),
+            Err(error) => return Err(disk("read", digest, error)),
+        }
+        // SAFETY: wasmtime wants the bytes to be what `precompile_component` wrote. The directory is
+        // the server's own, written by nobody but `write` below; the name holds the component's digest
+        // and the directory's the engine's settings; and the bytes were just found to have the checksum
+        // recorded when they were written. Files are replaced by renaming, never written in place, so
+        // a mapping never changes.
+        let component = unsafe { Component::deserialize_file(&self.engine, self.path.join(&names.code)) }
+            .map_err(|error| disk("load", digest, format!("{error:#}")))?;
+        let entry = Entry::find(&component).map_err(LoadError::Entry)?;
+        let image = component.image_range();
+        let bytes = (image.end as usize).saturating_sub(image.start as usize);
+        let pre = self
+            .linker
+            .instantiate_pre(&component)
+            .map_err(|error| LoadError::Link(format!("{error:#}")))?;
+        Ok(Loaded {
+            pre,
+            entry,
+            bytes,
+            last_used: AtomicU64::new(0),
+        })
+    }
+
+    fn keep(&self, digest: &Digest, module: &Arc<Loaded>) {
+        module
+            .last_used
+            .store(self.uses.fetch_add(1, Ordering::Relaxed), Ordering::Relaxed);
+        let mut loaded = self.loaded.write().unwrap_or_else(PoisonError::into_inner);
+        loaded.insert(digest.clone(), Arc::clone(module));
+        let mut bytes: usize = loaded.values().map(|module| module.bytes).sum();
+        while loaded.len() > 1 && (bytes > self.bounds.bytes || loaded.len() > self.bounds.modules) {
+            let oldest = loaded
+                .iter()
+                .min_by_key(|(_, module)| module.last_used.load(Ordering::Relaxed));
+            let Some((oldest, size)) = oldest.map(|(digest, module)| (digest.clone(), module.bytes)) else {
+                break;
+            };
+            loaded.remove(&oldest);
+            bytes = bytes.saturating_sub(size);
+        }
+    }
+
+    fn is_intact(&self, names: &FileNames) -> std::io::Result<bool> {
+        let found = |result: std::io::Result<_>| match result {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            other => other.map(Some),
+        };
+        let Some(mut code) = found(self.directory.open(&names.code))? else {
+            return Ok(false);
+        };
+        let Some(checksum) = found(self.directory.open(&names.checksum))? else {
+            return Ok(false);
+        };
+        let mut recorded = Vec::new();
+        checksum.take(READ_BYTES as u64).read_to_end(&mut recorded)?;
+        let mut hash = Sha256::new();
+        let mut buffer = vec![0; READ_BYTES];
+        loop {
+            match code.read(&mut buffer)? {
+                0 => return Ok(hash.finalize().as_slice() == recorded),
+                read => hash.update(&buffer[..read]),
+            }
+        }
+    }
+
+    fn write(&self, names: &FileNames, code: &[u8]) -> std::io::Result<()> {
+        self.replace(&names.code, code)?;
+        self.replace(&names.checksum, &Sha256::digest(code))
+    }
+
+    /// Not synced: what a power cut tears is found by its checksum and compiled again.
+    fn replace(&self, name: &str, bytes: &[u8]) -> std::io::Result<()> {
+        let fresh = format!("{name}.{}.tmp", std::process::id());
+        let mut file = self.directory.create(&fresh)?;
+        file.write_all(bytes)?;
+        drop(file);
+        self.directory.rename(&fresh, &self.directory, name)
+    }
+}
+
+fn open_directory(path: &Path) -> std::io::Result<Dir> {
+    Dir::create_ambient_dir_all(path, ambient_authority())?;
+    Dir::open_ambient_dir(path, ambient_authority())
+}
+
+fn disk(what: &'static str, digest: &Digest, reason: impl ToString) -> LoadError {
+    LoadError::Disk {
+        what,
+        digest: digest.clone(),
+        reason: reason.to_string(),
+    }
+}
+
+struct FileNames {
+    code: String,
+    checksum: String,
+}
+
+impl FileNames {
+    /// Only a digest's own digits ever reach the file system.
+    fn of(digest: &Digest) -> Result<Self, LoadError> {
+        let digits = digest.0.strip_prefix("sha256:").filter(|digits| {
+            digits.len() == 64 && digits.bytes().all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f'))
+        });
+        let Some(digits) = digits else {
+            return Err(LoadError::Digest(digest.clone()));
+        };
+        Ok(Self {
+            code: format!("{digits}.cwasm"),
+            checksum: format!("{digits}.sha256"),
+        })
+    }
+}
+
+/// Names the directory of an engine's code. Hashed with SHA-256 because the standard library's hasher
+/// may change between the compilers two releases are built with.
+fn engine_key(engine: &Engine) -> String {
+    struct Sha(Sha256);
+    impl Hasher for Sha {
+        fn write(&mut self, bytes: &[u8]) {
+            self.0.update(bytes);
+        }
+        fn finish(&self) -> u64 {
+            let digest = self.0.clone().finalize();
+            digest
+                .iter()
+                .take(8)
+                .fold(0, |number, byte| (number << 8) | u64::from(*byte))
+        }
+    }
+    let mut hasher = Sha(Sha256::new());
+    engine.precompile_compatibility_hash().hash(&mut hasher);
+    format!("engine-{:016x}", hasher.finish())
+}
+
+#[cfg(test)]
+mod tests {
+    use engine::ports::TaskLimits;
+
+    use super::*;
+    use crate::{grants, host_calls, prepare, wasm_config};
+
+    #[test]
+    fn the_least_recently_used_module_makes_room_and_comes_back_from_disk() {
+        let directory = tempfile::TempDir::new().expect("temporary directory");
+        let (engine, _) = wasm_config::engine(1).expect("an engine");
+        let mut linker = Linker::new(&engine);
+        grants::link(&mut linker).expect("WASI");
+        host_calls::link(&mut linker).expect("host");
+        let mut modules = ModuleCache::open(engine, linker, directory.path()).expect("a cache");
+        modules.bounds.modules = 2;
+        let digests = [1, 2, 3].map(|number| {
+            if number == 3 {
+                // The first is used after the second.
+                upload(&modules, 1);
+            }
+            upload(&modules, number)
+        });
+        let kept = |digest| modules.loaded.read().expect("no panic").contains_key(digest);
+        assert_eq!(digests.each_ref().map(kept), [true, false, true]);
+        modules.loaded(&digests[1]).expect("still on disk");
+        assert_eq!(digests.each_ref().map(kept), [false, true, true]);
+    }
+
+    /// A task of so many pages, so that each is another module.
+    fn upload(modules: &ModuleCache, pages: u32) -> Digest {
+        let module = wat::parse_str(format!(
+            r#"(module
+                (memory (export "memory") {pages})
+                (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) unreachable)
+                (func (export "sandstep:task/handler@0.1.0#handle") (param i32 i32) (result i32) unreachable))"#
+        ));
+        let module = module.expect("valid WAT");
+        prepare::prepare(modules, TaskLimits::default(), &module)
+            .expect("a task")
+            .digest
+    }
+}

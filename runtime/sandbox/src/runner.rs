@@ -1,0 +1,137 @@
+//! The sandbox as the engine's shell sees it.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use engine::ids::{Digest, TaskId};
+use engine::ports::{Job, ModuleError, Prepared, StoreError, TaskLimits, TaskRunner};
+use wasmtime::component::Linker;
+
+use crate::guest_threads::{Done, GuestThreads};
+use crate::limits::{DEFAULT_CEILING, within};
+use crate::module_cache::ModuleCache;
+use crate::wasm_config::{self, Allocation};
+use crate::{Error, attempt, grants, host_calls, prepare};
+
+/// Attempts at once unless told otherwise.
+const DEFAULT_SLOTS: usize = 256;
+
+/// How a sandbox is set up.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Where compiled code is kept. Made where it doesn't exist; nobody else may write there.
+    pub cache_dir: PathBuf,
+    /// Attempts at once. Each reserves addresses, not memory.
+    pub slots: usize,
+    /// Threads that guests run on.
+    pub threads: usize,
+    /// The most any attempt is given, whatever its module asks for.
+    pub ceiling: TaskLimits,
+    /// What a module's attempts may use where its upload doesn't say.
+    pub limits: TaskLimits,
+}
+
+impl Options {
+    /// 256 slots, a thread for each core, and the default limits.
+    pub fn new(cache_dir: impl Into<PathBuf>) -> Self {
+        Self {
+            cache_dir: cache_dir.into(),
+            slots: DEFAULT_SLOTS,
+            threads: std::thread::available_parallelism().map_or(1, usize::from),
+            ceiling: DEFAULT_CEILING,
+            limits: TaskLimits::default(),
+        }
+    }
+}
+
+/// Runs tasks in WebAssembly. Dropping it stops every guest, without reports.
+pub struct Sandbox {
+    modules: Arc<ModuleCache>,
+    threads: GuestThreads,
+    slots: usize,
+    ceiling: TaskLimits,
+    limits: TaskLimits,
+    allocation: Allocation,
+}
+
+impl Sandbox {
+    /// Sets up the engine, the guest threads and the directory for compiled code.
+    ///
+    /// # Errors
+    /// [`Error`] where the machine refuses one of them.
+    pub fn open(options: Options) -> Result<Self, Error> {
+        let slots = options.slots.max(1);
+        // A cancelled guest that computes holds its instance to the end of its turn while its slot is
+        // given out again; no more than one on each thread.
+        let instances = slots.saturating_add(options.threads.max(1));
+        let (engine, allocation) = wasm_config::engine(u32::try_from(instances).unwrap_or(u32::MAX))?;
+        let mut linker = Linker::new(&engine);
+        grants::link(&mut linker)
+            .and_then(|()| host_calls::link(&mut linker))
+            .map_err(|error| Error::Link(format!("{error:#}")))?;
+        let modules = Arc::new(ModuleCache::open(engine.clone(), linker, &options.cache_dir)?);
+        let threads = GuestThreads::start(engine, options.threads)?;
+        tracing::info!(
+            allocation = allocation.as_str(),
+            slots,
+            threads = options.threads,
+            "guests can run"
+        );
+        Ok(Self {
+            modules,
+            threads,
+            slots,
+            ceiling: options.ceiling,
+            limits: within(options.limits, options.ceiling),
+            allocation,
+        })
+    }
+
+    /// How guests get their memory on this machine.
+    pub fn allocation(&self) -> Allocation {
+        self.allocation
+    }
+}
+
+impl TaskRunner for Sandbox {
+    fn prepare(&self, upload: &[u8]) -> Result<Prepared, ModuleError> {
+        prepare::prepare(&self.modules, self.limits, upload)
+    }
+
+    fn ensure(&self, digest: &Digest, component: &dyn Fn() -> Result<Vec<u8>, StoreError>) -> Result<(), ModuleError> {
+        if self.modules.loaded(digest).is_ok() {
+            return Ok(());
+        }
+        let component = component().map_err(|error| {
+            prepare::refuse(
+                "CacheFailed",
+                format!("couldn't read the stored component `{digest}`: {error}"),
+                "upload the module again",
+            )
+        })?;
+        let found = prepare::digest(&component);
+        if found != *digest {
+            return Err(prepare::refuse(
+                "InvalidModule",
+                format!("the stored component `{digest}` is damaged: its bytes have the digest `{found}`"),
+                "upload the module again",
+            ));
+        }
+        prepare::compile(&self.modules, digest, &component).map(|_| ())
+    }
+
+    fn run(&self, job: Job, done: Done) {
+        let limits = within(job.limits, self.ceiling);
+        self.threads.run(job, limits, done, |attempt| {
+            attempt::run(Arc::clone(&self.modules), attempt)
+        });
+    }
+
+    fn cancel(&self, task: TaskId) {
+        self.threads.cancel(task);
+    }
+
+    fn slots(&self) -> usize {
+        self.slots
+    }
+}

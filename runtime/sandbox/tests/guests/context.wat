@@ -1,0 +1,21 @@
+;; Logs its state's name and answers its idempotency key.
+(module
+  (import "sandstep:task/host@0.1.0" "log" (func $log (param i32 i32 i32)))
+  (import "sandstep:task/host@0.1.0" "context" (func $context (param i32)))
+  (memory (export "memory") 16)
+  (global $heap (mut i32) (i32.const 65536))
+  (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) (local $at i32)
+    (local.set $at (global.get $heap))
+    (global.set $heap (i32.add (global.get $heap) (i32.and (i32.add (local.get 3) (i32.const 15)) (i32.const -16))))
+    (local.get $at))
+  (func (export "sandstep:task/handler@0.1.0#handle") (param $input i32) (param $length i32) (result i32)
+    (call $context (i32.const 128))
+    (call $log (i32.const 2) (i32.load (i32.const 144)) (i32.load (i32.const 148)))
+    ;; the key between quotation marks
+    (i32.store8 (i32.const 512) (i32.const 0x22))
+    (memory.copy (i32.const 513) (i32.load (i32.const 156)) (i32.load (i32.const 160)))
+    (i32.store8 (i32.add (i32.const 513) (i32.load (i32.const 160))) (i32.const 0x22))
+    (i32.store (i32.const 4) (i32.const 512))
+    (i32.store (i32.const 8) (i32.add (i32.load (i32.const 160)) (i32.const 2)))
+    (i32.const 0))
+)

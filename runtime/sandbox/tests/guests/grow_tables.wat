@@ -1,0 +1,17 @@
+;; Takes memory in tables.
+(module
+  (memory (export "memory") 16)
+  (global $heap (mut i32) (i32.const 65536))
+  (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) (local $at i32)
+    (local.set $at (global.get $heap))
+    (global.set $heap (i32.add (global.get $heap) (i32.and (i32.add (local.get 3) (i32.const 15)) (i32.const -16))))
+    (local.get $at))
+  (table $first 0 funcref)
+  (table $second 0 funcref)
+  (func (export "sandstep:task/handler@0.1.0#handle") (param $input i32) (param $length i32) (result i32)
+    (loop $more
+      (br_if $more (i32.ne (table.grow $first (ref.null func) (i32.const 1000)) (i32.const -1))))
+    (loop $rest
+      (br_if $rest (i32.ne (table.grow $second (ref.null func) (i32.const 1000)) (i32.const -1))))
+    (unreachable))
+)

@@ -1,0 +1,14 @@
+;; Panics as a guest SDK does: the message to the log, then a trap.
+(module
+  (import "sandstep:task/host@0.1.0" "log" (func $log (param i32 i32 i32)))
+  (memory (export "memory") 16)
+  (global $heap (mut i32) (i32.const 65536))
+  (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) (local $at i32)
+    (local.set $at (global.get $heap))
+    (global.set $heap (i32.add (global.get $heap) (i32.and (i32.add (local.get 3) (i32.const 15)) (i32.const -16))))
+    (local.get $at))
+  (data (i32.const 64) "panic: boom at src/lib.rs:7:1")
+  (func (export "sandstep:task/handler@0.1.0#handle") (param $input i32) (param $length i32) (result i32)
+    (call $log (i32.const 3) (i32.const 64) (i32.const 29))
+    (unreachable))
+)

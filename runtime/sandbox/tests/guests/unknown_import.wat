@@ -1,0 +1,13 @@
+;; Imports functions that no task is given.
+(module
+  (import "env" "emscripten_sleep" (func (param i32)))
+  (import "wasi_unstable" "fd_write" (func))
+  (memory (export "memory") 16)
+  (global $heap (mut i32) (i32.const 65536))
+  (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) (local $at i32)
+    (local.set $at (global.get $heap))
+    (global.set $heap (i32.add (global.get $heap) (i32.and (i32.add (local.get 3) (i32.const 15)) (i32.const -16))))
+    (local.get $at))
+  (func (export "sandstep:task/handler@0.1.0#handle") (param $input i32) (param $length i32) (result i32)
+    (i32.const 0))
+)

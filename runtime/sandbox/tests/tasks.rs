@@ -1,0 +1,100 @@
+//! Tasks that do as they should.
+
+mod world;
+
+use asl::Payload;
+use engine::ports::Outcome;
+use world::{World, input, job};
+
+#[test]
+fn an_answer_comes_with_what_it_cost() {
+    let world = World::new();
+    let echo = world.module("echo");
+    let report = world.run(job(&echo));
+    assert_eq!(report.outcome, Outcome::Succeeded(input()));
+    let attempt = report.attempt;
+    assert_eq!(attempt.module, Some(echo.0.clone()));
+    assert_eq!(attempt.peak_memory, Some(2 << 20));
+    assert!(attempt.micros.is_some() && attempt.log.is_empty());
+    assert!(attempt.fuel.is_some_and(|fuel| fuel > 0 && fuel < 1000));
+    assert_eq!(
+        world.run(job(&echo)).attempt.fuel,
+        attempt.fuel,
+        "fuel is deterministic"
+    );
+}
+
+#[test]
+fn a_guest_knows_where_it_stands() {
+    let world = World::new();
+    let job = job(&world.module("context"));
+    let report = world.run(job.clone());
+    let key = Payload::from_text(format!("\"{}\"", job.task)).expect("JSON");
+    assert_eq!(report.outcome, Outcome::Succeeded(key));
+    assert_eq!(report.attempt.log.len(), 1);
+    assert_eq!(
+        (
+            report.attempt.log[0].level.as_str(),
+            report.attempt.log[0].message.as_str()
+        ),
+        ("warn", "Charge")
+    );
+}
+
+#[test]
+fn every_task_has_a_fresh_instance() {
+    let world = World::new();
+    let module = wat::parse_str(
+        r#"(module (memory (export "memory") 1) (global $calls (mut i32) (i32.const 0x30))
+           (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) (i32.const 1024))
+           (func (export "sandstep:task/handler@0.1.0#handle") (param i32 i32) (result i32)
+             (global.set $calls (i32.add (global.get $calls) (i32.const 1)))
+             (i32.store8 (i32.const 64) (i32.add (global.get $calls) (i32.load8_u (i32.const 65))))
+             (i32.store8 (i32.const 65) (i32.const 1))
+             (i32.store (i32.const 4) (i32.const 64)) (i32.store (i32.const 8) (i32.const 1)) (i32.const 0)))"#,
+    )
+    .expect("WAT");
+    let counter = engine::ports::TaskRunner::prepare(&world.sandbox, &module)
+        .expect("a task")
+        .digest;
+    for _ in 0..100 {
+        assert_eq!(
+            world.run(job(&counter)).outcome,
+            Outcome::Succeeded(Payload::from_text("1").expect("JSON"))
+        );
+    }
+}
+
+#[test]
+fn large_inputs_arrive() {
+    let world = World::new();
+    let mut job = job(&world.module("echo"));
+    job.input = Payload::from_text(format!("\"{}\"", "é".repeat(500_000))).expect("JSON");
+    assert_eq!(world.run(job.clone()).outcome, Outcome::Succeeded(job.input));
+}
+
+#[test]
+fn many_tasks_at_once_all_report() {
+    let world = World::new();
+    let echo = world.module("echo");
+    let jobs: Vec<_> = (0..8).map(|_| job(&echo)).collect();
+    for _ in 0..200 {
+        let reports: Vec<_> = jobs.iter().map(|job| world.start(job.clone())).collect();
+        for report in reports {
+            assert_eq!(
+                report.recv_timeout(world::PATIENCE).expect("a report").outcome,
+                Outcome::Succeeded(input())
+            );
+        }
+    }
+}
+
+#[test]
+fn a_sandbox_closes_over_guests_that_run() {
+    let world = World::new();
+    let guests = ["spin", "sleep"].map(|name| world.start(job(&world.module(name))));
+    drop(world);
+    for report in guests {
+        assert!(report.recv_timeout(world::PATIENCE).is_err(), "nobody reports any more");
+    }
+}

@@ -1,0 +1,129 @@
+//! What the tests of this folder share: a sandbox in a directory of its own, and guests to run in it.
+
+#![allow(dead_code, reason = "every test binary uses its own part")]
+
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{self, Receiver};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use asl::{Payload, Timestamp};
+use engine::ids::{Digest, ExecutionId, TaskId};
+use engine::ports::{Job, ModuleError, Outcome, Report, TaskLimits, TaskRunner};
+use sandbox::{Options, Sandbox};
+use tempfile::TempDir;
+
+/// How late a limit may be noticed.
+pub const GRACE: Duration = Duration::from_millis(100);
+
+/// Longer than any test waits for something that happens.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The folder of guests.
+pub fn guests() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/guests")
+}
+
+/// A guest's bytes.
+pub fn guest(name: &str) -> Vec<u8> {
+    wat::parse_file(guests().join(name).with_extension("wat")).expect("guests are valid WAT")
+}
+
+/// A sandbox and its directory.
+pub struct World {
+    pub sandbox: Sandbox,
+    pub directory: TempDir,
+}
+
+impl World {
+    /// Eight slots on two threads.
+    pub fn new() -> Self {
+        let directory = TempDir::new().expect("temporary directory");
+        let sandbox = open(directory.path());
+        Self { sandbox, directory }
+    }
+
+    /// Uploads a guest.
+    pub fn module(&self, name: &str) -> Digest {
+        self.sandbox
+            .prepare(&guest(name))
+            .unwrap_or_else(|error| panic!("{name}: {error:?}"))
+            .digest
+    }
+
+    /// Why an upload is refused.
+    pub fn refusal(&self, upload: &[u8]) -> ModuleError {
+        let prepared = self.sandbox.prepare(upload).map(|prepared| prepared.description);
+        prepared.expect_err("the upload must be refused")
+    }
+
+    /// Starts a job.
+    pub fn start(&self, job: Job) -> Receiver<Report> {
+        let (done, report) = mpsc::channel();
+        self.sandbox.run(job, Box::new(move |report| drop(done.send(report))));
+        report
+    }
+
+    /// Runs a job to its end.
+    pub fn run(&self, job: Job) -> Report {
+        self.start(job).recv_timeout(PATIENCE).expect("a report")
+    }
+
+    /// Runs a job, expects the named error and that the next task runs; answers the cause.
+    pub fn fails(&self, job: Job, error: &str) -> String {
+        let report = self.run(job);
+        let Outcome::Failed(failure) = report.outcome else {
+            panic!("{error} expected, got {:?}", report.outcome)
+        };
+        assert_eq!(failure.error.as_deref(), Some(error), "cause: {:?}", failure.cause);
+        self.still_runs();
+        failure.cause.expect("errors of the sandbox have causes")
+    }
+
+    /// The next task runs at once.
+    pub fn still_runs(&self) {
+        let echo = self.module("echo");
+        let started = Instant::now();
+        let report = self.run(job(&echo));
+        assert_eq!(report.outcome, Outcome::Succeeded(input()));
+        assert!(started.elapsed() < GRACE, "the next task took {:?}", started.elapsed());
+    }
+}
+
+pub fn open(directory: &Path) -> Sandbox {
+    let mut options = Options::new(directory);
+    options.slots = 8;
+    options.threads = 2;
+    Sandbox::open(options).expect("a sandbox")
+}
+
+/// What every job gets.
+pub fn input() -> Payload {
+    Payload::from_text("{\"order\": 7}").expect("JSON")
+}
+
+/// A job with default limits and no clocks; each its own task.
+pub fn job(module: &Digest) -> Job {
+    use std::sync::atomic::{AtomicU64, Ordering};
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    Job {
+        task: TaskId {
+            execution: ExecutionId(NEXT.fetch_add(1, Ordering::Relaxed)),
+            scheduled_at: 3,
+        },
+        module: module.clone(),
+        limits: TaskLimits::default(),
+        input: input(),
+        execution: "arn:execution".to_owned(),
+        machine: "arn:machine".to_owned(),
+        state: "Charge".to_owned(),
+        retry_count: 0,
+        deadline: None,
+        heartbeat_seconds: None,
+    }
+}
+
+/// The system's time plus `delay`.
+pub fn in_time(delay: Duration) -> Timestamp {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970");
+    Timestamp(i64::try_from((now + delay).as_millis()).expect("a sensible clock"))
+}
