@@ -1,1 +1,198 @@
+//! The tokio shell around the engine, and the HTTP control plane.
+//!
+//! This room owns the driver loop, the wall clock, the wire formats and what requests share. It sees the
+//! disk and the sandbox only as the trait objects of [`engine::ports`], and decides nothing about an
+//! execution: that is the engine's.
 
+pub mod aws;
+mod clock;
+mod driver;
+mod handle;
+mod http;
+mod machines;
+pub mod modules;
+
+use std::future::Future;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Instant;
+
+use engine::input::Input;
+use engine::ports::{Catalogue, CatalogueError, CommitLog, Reader, SharedRunner, StoreError};
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+
+use aws::arn::Namespace;
+use driver::{Driver, Loaders, Mailbox, Message, Runner};
+pub use handle::{Closed, Handle, Started};
+pub use http::Problem;
+use machines::Machines;
+use modules::Modules;
+
+/// What the operator chooses.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Config {
+    /// First part of every ARN.
+    pub partition: String,
+    /// Region in every ARN.
+    pub region: String,
+    /// Account in every ARN, twelve digits.
+    pub account: String,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            partition: "aws".into(),
+            region: "us-east-1".into(),
+            account: "000000000000".into(),
+        }
+    }
+}
+
+/// What the floors above bring.
+#[derive(Clone)]
+pub struct Ports {
+    /// Writes the journal.
+    pub log: Arc<dyn CommitLog>,
+    /// Reads it.
+    pub reader: Arc<dyn Reader>,
+    /// Keeps machines and modules.
+    pub catalogue: Arc<dyn Catalogue>,
+    /// Runs tasks.
+    pub runner: SharedRunner,
+}
+
+/// Why a server can't start or go on.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// What is stored can't be read.
+    #[error("reading the stored executions: {0}")]
+    Store(#[from] StoreError),
+    /// Machines or modules can't be read.
+    #[error("reading the stored state machines and modules: {0}")]
+    Catalogue(#[from] CatalogueError),
+    /// The system gives no thread.
+    #[error("starting a thread: {0}; raise the limit of processes or memory")]
+    Thread(#[from] std::io::Error),
+    /// Reading what is stored panicked.
+    #[error("reading the stored state failed: {0}")]
+    Recovery(String),
+    /// The driver ended without being asked.
+    #[error("the engine's driver panicked; the log says where, executions go on at the next start")]
+    DriverDied,
+}
+
+/// A runtime that has recovered what was stored and goes on with it.
+pub struct Server {
+    handle: Handle,
+    driver: JoinHandle<()>,
+    /// Ends with the driver.
+    driver_gone: oneshot::Receiver<()>,
+}
+
+impl Server {
+    /// Reads what is stored and starts the driver. Modules whose compiled code is missing are compiled in
+    /// the background, each before its first task runs.
+    ///
+    /// # Errors
+    /// [`Error`] when something stored can't be read.
+    pub async fn open(config: Config, ports: Ports) -> Result<Self, Error> {
+        let open = move || Self::open_blocking(&config, ports);
+        tokio::task::spawn_blocking(open)
+            .await
+            .map_err(|error| Error::Recovery(error.to_string()))?
+    }
+
+    fn open_blocking(config: &Config, ports: Ports) -> Result<Self, Error> {
+        let began = Instant::now();
+        let machines = Arc::new(Machines::open(Arc::clone(&ports.catalogue))?);
+        let modules = Arc::new(Modules::open(Arc::clone(&ports.catalogue), Arc::clone(&ports.runner))?);
+        let running = ports.reader.running()?;
+        let last = ports.reader.last_execution()?;
+        tracing::info!(
+            machines = machines.list().len(),
+            modules = modules.all().len(),
+            running = running.len(),
+            millis = began.elapsed().as_millis(),
+            "stored state read"
+        );
+
+        let (mailbox, inbox) = Mailbox::new();
+        mailbox.send(Message::Input(Input::Recover { running, last }));
+        let loaders = Loaders::spawn(Arc::clone(&ports.reader), Arc::clone(&machines), &mailbox)?;
+        let runner = Runner::new(ports.runner, Arc::clone(&modules), mailbox.clone());
+        let (gone, driver_gone) = oneshot::channel();
+        let driver = Driver::new(ports.log, loaders, runner, mailbox.clone(), inbox).spawn(gone)?;
+        compile_in_background(&modules, &mailbox)?;
+
+        let namespace = Namespace::new(&config.partition, &config.region, &config.account);
+        let handle = Handle::new(namespace, ports.reader, machines, modules, mailbox);
+        Ok(Self {
+            handle,
+            driver,
+            driver_gone,
+        })
+    }
+
+    /// The runtime in process.
+    pub fn handle(&self) -> Handle {
+        self.handle.clone()
+    }
+
+    /// Answers on `listener` until `shutdown`; then takes no more connections, lets requests finish and what
+    /// is being written reach the disk. Tasks under way are stopped and run again at the next start.
+    ///
+    /// # Errors
+    /// [`Error::DriverDied`].
+    pub async fn serve(mut self, listener: TcpListener, shutdown: impl Future<Output = ()>) -> Result<(), Error> {
+        let gone = &mut self.driver_gone;
+        let mut died = false;
+        let until = async {
+            tokio::select! {
+                () = shutdown => {}
+                _ = gone => died = true,
+            }
+        };
+        http::serve(listener, self.handle.clone(), until).await;
+        if died {
+            return Err(Error::DriverDied);
+        }
+        self.close().await
+    }
+
+    /// Lets what is being written reach the disk and ends the driver.
+    ///
+    /// # Errors
+    /// [`Error::DriverDied`].
+    pub async fn close(self) -> Result<(), Error> {
+        self.handle.inner().mailbox.send(Message::Shutdown);
+        let joined = tokio::task::spawn_blocking(move || self.driver.join()).await;
+        match joined {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(_)) | Err(_) => Err(Error::DriverDied),
+        }
+    }
+}
+
+/// Opens a server and serves.
+///
+/// # Errors
+/// [`Error`].
+pub async fn serve(
+    config: Config,
+    ports: Ports,
+    listener: TcpListener,
+    shutdown: impl Future<Output = ()>,
+) -> Result<(), Error> {
+    Server::open(config, ports).await?.serve(listener, shutdown).await
+}
+
+fn compile_in_background(modules: &Arc<Modules>, mailbox: &Mailbox) -> std::io::Result<()> {
+    let (modules, mailbox) = (Arc::clone(modules), mailbox.clone());
+    let compile = move || modules.ensure_all(|digest| mailbox.send(Message::ModuleReady(digest)));
+    std::thread::Builder::new()
+        .name("modules".into())
+        .spawn(compile)
+        .map(drop)
+}

@@ -1,0 +1,187 @@
+//! Amazon Resource Names of machines and executions.
+
+use super::errors::{Answer, ApiError};
+
+/// What stands before the resource in every ARN this server gives out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Namespace {
+    /// `arn:<partition>:states:<region>:<account>:`.
+    prefix: String,
+    region: String,
+}
+
+/// A state machine's ARN, taken apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MachineArn<'a> {
+    /// The machine's name.
+    pub name: &'a str,
+    /// A version's number or an alias, where the ARN has one.
+    pub qualifier: Option<&'a str>,
+}
+
+/// An execution's ARN, taken apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ExecutionArn<'a> {
+    /// The machine's name.
+    pub machine: &'a str,
+    /// The execution's name.
+    pub name: &'a str,
+}
+
+/// The part of an ARN after the account, where it is one of ours.
+enum Resource<'a> {
+    /// `<type>:<rest>`, in this namespace.
+    Ours(&'a str, &'a str),
+    /// Well-formed, of another account, region or service.
+    Elsewhere,
+}
+
+impl Namespace {
+    /// For this partition, region and account.
+    pub fn new(partition: &str, region: &str, account: &str) -> Self {
+        Self {
+            prefix: format!("arn:{partition}:states:{region}:{account}:"),
+            region: region.into(),
+        }
+    }
+
+    /// The region, as task events name it.
+    pub fn region(&self) -> &str {
+        &self.region
+    }
+
+    /// The ARN of a machine.
+    pub fn machine(&self, name: &str) -> String {
+        format!("{}stateMachine:{name}", self.prefix)
+    }
+
+    /// The ARN of an execution.
+    pub fn execution(&self, machine: &str, name: &str) -> String {
+        let mut arn = String::with_capacity(self.prefix.len() + 11 + machine.len() + name.len());
+        arn.push_str(&self.prefix);
+        arn.push_str("execution:");
+        arn.push_str(machine);
+        arn.push(':');
+        arn.push_str(name);
+        arn
+    }
+
+    /// Reads a machine's ARN, with or without a version or alias.
+    ///
+    /// # Errors
+    /// `InvalidArn` for a text that is no machine's ARN, `StateMachineDoesNotExist` for one of another account.
+    pub fn parse_machine<'a>(&self, arn: &'a str) -> Answer<MachineArn<'a>> {
+        let (kind, rest) = match self.resource(arn)? {
+            Resource::Ours(kind, rest) => (kind, rest),
+            Resource::Elsewhere => return Err(ApiError::state_machine_does_not_exist(arn)),
+        };
+        if kind != "stateMachine" {
+            return Err(wrong_type(kind));
+        }
+        let (name, qualifier) = match rest.split_once(':') {
+            Some((name, qualifier)) => (name, Some(qualifier)),
+            None => (rest, None),
+        };
+        // A slash names the inside of a distributed Map, which is nobody's to start.
+        if name.is_empty() || name.contains('/') || qualifier.is_some_and(|text| text.is_empty() || text.contains(':'))
+        {
+            return Err(ApiError::invalid_arn(format_args!("Invalid state machine ARN: {arn}")));
+        }
+        Ok(MachineArn { name, qualifier })
+    }
+
+    /// Reads an execution's ARN.
+    ///
+    /// # Errors
+    /// `InvalidArn` for a text that is no execution's ARN, `ExecutionDoesNotExist` for one of another account.
+    pub fn parse_execution<'a>(&self, arn: &'a str) -> Answer<ExecutionArn<'a>> {
+        let (kind, rest) = match self.resource(arn)? {
+            Resource::Ours(kind, rest) => (kind, rest),
+            Resource::Elsewhere => return Err(ApiError::execution_does_not_exist(arn)),
+        };
+        if kind != "execution" {
+            return Err(wrong_type(kind));
+        }
+        match rest.split_once(':') {
+            Some((machine, name)) if !machine.is_empty() && !name.is_empty() && !name.contains(':') => {
+                Ok(ExecutionArn { machine, name })
+            }
+            _ => Err(ApiError::invalid_arn(format_args!("Invalid execution ARN: {arn}"))),
+        }
+    }
+
+    fn resource<'a>(&self, arn: &'a str) -> Answer<Resource<'a>> {
+        if let Some((kind, rest)) = arn
+            .strip_prefix(&*self.prefix)
+            .and_then(|resource| resource.split_once(':'))
+        {
+            return Ok(Resource::Ours(kind, rest));
+        }
+        if !arn.starts_with("arn:") {
+            return Err(ApiError::invalid_arn(format_args!("Invalid ARN prefix: {arn}")));
+        }
+        // arn:partition:service:region:account:type:rest
+        if arn.splitn(7, ':').count() < 7 {
+            return Err(ApiError::invalid_arn(format_args!("Invalid ARN: {arn}")));
+        }
+        Ok(Resource::Elsewhere)
+    }
+}
+
+fn wrong_type(kind: &str) -> ApiError {
+    ApiError::invalid_arn(format_args!("Resource type not valid in this context: {kind}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ours() -> Namespace {
+        Namespace::new("aws", "us-east-1", "000000000000")
+    }
+
+    #[test]
+    fn what_is_given_out_reads_back() {
+        let arn = ours().execution("orders", "one");
+        assert_eq!(arn, "arn:aws:states:us-east-1:000000000000:execution:orders:one");
+        assert_eq!(
+            ours().parse_execution(&arn),
+            Ok(ExecutionArn {
+                machine: "orders",
+                name: "one"
+            })
+        );
+        let arn = ours().machine("orders");
+        assert_eq!(
+            ours().parse_machine(&arn),
+            Ok(MachineArn {
+                name: "orders",
+                qualifier: None
+            })
+        );
+        let versioned = format!("{arn}:3");
+        assert_eq!(
+            ours().parse_machine(&versioned),
+            Ok(MachineArn {
+                name: "orders",
+                qualifier: Some("3")
+            })
+        );
+    }
+
+    #[test]
+    fn refusals_carry_the_services_own_words() {
+        let message = |arn: &str| ours().parse_execution(arn).expect_err("not an execution").message;
+        assert_eq!(message("nonsense"), "Invalid Arn: 'Invalid ARN prefix: nonsense'");
+        assert_eq!(
+            message("arn:aws:states:us-east-1:000000000000:express:a:b:c"),
+            "Invalid Arn: 'Resource type not valid in this context: express'"
+        );
+        let elsewhere = "arn:aws:states:eu-west-1:123456789012:execution:a:b";
+        assert_eq!(message(elsewhere), format!("Execution Does Not Exist: '{elsewhere}'"));
+        assert_eq!(
+            ours().parse_machine("arn:aws:states").expect_err("too short").kind,
+            "InvalidArn"
+        );
+    }
+}

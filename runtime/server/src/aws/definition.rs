@@ -1,0 +1,228 @@
+//! A definition as the API sees it: the language's own findings, and those about what this server runs.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::sync::Arc;
+
+use asl::definition::{self, Severity, StateMachine};
+use engine::ports::MachineType;
+use serde::Serialize;
+use serde_json::Value;
+
+use super::errors::{Answer, ApiError};
+use super::resource;
+
+/// What became of a definition.
+pub struct Checked {
+    /// The machine, where there is no error.
+    pub state_machine: Option<Arc<StateMachine>>,
+    /// Modules its tasks refer to.
+    pub modules: Vec<String>,
+    /// Everything found, errors and warnings.
+    pub findings: Vec<Finding>,
+}
+
+/// One finding, in the shape of ValidateStateMachineDefinition.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    /// `ERROR` or `WARNING`.
+    pub severity: &'static str,
+    /// `SCHEMA_VALIDATION_FAILED`.
+    pub code: &'static str,
+    /// For people.
+    pub message: String,
+    /// Where.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub location: Option<String>,
+}
+
+impl Finding {
+    /// Whether the definition is refused for it.
+    pub fn is_error(&self) -> bool {
+        self.severity == "ERROR"
+    }
+}
+
+/// `CODE: message at /location`, as InvalidDefinition lists them.
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.code, self.message)?;
+        match &self.location {
+            // A text that isn't JSON carries its location in its message.
+            Some(location) if !self.message.contains(&**location) => write!(f, " at {location}"),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Checks a definition for a type of machine.
+pub fn check(text: &str, machine_type: MachineType) -> Checked {
+    let (state_machine, diagnostics) = definition::parse(text);
+    let mut findings: Vec<Finding> = diagnostics
+        .into_iter()
+        .map(|diagnostic| Finding {
+            severity: match diagnostic.severity {
+                Severity::Error => "ERROR",
+                Severity::Warning => "WARNING",
+            },
+            code: diagnostic.code.as_str(),
+            message: diagnostic.message,
+            location: diagnostic.location,
+        })
+        .collect();
+    let mut modules = BTreeSet::new();
+    // The language knows no resources; they are looked up in the document for their places' sake.
+    if let Ok(document) = serde_json::from_str::<Value>(text) {
+        resources(
+            &document,
+            &mut String::new(),
+            &mut |resource, location| match refusal(resource, machine_type) {
+                Some(message) => findings.push(Finding {
+                    severity: "ERROR",
+                    code: "SCHEMA_VALIDATION_FAILED",
+                    message,
+                    location: Some(location.to_owned()),
+                }),
+                None => modules.extend(resource::parse(resource).map(|asked| asked.module.name.to_owned())),
+            },
+        );
+    }
+    let sound = !findings.iter().any(Finding::is_error);
+    Checked {
+        state_machine: state_machine.filter(|_| sound).map(Arc::new),
+        modules: modules.into_iter().collect(),
+        findings,
+    }
+}
+
+impl Checked {
+    /// The machine.
+    ///
+    /// # Errors
+    /// `InvalidDefinition` listing every error, the way AWS lists them.
+    pub fn accepted(self) -> Answer<(Arc<StateMachine>, Vec<String>)> {
+        match self.state_machine {
+            Some(machine) => Ok((machine, self.modules)),
+            None => {
+                let errors: Vec<String> = self
+                    .findings
+                    .iter()
+                    .filter(|finding| finding.is_error())
+                    .map(Finding::to_string)
+                    .collect();
+                Err(ApiError::invalid_definition(&errors.join(", ")))
+            }
+        }
+    }
+}
+
+/// Why a resource is refused. The texts about Express machines are AWS's; one ends in a space there too.
+fn refusal(resource: &str, machine_type: MachineType) -> Option<String> {
+    if machine_type == MachineType::Express {
+        let unsupported = if resource.contains(":states:") && resource.contains(":activity:") {
+            Some("Activity ARN")
+        } else if resource.ends_with(".waitForTaskToken") {
+            Some("'.waitForTaskToken' service integration ")
+        } else if resource.ends_with(".sync") || resource.ends_with(".sync:2") {
+            Some("'.sync' service integration ")
+        } else {
+            None
+        };
+        if let Some(unsupported) = unsupported {
+            return Some(format!("Express state machine does not support {unsupported}"));
+        }
+    }
+    resource::parse(resource).err()
+}
+
+/// Every Task state's Resource with its place.
+fn resources(node: &Value, place: &mut String, found: &mut impl FnMut(&str, &str)) {
+    let Some(states) = node.get("States").and_then(Value::as_object) else {
+        return;
+    };
+    let here = place.len();
+    for (name, state) in states {
+        place.truncate(here);
+        place.push_str("/States/");
+        place.push_str(name);
+        let state_place = place.len();
+        if let (Some("Task"), Some(resource)) = (
+            state.get("Type").and_then(Value::as_str),
+            state.get("Resource").and_then(Value::as_str),
+        ) {
+            found(resource, &format!("{place}/Resource"));
+        }
+        for field in ["Iterator", "ItemProcessor"] {
+            if let Some(inner) = state.get(field) {
+                place.push('/');
+                place.push_str(field);
+                resources(inner, place, found);
+                place.truncate(state_place);
+            }
+        }
+        for (index, branch) in state
+            .get("Branches")
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten()
+            .enumerate()
+        {
+            place.push_str(&format!("/Branches[{index}]"));
+            resources(branch, place, found);
+            place.truncate(state_place);
+        }
+    }
+    place.truncate(here);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn findings(text: &str, machine_type: MachineType) -> Vec<String> {
+        check(text, machine_type)
+            .findings
+            .iter()
+            .map(Finding::to_string)
+            .collect()
+    }
+
+    #[test]
+    fn resources_nobody_runs_are_refused_where_they_stand() {
+        let text = r#"{"StartAt": "P", "States": {"P": {"Type": "Parallel", "End": true, "Branches": [{
+            "StartAt": "A", "States": {
+                "A": {"Type": "Task", "Resource": "arn:aws:states:::sqs:sendMessage", "Next": "M"},
+                "M": {"Type": "Map", "End": true, "ItemProcessor": {"StartAt": "T", "States": {
+                    "T": {"Type": "Task", "Resource": "wasm:", "End": true}}}}}}]}}}"#;
+        let found = findings(text, MachineType::Standard);
+        assert_eq!(found.len(), 2, "{found:?}");
+        assert!(
+            found[0].ends_with(" at /States/P/Branches[0]/States/A/Resource"),
+            "{found:?}"
+        );
+        assert!(
+            found[1].ends_with(" at /States/P/Branches[0]/States/M/ItemProcessor/States/T/Resource"),
+            "{found:?}"
+        );
+        assert!(check(text, MachineType::Standard).state_machine.is_none());
+    }
+
+    #[test]
+    fn express_machines_know_no_activities() {
+        let text = r#"{"StartAt": "A", "States": {"A": {"Type": "Task", "End": true,
+            "Resource": "arn:aws:states:us-east-1:000000000000:activity:a"}}}"#;
+        assert_eq!(
+            findings(text, MachineType::Express),
+            ["SCHEMA_VALIDATION_FAILED: Express state machine does not support Activity ARN at /States/A/Resource"]
+        );
+    }
+
+    #[test]
+    fn modules_are_found_in_both_spellings() {
+        let text = r#"{"StartAt": "A", "States": {
+            "A": {"Type": "Task", "Resource": "wasm:ship@2", "Next": "B"},
+            "B": {"Type": "Task", "Resource": "arn:aws:lambda:us-east-1:000000000000:function:charge", "Next": "C"},
+            "C": {"Type": "Task", "Resource": "wasm:ship", "End": true}}}"#;
+        assert_eq!(check(text, MachineType::Standard).modules, ["charge", "ship"]);
+    }
+}

@@ -1,0 +1,156 @@
+//! AWS's error types, each with the text the service itself answers.
+
+use std::fmt;
+
+use engine::ports::{CatalogueError, StoreError};
+
+/// An error as the wire shows it: `__type`, `message` in lower case, and an HTTP status.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ApiError {
+    /// The error's name, `StateMachineDoesNotExist`.
+    pub kind: &'static str,
+    /// The text for people.
+    pub message: String,
+    /// 400 for the caller's mistakes, 500 for ours.
+    pub status: u16,
+}
+
+/// What an operation comes to.
+pub type Answer<T> = Result<T, ApiError>;
+
+impl ApiError {
+    fn caller(kind: &'static str, message: impl Into<String>) -> Self {
+        Self {
+            kind,
+            message: message.into(),
+            status: 400,
+        }
+    }
+
+    /// The constraints of the service's model.
+    pub fn validation(message: impl Into<String>) -> Self {
+        Self::caller("ValidationException", message)
+    }
+
+    /// A body that isn't JSON or has a field of the wrong type.
+    pub fn serialization(message: impl Into<String>) -> Self {
+        Self::caller("SerializationException", message)
+    }
+
+    /// An operation this server doesn't have.
+    pub fn unknown_operation(message: impl Into<String>) -> Self {
+        Self::caller("UnknownOperationException", message)
+    }
+
+    /// `reason` goes into AWS's quotes.
+    pub fn invalid_arn(reason: impl fmt::Display) -> Self {
+        Self::caller("InvalidArn", format!("Invalid Arn: '{reason}'"))
+    }
+
+    /// A name with forbidden characters.
+    pub fn invalid_name(name: &str) -> Self {
+        Self::caller("InvalidName", format!("Invalid Name: '{name}'"))
+    }
+
+    /// A page token that isn't ours, is for another question or is too old.
+    pub fn invalid_token(token: &str) -> Self {
+        Self::caller("InvalidToken", format!("Invalid Token: '{token}'"))
+    }
+
+    /// `diagnostics` joined as AWS joins them.
+    pub fn invalid_definition(diagnostics: &str) -> Self {
+        Self::caller(
+            "InvalidDefinition",
+            format!("Invalid State Machine Definition: '{diagnostics}'"),
+        )
+    }
+
+    /// An input that isn't JSON; `reason` in the JSON parser's words.
+    pub fn invalid_execution_input(reason: &str) -> Self {
+        Self::caller(
+            "InvalidExecutionInput",
+            format!("Invalid State Machine Execution Input: '{reason}'"),
+        )
+    }
+
+    /// Logging that asks for a level and names no destination.
+    pub fn invalid_logging_configuration(reason: &str) -> Self {
+        Self::caller(
+            "InvalidLoggingConfiguration",
+            format!("Invalid Logging Configuration: {reason}"),
+        )
+    }
+
+    /// No machine of this ARN.
+    pub fn state_machine_does_not_exist(arn: impl fmt::Display) -> Self {
+        Self::caller(
+            "StateMachineDoesNotExist",
+            format!("State Machine Does Not Exist: '{arn}'"),
+        )
+    }
+
+    /// Another machine has the name.
+    pub fn state_machine_already_exists(arn: impl fmt::Display) -> Self {
+        Self::caller(
+            "StateMachineAlreadyExists",
+            format!("State Machine Already Exists: '{arn}'"),
+        )
+    }
+
+    /// A type of machine this server doesn't run.
+    pub fn state_machine_type_not_supported(message: impl Into<String>) -> Self {
+        Self::caller("StateMachineTypeNotSupported", message)
+    }
+
+    /// An update that changes nothing it could change.
+    pub fn missing_required_parameter(message: impl Into<String>) -> Self {
+        Self::caller("MissingRequiredParameter", message)
+    }
+
+    /// No execution of this ARN.
+    pub fn execution_does_not_exist(arn: impl fmt::Display) -> Self {
+        Self::caller("ExecutionDoesNotExist", format!("Execution Does Not Exist: '{arn}'"))
+    }
+
+    /// Another execution of the machine has the name.
+    pub fn execution_already_exists(arn: impl fmt::Display) -> Self {
+        Self::caller("ExecutionAlreadyExists", format!("Execution Already Exists: '{arn}'"))
+    }
+
+    /// No Map run of this ARN.
+    pub fn resource_not_found(resource: impl fmt::Display) -> Self {
+        Self::caller("ResourceNotFound", format!("Resource not found: '{resource}'"))
+    }
+
+    /// Ours: the disk, a failed commit, a bug. The details are for the log, the text for the caller.
+    pub fn fault(message: impl Into<String>) -> Self {
+        Self {
+            kind: "InternalFailure",
+            message: message.into(),
+            status: 500,
+        }
+    }
+
+    /// The server is on its way down.
+    pub fn unavailable() -> Self {
+        Self {
+            kind: "ServiceUnavailable",
+            message: "the server is shutting down; nothing of this request was done, send it again".into(),
+            status: 503,
+        }
+    }
+}
+
+impl From<StoreError> for ApiError {
+    fn from(error: StoreError) -> Self {
+        tracing::error!(%error, "the store answered with an error");
+        Self::fault(error.to_string())
+    }
+}
+
+impl From<CatalogueError> for ApiError {
+    fn from(error: CatalogueError) -> Self {
+        tracing::error!(%error, "the catalogue answered with an error");
+        Self::fault(error.to_string())
+    }
+}

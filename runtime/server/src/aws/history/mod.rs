@@ -1,0 +1,13 @@
+//! A journal as AWS's execution history.
+//!
+//! The journal has about 25 kinds of event, AWS's history 62. The history is a fold over the journal:
+//! [`Timeline`] decides which AWS events there are, gives them dense ids and chains them through
+//! `previousEventId`; [`render`] writes one of them as JSON. Only the page asked for is rendered.
+
+mod pages;
+mod render;
+mod timeline;
+
+pub use pages::Pages;
+pub use render::{Rendered, render};
+pub use timeline::{Entry, Shape, Timeline};

@@ -1,0 +1,450 @@
+//! One AWS history event as JSON.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use asl::{Assignment, Attempt, Event, EventKind, Failure, LogLine, Payload, TimeoutKind};
+use serde::ser::{SerializeMap, Serializer};
+use serde::{Deserialize, Serialize};
+
+use super::timeline::{Entry, Shape};
+
+/// An AWS history event, ready to be written.
+#[derive(Debug, PartialEq)]
+pub struct Rendered<'a> {
+    id: u32,
+    previous: u32,
+    timestamp: f64,
+    /// `PassStateEntered`.
+    kind: Cow<'static, str>,
+    /// `stateEnteredEventDetails` and what it holds.
+    details: Option<(&'static str, Box<Details<'a>>)>,
+}
+
+impl Serialize for Rendered<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("timestamp", &self.timestamp)?;
+        map.serialize_entry("type", &self.kind)?;
+        map.serialize_entry("id", &self.id)?;
+        map.serialize_entry("previousEventId", &self.previous)?;
+        if let Some((key, details)) = &self.details {
+            map.serialize_entry(key, details)?;
+        }
+        map.end()
+    }
+}
+
+/// Every field any of the details has; each kind of event fills its own.
+#[derive(Debug, Default, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Details<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    index: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    length: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    input: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    input_details: Option<Whole>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    output: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    output_details: Option<Whole>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    role_arn: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    resource: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    resource_type: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    region: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    parameters: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    timeout_in_seconds: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    heartbeat_in_seconds: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    task_credentials: Option<Credentials<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cause: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    location: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    state: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    assigned_variables: Option<BTreeMap<&'a str, &'a str>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    assigned_variables_details: Option<Whole>,
+    /// Ours, beside AWS's fields: what the attempt cost and said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sandstep: Option<Cost<'a>>,
+}
+
+/// `{"truncated": false}`: texts are always whole here.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Serialize)]
+struct Whole {
+    truncated: bool,
+}
+
+#[derive(Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Credentials<'a> {
+    role_arn: Cow<'a, str>,
+}
+
+#[derive(Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Cost<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    module: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fuel: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    peak_memory_bytes: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    duration_micros: Option<u64>,
+    #[serde(skip_serializing_if = "<[LogLine]>::is_empty")]
+    log: &'a [LogLine],
+}
+
+/// Writes the event with this `id` of a timeline. Without `data` the inputs, outputs and variables stay away.
+pub fn render<'a>(entry: &Entry, id: u32, events: &'a [Event], region: &'a str, data: bool) -> Rendered<'a> {
+    let event = &events[entry.event as usize];
+    let context = &events[entry.context as usize].kind;
+    let (kind, details) = match entry.shape {
+        Shape::StateAborted(kind) => (Cow::Owned(format!("{}StateAborted", kind.as_str())), None),
+        Shape::EvaluationFailed => evaluation_failed(&event.kind, context),
+        Shape::Plain => plain(&event.kind, context, region, data),
+    };
+    Rendered {
+        id,
+        previous: entry.previous,
+        timestamp: event.at.as_seconds(),
+        kind,
+        details: details.map(|(key, details)| (key, Box::new(details))),
+    }
+}
+
+type Named<'a> = (Cow<'static, str>, Option<(&'static str, Details<'a>)>);
+
+fn plain<'a>(event: &'a EventKind, context: &'a EventKind, region: &'a str, data: bool) -> Named<'a> {
+    let shown = |payload: &'a Payload| data.then_some(payload.text());
+    let whole = data.then(Whole::default);
+    match event {
+        EventKind::ExecutionStarted { input, role, .. } => named(
+            "ExecutionStarted",
+            "executionStartedEventDetails",
+            Details {
+                input: shown(input),
+                input_details: whole,
+                role_arn: role.as_deref(),
+                ..Details::default()
+            },
+        ),
+        EventKind::StateEntered {
+            state,
+            state_kind,
+            input,
+            ..
+        } => (
+            Cow::Owned(format!("{}StateEntered", state_kind.as_str())),
+            Some((
+                "stateEnteredEventDetails",
+                Details {
+                    name: Some(state),
+                    input: shown(input),
+                    input_details: whole,
+                    ..Details::default()
+                },
+            )),
+        ),
+        EventKind::StateExited {
+            state,
+            state_kind,
+            output,
+            assigned,
+            ..
+        } => (
+            Cow::Owned(format!("{}StateExited", state_kind.as_str())),
+            Some((
+                "stateExitedEventDetails",
+                Details {
+                    name: Some(state),
+                    output: shown(output),
+                    output_details: whole,
+                    assigned_variables: variables(assigned).filter(|_| data),
+                    assigned_variables_details: whole.filter(|_| !assigned.is_empty()),
+                    ..Details::default()
+                },
+            )),
+        ),
+        EventKind::TaskScheduled { .. }
+        | EventKind::TaskStarted { .. }
+        | EventKind::TaskSucceeded { .. }
+        | EventKind::TaskFailed { .. }
+        | EventKind::TaskTimedOut { .. } => task(event, context, region, data),
+        EventKind::ParallelStarted { .. } => bare("ParallelStateStarted"),
+        EventKind::ParallelSucceeded { .. } => bare("ParallelStateSucceeded"),
+        EventKind::ParallelFailed { .. } => bare("ParallelStateFailed"),
+        EventKind::MapStarted { items, .. } => named(
+            "MapStateStarted",
+            "mapStateStartedEventDetails",
+            Details {
+                length: Some(items.value().as_array().map_or(0, Vec::len)),
+                ..Details::default()
+            },
+        ),
+        EventKind::MapSucceeded { .. } => bare("MapStateSucceeded"),
+        EventKind::MapFailed { .. } => bare("MapStateFailed"),
+        EventKind::IterationStarted { index, .. } => named(
+            "MapIterationStarted",
+            "mapIterationStartedEventDetails",
+            iteration(context, *index),
+        ),
+        EventKind::IterationSucceeded { index, .. } => named(
+            "MapIterationSucceeded",
+            "mapIterationSucceededEventDetails",
+            iteration(context, *index),
+        ),
+        EventKind::IterationFailed { index, .. } => named(
+            "MapIterationFailed",
+            "mapIterationFailedEventDetails",
+            iteration(context, *index),
+        ),
+        EventKind::IterationAborted { index, .. } => named(
+            "MapIterationAborted",
+            "mapIterationAbortedEventDetails",
+            iteration(context, *index),
+        ),
+        EventKind::ExecutionSucceeded { output } => named(
+            "ExecutionSucceeded",
+            "executionSucceededEventDetails",
+            Details {
+                output: shown(output),
+                output_details: whole,
+                ..Details::default()
+            },
+        ),
+        EventKind::ExecutionFailed { failure } => {
+            named("ExecutionFailed", "executionFailedEventDetails", failed(failure))
+        }
+        EventKind::ExecutionAborted { failure } => {
+            named("ExecutionAborted", "executionAbortedEventDetails", failed(failure))
+        }
+        EventKind::ExecutionTimedOut { failure } => {
+            named("ExecutionTimedOut", "executionTimedOutEventDetails", failed(failure))
+        }
+        // The timeline gives these no entry of their own.
+        EventKind::WaitStarted { .. } | EventKind::RetryScheduled { .. } | EventKind::StateFailed { .. } => bare(""),
+    }
+}
+
+fn named<'a>(kind: &'static str, key: &'static str, details: Details<'a>) -> Named<'a> {
+    (Cow::Borrowed(kind), Some((key, details)))
+}
+
+fn bare<'a>(kind: &'static str) -> Named<'a> {
+    (Cow::Borrowed(kind), None)
+}
+
+fn failed(failure: &Failure) -> Details<'_> {
+    Details {
+        error: failure.error.as_deref(),
+        cause: failure.cause.as_deref(),
+        ..Details::default()
+    }
+}
+
+fn iteration(map: &EventKind, index: u32) -> Details<'_> {
+    Details {
+        name: state_name(map),
+        index: Some(index),
+        ..Details::default()
+    }
+}
+
+fn state_name(entered: &EventKind) -> Option<&str> {
+    match entered {
+        EventKind::StateEntered { state, .. } => Some(state),
+        _ => None,
+    }
+}
+
+fn evaluation_failed<'a>(event: &'a EventKind, entered: &'a EventKind) -> Named<'a> {
+    let details = match event {
+        EventKind::StateFailed { failure, location, .. } => Details {
+            location: location.as_deref(),
+            state: state_name(entered),
+            ..failed(failure)
+        },
+        _ => Details::default(),
+    };
+    named("EvaluationFailed", "evaluationFailedEventDetails", details)
+}
+
+fn variables(assigned: &[Assignment]) -> Option<BTreeMap<&str, &str>> {
+    let texts = || {
+        assigned
+            .iter()
+            .map(|variable| (&*variable.name, variable.value.text()))
+            .collect()
+    };
+    (!assigned.is_empty()).then(texts)
+}
+
+/// What a task's `Resource` shows as.
+enum Service<'a> {
+    /// A function's ARN: `LambdaFunction…` events.
+    Function,
+    /// Everything else: `Task…` events with a resource and its type.
+    Task { resource: &'a str, resource_type: &'a str },
+}
+
+fn service(resource: &str) -> Service<'_> {
+    if let Some(module) = resource.strip_prefix("wasm:") {
+        return Service::Task {
+            resource: module,
+            resource_type: "wasm",
+        };
+    }
+    let mut parts = resource.splitn(6, ':');
+    let (arn, service) = (parts.next(), parts.nth(1));
+    match (arn, service, parts.nth(2)) {
+        (Some("arn"), Some("lambda"), _) => Service::Function,
+        (Some("arn"), Some("states"), Some(integration)) => {
+            let (resource_type, action) = integration.split_once(':').unwrap_or(("", integration));
+            Service::Task {
+                resource: action,
+                resource_type,
+            }
+        }
+        _ => Service::Task {
+            resource,
+            resource_type: "",
+        },
+    }
+}
+
+fn task<'a>(event: &'a EventKind, scheduled: &'a EventKind, region: &'a str, data: bool) -> Named<'a> {
+    let asked = match scheduled {
+        EventKind::TaskScheduled { resource, .. } => resource,
+        _ => "",
+    };
+    let service = service(asked);
+    let shown = |payload: &'a Payload| data.then_some(payload.text());
+    let mut details = match event {
+        EventKind::TaskScheduled {
+            parameters,
+            timeout_seconds,
+            heartbeat_seconds,
+            credentials,
+            ..
+        } => Details {
+            parameters: shown(parameters),
+            region: Some(region),
+            timeout_in_seconds: *timeout_seconds,
+            heartbeat_in_seconds: *heartbeat_seconds,
+            task_credentials: credentials.as_ref().and_then(role_of),
+            ..Details::default()
+        },
+        EventKind::TaskSucceeded { output, attempt, .. } => Details {
+            output: shown(output),
+            output_details: data.then(Whole::default),
+            sandstep: cost(attempt),
+            ..Details::default()
+        },
+        EventKind::TaskFailed { failure, attempt, .. } => Details {
+            sandstep: cost(attempt),
+            ..failed(failure)
+        },
+        EventKind::TaskTimedOut { timeout, attempt, .. } => Details {
+            error: Some(match timeout {
+                TimeoutKind::Deadline => "States.Timeout",
+                TimeoutKind::Heartbeat => "States.HeartbeatTimeout",
+            }),
+            sandstep: cost(attempt),
+            ..Details::default()
+        },
+        _ => Details::default(),
+    };
+    let scheduling = matches!(event, EventKind::TaskScheduled { .. });
+    let (as_function, as_task) = names(event);
+    match service {
+        Service::Function => {
+            if scheduling {
+                details.input = details.parameters.take();
+                details.input_details = data.then(Whole::default);
+                details.region = None;
+                details.resource = Some(asked);
+            }
+            // AWS's LambdaFunctionStarted has no details.
+            let (kind, key) = as_function;
+            (Cow::Borrowed(kind), (!key.is_empty()).then_some((key, details)))
+        }
+        Service::Task {
+            resource,
+            resource_type,
+        } => {
+            details.resource = Some(resource);
+            details.resource_type = Some(resource_type);
+            let (kind, key) = as_task;
+            named(kind, key, details)
+        }
+    }
+}
+
+type Name = (&'static str, &'static str);
+
+/// The names of a task's event and of its details, as a function's and as a service's.
+fn names(event: &EventKind) -> (Name, Name) {
+    match event {
+        EventKind::TaskScheduled { .. } => (
+            ("LambdaFunctionScheduled", "lambdaFunctionScheduledEventDetails"),
+            ("TaskScheduled", "taskScheduledEventDetails"),
+        ),
+        EventKind::TaskSucceeded { .. } => (
+            ("LambdaFunctionSucceeded", "lambdaFunctionSucceededEventDetails"),
+            ("TaskSucceeded", "taskSucceededEventDetails"),
+        ),
+        EventKind::TaskFailed { .. } => (
+            ("LambdaFunctionFailed", "lambdaFunctionFailedEventDetails"),
+            ("TaskFailed", "taskFailedEventDetails"),
+        ),
+        EventKind::TaskTimedOut { .. } => (
+            ("LambdaFunctionTimedOut", "lambdaFunctionTimedOutEventDetails"),
+            ("TaskTimedOut", "taskTimedOutEventDetails"),
+        ),
+        _ => (
+            ("LambdaFunctionStarted", ""),
+            ("TaskStarted", "taskStartedEventDetails"),
+        ),
+    }
+}
+
+fn role_of(credentials: &Payload) -> Option<Credentials<'_>> {
+    #[derive(Deserialize)]
+    struct Asked<'a> {
+        #[serde(borrow, rename = "RoleArn")]
+        role_arn: Cow<'a, str>,
+    }
+    let asked: Asked<'_> = serde_json::from_str(credentials.text()).ok()?;
+    Some(Credentials {
+        role_arn: asked.role_arn,
+    })
+}
+
+fn cost(attempt: &Attempt) -> Option<Cost<'_>> {
+    (*attempt != Attempt::default()).then(|| Cost {
+        module: attempt.module.as_deref(),
+        fuel: attempt.fuel,
+        peak_memory_bytes: attempt.peak_memory,
+        duration_micros: attempt.micros,
+        log: &attempt.log,
+    })
+}

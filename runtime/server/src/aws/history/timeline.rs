@@ -1,0 +1,350 @@
+//! Which AWS events a journal amounts to, and how they are chained.
+//!
+//! The chaining follows recordings of the service. Each scope remembers the event its next one
+//! follows; what surprises is beside its line below.
+
+use std::collections::BTreeMap;
+
+use asl::{Event, EventKind, Failure, ScopeId, StateKind};
+
+/// A journal and the AWS events it amounts to. Grows with the journal; nothing is folded twice.
+#[derive(Debug)]
+pub struct Timeline {
+    events: Vec<Event>,
+    entries: Vec<Entry>,
+    scopes: BTreeMap<ScopeId, Scope>,
+    next_scope: u32,
+}
+
+/// One AWS event. Its id is its place in the timeline, counted from 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Entry {
+    /// Index of the journal event it stems from.
+    pub event: u32,
+    /// Index of the journal event that names what the event itself doesn't: the StateEntered of a state,
+    /// or the TaskScheduled of what a task does.
+    pub context: u32,
+    /// `previousEventId`.
+    pub previous: u32,
+    /// What of the journal event it shows.
+    pub shape: Shape,
+}
+
+/// One journal event may show as several AWS events.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shape {
+    /// The AWS event of the same name.
+    Plain,
+    /// EvaluationFailed, of a StateFailed.
+    EvaluationFailed,
+    /// `<kind>StateAborted`: a state that was under way when its scope was torn down.
+    StateAborted(StateKind),
+}
+
+#[derive(Debug, Default)]
+struct Scope {
+    /// The event the next one in this scope follows.
+    last: u32,
+    /// The state under way.
+    state: Option<OpenState>,
+    /// Index of the latest TaskScheduled.
+    scheduled: u32,
+    /// A Map's last MapIterationSucceeded, or its MapStateStarted before the first.
+    ended_iteration: u32,
+    /// The scope around this one.
+    parent: Option<ScopeId>,
+    /// Which branch or iteration of the parent's state this is.
+    index: u32,
+    /// Open branches or iterations by index.
+    children: BTreeMap<u32, ScopeId>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct OpenState {
+    kind: StateKind,
+    /// Index of its StateEntered.
+    entered: u32,
+    /// Id of its Entered event.
+    id: u32,
+    /// What the Entered event follows.
+    before: u32,
+    /// Its own MapStateFailed or ParallelStateFailed is written.
+    failed: bool,
+}
+
+impl Default for Timeline {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Timeline {
+    /// Of an empty journal.
+    pub fn new() -> Self {
+        Self {
+            events: Vec::new(),
+            entries: Vec::new(),
+            scopes: BTreeMap::from([(ScopeId::ROOT, Scope::default())]),
+            next_scope: 1,
+        }
+    }
+
+    /// Appends what the journal gained.
+    pub fn extend(&mut self, events: impl IntoIterator<Item = Event>) {
+        for event in events {
+            self.fold(&event.kind);
+            self.events.push(event);
+        }
+    }
+
+    /// The journal so far.
+    pub fn events(&self) -> &[Event] {
+        &self.events
+    }
+
+    /// The AWS events so far.
+    pub fn entries(&self) -> &[Entry] {
+        &self.entries
+    }
+
+    /// Whether nothing can come any more.
+    pub fn is_closed(&self) -> bool {
+        self.events.last().is_some_and(|event| event.kind.closes().is_some())
+    }
+
+    fn fold(&mut self, kind: &EventKind) {
+        match kind {
+            // The first state's Entered event follows 0, not this one.
+            EventKind::ExecutionStarted { .. } => {
+                self.push(0, 0, Shape::Plain);
+            }
+            EventKind::StateEntered { scope, state_kind, .. } => self.entered(*scope, *state_kind),
+            EventKind::TaskScheduled { scope, .. } => {
+                self.scope(*scope).scheduled = self.here();
+                self.task(*scope);
+            }
+            EventKind::TaskStarted { scope }
+            | EventKind::TaskSucceeded { scope, .. }
+            | EventKind::TaskFailed { scope, .. }
+            | EventKind::TaskTimedOut { scope, .. } => self.task(*scope),
+            // The history shows neither the choice of a time nor the decision to retry, but a retried
+            // Parallel leaves its branches behind.
+            EventKind::WaitStarted { .. } => {}
+            EventKind::RetryScheduled { scope, .. } => self.tear_down_children(*scope),
+            EventKind::ParallelStarted { scope, branches, .. } => {
+                let id = self.chain(*scope);
+                for branch in 0..*branches {
+                    self.open(*scope, branch, id);
+                }
+            }
+            EventKind::ParallelSucceeded { scope } => {
+                self.beside(*scope);
+            }
+            EventKind::ParallelFailed { scope, .. } | EventKind::MapFailed { scope, .. } => {
+                self.tear_down_children(*scope);
+                self.chain(*scope);
+                if let Some(state) = &mut self.scope(*scope).state {
+                    state.failed = true;
+                }
+            }
+            EventKind::MapStarted { scope, .. } => {
+                let id = self.chain(*scope);
+                self.scope(*scope).ended_iteration = id;
+            }
+            // Starting an iteration doesn't move its Map: the next one started beside it follows the same event.
+            EventKind::IterationStarted { scope, index, .. } => {
+                let id = self.beside(*scope);
+                self.open(*scope, *index, id);
+            }
+            // The end of an iteration doesn't move the Map either; the last event inside it does.
+            EventKind::IterationSucceeded { scope, index } => {
+                if let Some(iteration) = self.close(*scope, *index) {
+                    self.scope(*scope).last = iteration.last;
+                }
+                let id = self.beside(*scope);
+                self.scope(*scope).ended_iteration = id;
+            }
+            EventKind::IterationFailed { scope, index, .. } => {
+                let iteration = self.close(*scope, *index);
+                if let Some(iteration) = &iteration {
+                    self.scope(*scope).last = iteration.last;
+                }
+                self.beside(*scope);
+                self.abort(*scope, iteration);
+            }
+            EventKind::IterationAborted { scope, index } => {
+                let iteration = self.close(*scope, *index);
+                self.beside(*scope);
+                self.abort(*scope, iteration);
+            }
+            // MapStateSucceeded and MapStateExited both follow the last MapIterationSucceeded.
+            EventKind::MapSucceeded { scope } => {
+                let map = self.scope(*scope);
+                map.last = map.ended_iteration;
+                self.beside(*scope);
+            }
+            EventKind::StateFailed {
+                scope,
+                failure,
+                location,
+            } => {
+                self.state_failed(*scope, failure, location.is_some());
+            }
+            EventKind::StateExited { scope, next, .. } => self.exited(*scope, next.is_none()),
+            EventKind::ExecutionSucceeded { .. }
+            | EventKind::ExecutionFailed { .. }
+            | EventKind::ExecutionTimedOut { .. } => {
+                self.chain(ScopeId::ROOT);
+            }
+            EventKind::ExecutionAborted { .. } => {
+                self.push(0, 0, Shape::Plain);
+            }
+        }
+    }
+
+    fn entered(&mut self, scope: ScopeId, kind: StateKind) {
+        let entered = self.here();
+        let before = self.scope(scope).last;
+        let id = self.push(before, entered, Shape::Plain);
+        let scope = self.scope(scope);
+        scope.last = id;
+        scope.state = Some(OpenState {
+            kind,
+            entered,
+            id,
+            before,
+            failed: false,
+        });
+    }
+
+    fn exited(&mut self, scope: ScopeId, ends_scope: bool) {
+        let id = self.chain(scope);
+        let inner = self.scope(scope);
+        inner.state = None;
+        let (Some(parent), index) = (inner.parent, inner.index) else {
+            return;
+        };
+        let outer = self.scope(parent);
+        // The Parallel's own end follows the last event of the branch that ended last.
+        if ends_scope && outer.state.is_some_and(|state| state.kind == StateKind::Parallel) {
+            outer.last = id;
+            outer.children.remove(&index);
+            self.scopes.remove(&scope);
+        }
+    }
+
+    fn state_failed(&mut self, scope: ScopeId, failure: &Failure, located: bool) {
+        let inner = self.scope(scope);
+        let Some(state) = inner.state else { return };
+        let just_entered = inner.last == state.id;
+        let unlocated = just_entered
+            && state.kind != StateKind::Fail
+            && failure.error.as_deref() == Some("States.QueryEvaluationError");
+        if !located && !unlocated {
+            return;
+        }
+        // Everything but a Wait evaluates before AWS counts the state as entered.
+        let previous = if just_entered && state.kind != StateKind::Wait {
+            state.before
+        } else {
+            inner.last
+        };
+        self.scope(scope).last = self.push(previous, state.entered, Shape::EvaluationFailed);
+    }
+
+    fn task(&mut self, scope: ScopeId) {
+        let (last, scheduled) = {
+            let scope = self.scope(scope);
+            (scope.last, scope.scheduled)
+        };
+        self.scope(scope).last = self.push(last, scheduled, Shape::Plain);
+    }
+
+    /// An event that follows the scope's last one and becomes it.
+    fn chain(&mut self, scope: ScopeId) -> u32 {
+        let id = self.beside(scope);
+        self.scope(scope).last = id;
+        id
+    }
+
+    /// An event that follows the scope's last one, as the next one will too.
+    fn beside(&mut self, scope: ScopeId) -> u32 {
+        let inner = self.scope(scope);
+        let (last, context) = (inner.last, inner.state.map_or(0, |state| state.entered));
+        self.push(last, context, Shape::Plain)
+    }
+
+    fn push(&mut self, previous: u32, context: u32, shape: Shape) -> u32 {
+        self.entries.push(Entry {
+            event: self.here(),
+            context,
+            previous,
+            shape,
+        });
+        self.entries.len() as u32
+    }
+
+    /// Index of the journal event being folded.
+    fn here(&self) -> u32 {
+        self.events.len() as u32
+    }
+
+    fn scope(&mut self, scope: ScopeId) -> &mut Scope {
+        self.scopes.entry(scope).or_default()
+    }
+
+    fn open(&mut self, parent: ScopeId, index: u32, last: u32) {
+        let child = ScopeId(self.next_scope);
+        self.next_scope += 1;
+        self.scopes.insert(
+            child,
+            Scope {
+                last,
+                parent: Some(parent),
+                index,
+                ..Scope::default()
+            },
+        );
+        self.scope(parent).children.insert(index, child);
+    }
+
+    fn close(&mut self, parent: ScopeId, index: u32) -> Option<Scope> {
+        let child = self.scope(parent).children.remove(&index)?;
+        self.scopes.remove(&child)
+    }
+
+    /// Leaves the open branches or iterations of a state behind; what comes next follows the event that
+    /// made them fail, which is the latest of theirs.
+    fn tear_down_children(&mut self, scope: ScopeId) {
+        let indices: Vec<u32> = self.scope(scope).children.keys().copied().collect();
+        let children: Vec<Scope> = indices
+            .into_iter()
+            .filter_map(|index| self.close(scope, index))
+            .collect();
+        let latest = children.iter().map(|child| child.last).max().unwrap_or(0);
+        let outer = self.scope(scope);
+        outer.last = outer.last.max(latest);
+        for child in children {
+            self.abort(scope, Some(child));
+        }
+    }
+
+    /// Shows what was under way in a scope that is gone, the innermost first. All of it follows the last
+    /// event of `around`.
+    fn abort(&mut self, around: ScopeId, gone: Option<Scope>) {
+        let Some(gone) = gone else { return };
+        for child in gone.children.into_values() {
+            let child = self.scopes.remove(&child);
+            self.abort(around, child);
+        }
+        let Some(state) = gone.state else { return };
+        let has_event = match state.kind {
+            StateKind::Task | StateKind::Wait | StateKind::Parallel | StateKind::Map => !state.failed,
+            StateKind::Pass | StateKind::Choice | StateKind::Succeed | StateKind::Fail => false,
+        };
+        if has_event {
+            let last = self.scope(around).last;
+            self.push(last, state.entered, Shape::StateAborted(state.kind));
+        }
+    }
+}

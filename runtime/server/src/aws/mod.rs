@@ -1,0 +1,20 @@
+//! The wire API of AWS Step Functions: JSON 1.0 on `POST /`.
+//!
+//! This room owns AWS's spelling: operation and field names, ARNs, error types and their texts, and the
+//! rendering of journals as AWS's history. It translates and decides nothing: what an execution does is
+//! the engine's, what is stored the catalogue's.
+
+pub mod arn;
+mod constraints;
+mod definition;
+pub mod errors;
+pub mod history;
+mod json_syntax;
+pub mod operations;
+mod page_token;
+pub mod resource;
+mod router;
+mod wire;
+
+pub(crate) use constraints::is_name;
+pub use router::routes;

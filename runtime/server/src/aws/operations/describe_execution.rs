@@ -1,0 +1,109 @@
+//! DescribeExecution.
+
+use asl::{EventKind, Failure, Payload, Status, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use super::execution::{find, status_word};
+use crate::aws::constraints::{ARN_LENGTH, Constraints};
+use crate::aws::errors::{Answer, ApiError};
+use crate::aws::wire;
+use crate::handle::{Handle, Inner};
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Asked {
+    execution_arn: Option<String>,
+    included_data: Option<String>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Answered {
+    execution_arn: String,
+    state_machine_arn: String,
+    name: String,
+    status: &'static str,
+    #[serde(serialize_with = "wire::seconds")]
+    start_date: Timestamp,
+    #[serde(serialize_with = "wire::optional_seconds", skip_serializing_if = "Option::is_none")]
+    stop_date: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    input: Option<String>,
+    input_details: Included,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    output: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    output_details: Option<Included>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cause: Option<String>,
+    redrive_count: u32,
+    redrive_status: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    redrive_status_reason: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Included {
+    included: bool,
+}
+
+pub async fn call(handle: &Handle, asked: Asked) -> Answer<Answered> {
+    Constraints::new()
+        .text("executionArn", asked.execution_arn.as_deref(), ARN_LENGTH)
+        .one_of(
+            "includedData",
+            asked.included_data.as_deref(),
+            &["ALL_DATA", "METADATA_ONLY"],
+        )
+        .check()?;
+    let arn = asked.execution_arn.unwrap_or_default();
+    let data = asked.included_data.as_deref() != Some("METADATA_ONLY");
+    handle.blocking(move |inner| describe(inner, arn, data)).await?
+}
+
+fn describe(inner: &Inner, arn: String, data: bool) -> Answer<Answered> {
+    let (machine, execution) = find(inner, &arn)?;
+    // One snapshot: status, output and stop date all come from the last event, so they agree.
+    let Some((first, last)) = inner.reader.first_and_last(execution.id)? else {
+        return Err(ApiError::execution_does_not_exist(arn));
+    };
+    let closed = last.kind.closes();
+    let status = closed.unwrap_or(Status::Running);
+    let (output, Failure { error, cause }) = outcome(last.kind);
+    let input = match first.kind {
+        EventKind::ExecutionStarted { input, .. } => Some(input),
+        _ => None,
+    };
+    let text = |payload: Payload| data.then(|| payload.text().to_owned());
+    let redrivable = matches!(status, Status::Failed | Status::TimedOut | Status::Aborted);
+    let word = status_word(status);
+    Ok(Answered {
+        execution_arn: arn,
+        state_machine_arn: inner.namespace.machine(&machine.name),
+        name: execution.name,
+        status: word,
+        start_date: execution.started,
+        stop_date: closed.map(|_| last.at),
+        input: input.and_then(text),
+        input_details: Included { included: data },
+        output_details: output.as_ref().map(|_| Included { included: data }),
+        output: output.and_then(text),
+        error: error.filter(|_| data),
+        cause: cause.filter(|_| data),
+        redrive_count: 0,
+        redrive_status: if redrivable { "REDRIVABLE" } else { "NOT_REDRIVABLE" },
+        redrive_status_reason: (!redrivable).then(|| format!("Execution is {word} and cannot be redriven")),
+    })
+}
+
+fn outcome(last: EventKind) -> (Option<Payload>, Failure) {
+    match last {
+        EventKind::ExecutionSucceeded { output } => (Some(output), Failure::default()),
+        EventKind::ExecutionFailed { failure }
+        | EventKind::ExecutionAborted { failure }
+        | EventKind::ExecutionTimedOut { failure } => (None, failure),
+        _ => (None, Failure::default()),
+    }
+}

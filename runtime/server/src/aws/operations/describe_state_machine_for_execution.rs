@@ -1,0 +1,74 @@
+//! DescribeStateMachineForExecution.
+
+use asl::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::configuration::Configuration;
+use super::describe_state_machine::NO_DEFINITION;
+use super::execution::find;
+use super::update_state_machine::shown_revision;
+use crate::aws::constraints::{ARN_LENGTH, Constraints};
+use crate::aws::errors::Answer;
+use crate::aws::wire;
+use crate::handle::{Handle, Inner};
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Asked {
+    execution_arn: Option<String>,
+    included_data: Option<String>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Answered {
+    state_machine_arn: String,
+    name: String,
+    definition: String,
+    role_arn: String,
+    #[serde(serialize_with = "wire::seconds")]
+    update_date: Timestamp,
+    logging_configuration: Value,
+    tracing_configuration: Value,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    encryption_configuration: Option<Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    revision_id: Option<String>,
+}
+
+pub async fn call(handle: &Handle, asked: Asked) -> Answer<Answered> {
+    Constraints::new()
+        .text("executionArn", asked.execution_arn.as_deref(), ARN_LENGTH)
+        .one_of(
+            "includedData",
+            asked.included_data.as_deref(),
+            &["ALL_DATA", "METADATA_ONLY"],
+        )
+        .check()?;
+    let arn = asked.execution_arn.unwrap_or_default();
+    let data = asked.included_data.as_deref() != Some("METADATA_ONLY");
+    handle.blocking(move |inner| describe(inner, &arn, data)).await?
+}
+
+fn describe(inner: &Inner, arn: &str, data: bool) -> Answer<Answered> {
+    let (machine, execution) = find(inner, arn)?;
+    let configuration = Configuration::stored(&machine.configuration);
+    // The execution is pinned to its definition; a machine that moved on has another revision.
+    let revision = (machine.definition == execution.definition).then_some(machine.revision);
+    Ok(Answered {
+        state_machine_arn: inner.namespace.machine(&machine.name),
+        name: machine.name,
+        definition: if data {
+            inner.machines.text(&execution.definition)?
+        } else {
+            NO_DEFINITION.into()
+        },
+        role_arn: machine.role,
+        update_date: machine.updated,
+        logging_configuration: configuration.logging(),
+        tracing_configuration: configuration.tracing(),
+        encryption_configuration: configuration.encryption_configuration,
+        revision_id: revision.and_then(shown_revision),
+    })
+}

@@ -1,0 +1,127 @@
+//! ListExecutions.
+
+use asl::{Status, Timestamp};
+use engine::ids::ExecutionId;
+use engine::ports::{ExecutionQuery, ExecutionRecord};
+use serde::{Deserialize, Serialize};
+
+use super::execution::status_word;
+use crate::aws::constraints::{ARN_LENGTH, Constraints, EXECUTIONS_TOKEN_LENGTH, PAGE_SIZE, page_size};
+use crate::aws::errors::{Answer, ApiError};
+use crate::aws::page_token::Question;
+use crate::aws::wire;
+use crate::clock;
+use crate::handle::Handle;
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Asked {
+    state_machine_arn: Option<String>,
+    status_filter: Option<String>,
+    max_results: Option<i64>,
+    next_token: Option<String>,
+    map_run_arn: Option<String>,
+    redrive_filter: Option<String>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Answered {
+    executions: Vec<Execution>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_token: Option<String>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Execution {
+    execution_arn: String,
+    state_machine_arn: String,
+    name: String,
+    status: &'static str,
+    #[serde(serialize_with = "wire::seconds")]
+    start_date: Timestamp,
+    #[serde(serialize_with = "wire::optional_seconds", skip_serializing_if = "Option::is_none")]
+    stop_date: Option<Timestamp>,
+    redrive_count: u32,
+}
+
+const STATUSES: [&str; 6] = [
+    "RUNNING",
+    "SUCCEEDED",
+    "FAILED",
+    "TIMED_OUT",
+    "ABORTED",
+    "PENDING_REDRIVE",
+];
+
+pub async fn call(handle: &Handle, asked: Asked) -> Answer<Answered> {
+    Constraints::new()
+        .length("stateMachineArn", asked.state_machine_arn.as_deref(), 1, ARN_LENGTH)
+        .one_of("statusFilter", asked.status_filter.as_deref(), &STATUSES)
+        .range("maxResults", asked.max_results, 0, PAGE_SIZE)
+        .length("nextToken", asked.next_token.as_deref(), 1, EXECUTIONS_TOKEN_LENGTH)
+        .one_of(
+            "redriveFilter",
+            asked.redrive_filter.as_deref(),
+            &["REDRIVEN", "NOT_REDRIVEN"],
+        )
+        .check()?;
+    let arn = match (asked.state_machine_arn, asked.map_run_arn) {
+        (Some(arn), None) => arn,
+        (None, Some(map_run)) => return Err(ApiError::resource_not_found(map_run)),
+        _ => return Err(ApiError::validation("Must provide a StateMachine ARN or MapRun ARN")),
+    };
+    let machine = handle.machine(&arn)?;
+    let now = clock::now();
+    let filter = asked.status_filter.unwrap_or_default();
+    let redriven = asked.redrive_filter.unwrap_or_default();
+    let question = Question::new("ListExecutions", &[&arn, &filter, &redriven]);
+    let before = question.position(asked.next_token.as_deref(), now)?.map(ExecutionId);
+    let limit = page_size(asked.max_results);
+    // Nothing is ever redriven here.
+    let mut records = if filter == "PENDING_REDRIVE" || redriven == "REDRIVEN" {
+        Vec::new()
+    } else {
+        let query = ExecutionQuery {
+            machine: Some(machine.record.id),
+            status: status(&filter),
+            before,
+            // One more says whether there is a next page.
+            limit: limit + 1,
+        };
+        handle.blocking(move |inner| inner.reader.executions(&query)).await??
+    };
+    let more = records.len() > limit;
+    records.truncate(limit);
+    let next_token = records
+        .last()
+        .filter(|_| more)
+        .map(|last| question.token(last.id.0, now));
+    let namespace = &handle.inner().namespace;
+    let show = |record: ExecutionRecord| Execution {
+        execution_arn: namespace.execution(&machine.record.name, &record.name),
+        state_machine_arn: arn.clone(),
+        name: record.name,
+        status: status_word(record.status),
+        start_date: record.started,
+        stop_date: record.stopped,
+        redrive_count: 0,
+    };
+    Ok(Answered {
+        executions: records.into_iter().map(show).collect(),
+        next_token,
+    })
+}
+
+fn status(word: &str) -> Option<Status> {
+    [
+        Status::Running,
+        Status::Succeeded,
+        Status::Failed,
+        Status::Aborted,
+        Status::TimedOut,
+    ]
+    .into_iter()
+    .find(|status| status_word(*status) == word)
+}

@@ -1,0 +1,82 @@
+//! The API's operations, a verb a file.
+
+mod configuration;
+mod create_state_machine;
+mod delete_state_machine;
+mod describe_execution;
+mod describe_state_machine;
+mod describe_state_machine_for_execution;
+mod execution;
+mod get_execution_history;
+mod list_executions;
+mod list_state_machines;
+mod start_execution;
+mod stop_execution;
+mod update_state_machine;
+mod validate_state_machine_definition;
+
+use std::future::Future;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::errors::{Answer, ApiError};
+use super::wire;
+use crate::handle::Handle;
+
+/// Does one operation: JSON in, JSON out.
+///
+/// # Errors
+/// The operation's errors; `UnknownOperationException` for one this server doesn't have.
+pub async fn call(handle: &Handle, operation: &str, body: &[u8]) -> Answer<Vec<u8>> {
+    match operation {
+        "StartExecution" => answer(body, |asked| start_execution::call(handle, asked)).await,
+        "DescribeExecution" => answer(body, |asked| describe_execution::call(handle, asked)).await,
+        "GetExecutionHistory" => get_execution_history::call(handle, wire::read(body)?).await,
+        "ListExecutions" => answer(body, |asked| list_executions::call(handle, asked)).await,
+        "StopExecution" => answer(body, |asked| stop_execution::call(handle, asked)).await,
+        "CreateStateMachine" => answer(body, |asked| create_state_machine::call(handle, asked)).await,
+        "UpdateStateMachine" => answer(body, |asked| update_state_machine::call(handle, asked)).await,
+        "DescribeStateMachine" => answer(body, |asked| describe_state_machine::call(handle, asked)).await,
+        "DescribeStateMachineForExecution" => {
+            answer(body, |asked| describe_state_machine_for_execution::call(handle, asked)).await
+        }
+        "ListStateMachines" => answer(body, |asked| list_state_machines::call(handle, asked)).await,
+        "DeleteStateMachine" => answer(body, |asked| delete_state_machine::call(handle, asked)).await,
+        "ValidateStateMachineDefinition" => {
+            answer(body, |asked| validate_state_machine_definition::call(handle, asked)).await
+        }
+        unknown => Err(ApiError::unknown_operation(format!(
+            "the operation `{}` is not one of this server's; it has {}",
+            unknown.chars().take(OPERATION_LENGTH).collect::<String>(),
+            OPERATIONS.join(", ")
+        ))),
+    }
+}
+
+/// Longest operation name repeated in an error, in characters.
+const OPERATION_LENGTH: usize = 128;
+/// What [`call`] takes.
+const OPERATIONS: [&str; 12] = [
+    "CreateStateMachine",
+    "DeleteStateMachine",
+    "DescribeExecution",
+    "DescribeStateMachine",
+    "DescribeStateMachineForExecution",
+    "GetExecutionHistory",
+    "ListExecutions",
+    "ListStateMachines",
+    "StartExecution",
+    "StopExecution",
+    "UpdateStateMachine",
+    "ValidateStateMachineDefinition",
+];
+
+async fn answer<Q, A, F>(body: &[u8], operation: impl FnOnce(Q) -> F) -> Answer<Vec<u8>>
+where
+    Q: DeserializeOwned,
+    A: Serialize,
+    F: Future<Output = Answer<A>>,
+{
+    wire::write(&operation(wire::read(body)?).await?)
+}

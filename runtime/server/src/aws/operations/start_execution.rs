@@ -1,0 +1,54 @@
+//! StartExecution.
+
+use asl::{Payload, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use crate::aws::constraints::{ARN_LENGTH, Constraints, INPUT_BYTES, NAME_LENGTH, is_name};
+use crate::aws::errors::{Answer, ApiError};
+use crate::aws::{json_syntax, wire};
+use crate::handle::Handle;
+
+/// Longest X-Ray header, in characters.
+const TRACE_HEADER_LENGTH: usize = 256;
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Asked {
+    state_machine_arn: Option<String>,
+    name: Option<String>,
+    input: Option<String>,
+    trace_header: Option<String>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Answered {
+    execution_arn: String,
+    #[serde(serialize_with = "wire::seconds")]
+    start_date: Timestamp,
+}
+
+pub async fn call(handle: &Handle, asked: Asked) -> Answer<Answered> {
+    Constraints::new()
+        .text("stateMachineArn", asked.state_machine_arn.as_deref(), ARN_LENGTH)
+        .length("name", asked.name.as_deref(), 1, NAME_LENGTH)
+        .sensitive_bytes("input", asked.input.as_deref(), INPUT_BYTES)
+        .length("traceHeader", asked.trace_header.as_deref(), 0, TRACE_HEADER_LENGTH)
+        .check()?;
+    let arn = asked.state_machine_arn.unwrap_or_default();
+    let machine = handle.machine(&arn)?;
+    let name = asked.name.unwrap_or_else(|| uuid::Uuid::new_v4().to_string());
+    if !is_name(&name) {
+        return Err(ApiError::invalid_name(&name));
+    }
+    let input = match asked.input {
+        None => Payload::empty_object(),
+        Some(text) => Payload::from_text(text.as_str())
+            .map_err(|error| ApiError::invalid_execution_input(&json_syntax::complaint(&text).unwrap_or(error.0)))?,
+    };
+    let started = handle.start(&machine.record.name, name, input, false).await?;
+    Ok(Answered {
+        execution_arn: started.arn,
+        start_date: started.at,
+    })
+}

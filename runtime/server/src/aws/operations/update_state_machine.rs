@@ -1,0 +1,124 @@
+//! UpdateStateMachine.
+
+use asl::Timestamp;
+use engine::ports::{CatalogueError, MachineUpdate};
+use serde::{Deserialize, Serialize};
+
+use super::configuration::Configuration;
+use super::create_state_machine::{FIRST_REVISION, check_publish, check_role};
+use crate::aws::constraints::{ARN_LENGTH, Constraints, DEFINITION_LENGTH};
+use crate::aws::errors::{Answer, ApiError};
+use crate::aws::{definition, wire};
+use crate::clock;
+use crate::handle::Handle;
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Asked {
+    state_machine_arn: Option<String>,
+    definition: Option<String>,
+    role_arn: Option<String>,
+    publish: Option<bool>,
+    #[serde(flatten)]
+    configuration: Configuration,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Answered {
+    #[serde(serialize_with = "wire::seconds")]
+    update_date: Timestamp,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    revision_id: Option<String>,
+}
+
+pub async fn call(handle: &Handle, asked: Asked) -> Answer<Answered> {
+    let mut constraints = Constraints::new();
+    constraints
+        .text("stateMachineArn", asked.state_machine_arn.as_deref(), ARN_LENGTH)
+        .length("definition", asked.definition.as_deref(), 1, DEFINITION_LENGTH)
+        .length("roleArn", asked.role_arn.as_deref(), 1, ARN_LENGTH);
+    asked.configuration.check(&mut constraints);
+    constraints.check()?;
+    let arn = asked.state_machine_arn.unwrap_or_default();
+    handle.inner().namespace.parse_machine(&arn)?;
+    let nothing = Configuration {
+        tags: asked.configuration.tags.clone(),
+        ..Configuration::default()
+    };
+    if asked.definition.is_none() && asked.role_arn.is_none() && asked.configuration == nothing {
+        return Err(ApiError::missing_required_parameter(
+            "Either the definition, the role ARN, the LoggingConfiguration, the TracingConfiguration or the \
+             EncryptionConfiguration must be specified",
+        ));
+    }
+    if let Some(role) = &asked.role_arn {
+        check_role(role)?;
+    }
+    asked.configuration.check_meaning()?;
+    check_publish(asked.publish)?;
+
+    let _changing = handle.changing_machines().await;
+    let machine = handle.machine(&arn)?;
+    let record = machine.record.clone();
+    let (mut text, mut parsed, mut modules) = (None, None, None);
+    if let Some(new) = asked.definition {
+        let (digest, machine_type) = (record.definition.clone(), record.machine_type);
+        let (new, checked, stored) = handle
+            .blocking(move |inner| {
+                let checked = definition::check(&new, machine_type);
+                let stored = inner.machines.text(&digest);
+                (new, checked, stored)
+            })
+            .await?;
+        let accepted = checked.accepted()?;
+        if stored? != new {
+            text = Some(new);
+            parsed = Some(accepted.0);
+            modules = Some(accepted.1);
+        }
+    }
+    let role = asked.role_arn.filter(|role| *role != record.role);
+    let stored = Configuration::stored(&record.configuration);
+    let configuration = stored.clone().updated(asked.configuration);
+    let configuration = (configuration != stored).then(|| configuration.to_stored());
+    if text.is_none() && role.is_none() && configuration.is_none() {
+        return Ok(answered(record.updated, record.revision));
+    }
+    let revision = uuid::Uuid::new_v4().to_string();
+    let update = MachineUpdate {
+        definition: text,
+        role,
+        configuration,
+        modules,
+        revision,
+        at: clock::now(),
+    };
+    match handle
+        .blocking(move |inner| inner.machines.update(record.id, update, parsed))
+        .await?
+    {
+        Ok(machine) => {
+            tracing::info!(
+                machine = machine.record.name,
+                revision = machine.record.revision,
+                "state machine updated"
+            );
+            Ok(answered(machine.record.updated, machine.record.revision.clone()))
+        }
+        Err(CatalogueError::NoSuchMachine(_)) => Err(ApiError::state_machine_does_not_exist(arn)),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn answered(update_date: Timestamp, revision: String) -> Answered {
+    Answered {
+        update_date,
+        revision_id: shown_revision(revision),
+    }
+}
+
+/// AWS names no revision before the first update.
+pub(super) fn shown_revision(revision: String) -> Option<String> {
+    (revision != FIRST_REVISION).then_some(revision)
+}

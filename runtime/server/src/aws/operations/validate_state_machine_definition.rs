@@ -1,0 +1,56 @@
+//! ValidateStateMachineDefinition.
+
+use serde::{Deserialize, Serialize};
+
+use super::create_state_machine::machine_type;
+use crate::aws::constraints::{Constraints, DEFINITION_LENGTH};
+use crate::aws::definition::{self, Finding};
+use crate::aws::errors::Answer;
+use crate::handle::Handle;
+
+/// Most diagnostics AWS answers, and as many as it does where the caller doesn't say.
+const MOST: i64 = 100;
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Asked {
+    definition: Option<String>,
+    r#type: Option<String>,
+    severity: Option<String>,
+    max_results: Option<i64>,
+}
+
+#[derive(Serialize)]
+pub struct Answered {
+    result: &'static str,
+    diagnostics: Vec<Finding>,
+    truncated: bool,
+}
+
+pub async fn call(handle: &Handle, asked: Asked) -> Answer<Answered> {
+    Constraints::new()
+        .text("definition", asked.definition.as_deref(), DEFINITION_LENGTH)
+        .one_of("type", asked.r#type.as_deref(), &["STANDARD", "EXPRESS"])
+        .one_of("severity", asked.severity.as_deref(), &["ERROR", "WARNING"])
+        .range("maxResults", asked.max_results, 0, MOST)
+        .check()?;
+    let text = asked.definition.unwrap_or_default();
+    let machine_type = machine_type(asked.r#type.as_deref());
+    let checked = handle.blocking(move |_| definition::check(&text, machine_type)).await?;
+    let result = if checked.state_machine.is_some() { "OK" } else { "FAIL" };
+    let warnings = asked.severity.as_deref() == Some("WARNING");
+    let mut diagnostics = checked.findings;
+    diagnostics.retain(|finding| warnings || finding.is_error());
+    let limit = match asked.max_results {
+        None | Some(0) => MOST,
+        Some(limit) => limit,
+    };
+    let limit = usize::try_from(limit).unwrap_or_default();
+    let truncated = diagnostics.len() > limit;
+    diagnostics.truncate(limit);
+    Ok(Answered {
+        result,
+        diagnostics,
+        truncated,
+    })
+}

@@ -1,0 +1,245 @@
+//! The runtime as requests see it, over HTTP or in process.
+
+use std::sync::Arc;
+
+use asl::{Failure, Payload, Status, Timestamp};
+use engine::ids::ExecutionId;
+use engine::input::StartExecution;
+use engine::output::Reply;
+use engine::ports::{ModuleRecord, Reader};
+use tokio::sync::{Mutex, MutexGuard, Semaphore, oneshot};
+
+use crate::aws::arn::Namespace;
+use crate::aws::errors::{Answer, ApiError};
+use crate::aws::history::Pages;
+use crate::aws::operations;
+use crate::clock;
+use crate::driver::Mailbox;
+use crate::machines::{Machine, Machines};
+use crate::modules::{self, Modules};
+
+/// Requests that read or write the store at once. Each holds a thread while it does; more would only
+/// queue inside the store.
+const BLOCKING_AT_ONCE: usize = 32;
+/// Uploads held in memory and compiled at once: each may be hundreds of megabytes and a minute of a core.
+const UPLOADS_AT_ONCE: usize = 2;
+
+/// A running runtime. Cloning costs a reference count.
+#[derive(Clone)]
+pub struct Handle(Arc<Inner>);
+
+/// What requests share.
+pub(crate) struct Inner {
+    pub(crate) namespace: Namespace,
+    pub(crate) reader: Arc<dyn Reader>,
+    pub(crate) machines: Arc<Machines>,
+    pub(crate) modules: Arc<Modules>,
+    pub(crate) pages: Pages,
+    pub(crate) mailbox: Mailbox,
+    blocking: Semaphore,
+    uploads: Semaphore,
+    writing: Mutex<()>,
+}
+
+/// An execution that was started, or an equal one that was already running under its name.
+pub struct Started {
+    /// Its id.
+    pub execution: ExecutionId,
+    /// Its ARN.
+    pub arn: String,
+    /// StartDate.
+    pub at: Timestamp,
+    closed: Option<oneshot::Receiver<Reply>>,
+}
+
+/// How an execution ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Closed {
+    /// Never [`Status::Running`].
+    pub status: Status,
+    /// Its output where it succeeded.
+    pub output: Option<Payload>,
+    /// Its failure where it didn't.
+    pub failure: Option<Failure>,
+    /// StopDate.
+    pub at: Timestamp,
+}
+
+impl Handle {
+    pub(crate) fn new(
+        namespace: Namespace,
+        reader: Arc<dyn Reader>,
+        machines: Arc<Machines>,
+        modules: Arc<Modules>,
+        mailbox: Mailbox,
+    ) -> Self {
+        Self(Arc::new(Inner {
+            namespace,
+            reader,
+            machines,
+            modules,
+            pages: Pages::default(),
+            mailbox,
+            blocking: Semaphore::new(BLOCKING_AT_ONCE),
+            uploads: Semaphore::new(UPLOADS_AT_ONCE),
+            writing: Mutex::new(()),
+        }))
+    }
+
+    /// Any operation of the AWS API, without HTTP around it: its name, its JSON parameters, its JSON answer.
+    ///
+    /// # Errors
+    /// The error the wire would show.
+    pub async fn call(&self, operation: &str, parameters: &[u8]) -> Answer<Vec<u8>> {
+        operations::call(self, operation, parameters).await
+    }
+
+    /// Checks, compiles and stores a module.
+    ///
+    /// # Errors
+    /// [`modules::Error`] when the sandbox can't run it or the catalogue can't store it.
+    pub async fn upload(&self, name: &str, component: Vec<u8>) -> Result<Arc<ModuleRecord>, modules::Error> {
+        self.put_module(name.to_owned(), component)
+            .await
+            .map(|(record, _)| record)
+    }
+
+    /// Starts an execution of the machine with this name and answers once the start is durable. With
+    /// `until_closed` its end can be waited for.
+    ///
+    /// # Errors
+    /// `StateMachineDoesNotExist`, `ExecutionAlreadyExists`, or a fault of ours.
+    pub async fn start(&self, machine: &str, name: String, input: Payload, until_closed: bool) -> Answer<Started> {
+        let namespace = &self.0.namespace;
+        let machine_arn = namespace.machine(machine);
+        let Some(machine) = self.0.machines.get(machine) else {
+            return Err(ApiError::state_machine_does_not_exist(machine_arn));
+        };
+        let state_machine = match machine.parsed() {
+            Some(parsed) => Arc::clone(parsed),
+            None => {
+                let machine = Arc::clone(&machine);
+                self.blocking(move |inner| inner.machines.state_machine(&machine))
+                    .await??
+            }
+        };
+        let arn = namespace.execution(&machine.record.name, &name);
+        let request = |reply, on_closed| StartExecution {
+            machine: machine.record.id,
+            definition: machine.record.definition.clone(),
+            state_machine,
+            name,
+            input,
+            id_text: arn.clone(),
+            role: Some(machine.record.role.clone()),
+            machine_id_text: machine_arn,
+            machine_name: machine.record.name.clone(),
+            reply,
+            on_closed,
+        };
+        let (started, closed) = self.0.mailbox.start(request, until_closed);
+        match started.await {
+            Ok(Reply::Started { execution, at }) => Ok(Started {
+                execution,
+                arn,
+                at,
+                closed,
+            }),
+            Ok(Reply::NameTaken { .. }) => Err(ApiError::execution_already_exists(arn)),
+            other => Err(unexpected(other)),
+        }
+    }
+
+    /// Stops an execution; `None` when the engine doesn't know it, because it closed or never was.
+    pub(crate) async fn stop(&self, execution: ExecutionId, failure: Failure) -> Answer<Option<Timestamp>> {
+        match self.0.mailbox.stop(execution, failure).await {
+            Ok(Reply::Stopped { at } | Reply::AlreadyClosed { at }) => Ok(Some(at)),
+            Ok(Reply::NotRunning) => Ok(None),
+            other => Err(unexpected(other)),
+        }
+    }
+
+    pub(crate) fn inner(&self) -> &Inner {
+        &self.0
+    }
+
+    /// Does work that blocks on a thread where that harms nobody.
+    pub(crate) async fn blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Inner) -> T + Send + 'static,
+    ) -> Answer<T> {
+        let _permit = self.0.blocking.acquire().await;
+        let inner = Arc::clone(&self.0);
+        tokio::task::spawn_blocking(move || work(&inner))
+            .await
+            .map_err(|error| ApiError::fault(format!("a request failed inside the server: {error}")))
+    }
+
+    /// Held while a machine is looked up and then changed, so that two such requests don't cross.
+    pub(crate) async fn changing_machines(&self) -> MutexGuard<'_, ()> {
+        self.0.writing.lock().await
+    }
+
+    /// Waits for its turn to hold an upload in memory.
+    pub(crate) async fn upload_permit(&self) -> Option<tokio::sync::SemaphorePermit<'_>> {
+        self.0.uploads.acquire().await.ok()
+    }
+
+    pub(crate) async fn put_module(
+        &self,
+        name: String,
+        component: Vec<u8>,
+    ) -> Result<(Arc<ModuleRecord>, bool), modules::Error> {
+        let inner = Arc::clone(&self.0);
+        let put = move || inner.modules.put(&name, &component, clock::now());
+        match tokio::task::spawn_blocking(put).await {
+            Ok(result) => result,
+            Err(error) => Err(modules::Error::Crashed(error.to_string())),
+        }
+    }
+
+    /// The machine of this ARN, which must be one that can be started.
+    pub(crate) fn machine(&self, arn: &str) -> Answer<Arc<Machine>> {
+        let parsed = self.0.namespace.parse_machine(arn)?;
+        match (self.0.machines.get(parsed.name), parsed.qualifier) {
+            (Some(machine), None) => Ok(machine),
+            // No machine has versions or aliases here, so none of them exists.
+            _ => Err(ApiError::state_machine_does_not_exist(arn)),
+        }
+    }
+}
+
+impl Started {
+    /// Waits for the execution's end.
+    ///
+    /// # Errors
+    /// A fault when the server stops before, or when the end wasn't asked for at the start.
+    pub async fn closed(self) -> Answer<Closed> {
+        let Some(closed) = self.closed else {
+            return Err(ApiError::fault("the execution was started without waiting for its end"));
+        };
+        match closed.await {
+            Ok(Reply::Closed {
+                status,
+                output,
+                failure,
+                at,
+                ..
+            }) => Ok(Closed {
+                status,
+                output,
+                failure,
+                at,
+            }),
+            other => Err(unexpected(other)),
+        }
+    }
+}
+
+fn unexpected(reply: Result<Reply, oneshot::error::RecvError>) -> ApiError {
+    match reply {
+        Ok(Reply::Fault(reason)) => ApiError::fault(reason),
+        Ok(other) => ApiError::fault(format!("the engine answered out of turn: {other:?}")),
+        Err(_) => ApiError::unavailable(),
+    }
+}

@@ -1,0 +1,244 @@
+//! `/v1/modules`: plain HTTP, plain JSON.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{Path, Query, State};
+use axum::http::header::CONTENT_LENGTH;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use engine::ports::{CatalogueError, ModuleRecord, TaskLimits};
+use http_body_util::BodyExt as _;
+use serde::{Deserialize, Serialize};
+
+use super::{Error, NAME_LENGTH};
+use crate::aws::is_name;
+use crate::handle::Handle;
+use crate::http::{Problem, method_not_allowed};
+
+/// Largest upload, in bytes: the largest guests known, interpreters with their libraries, have 20 MB.
+const UPLOAD_LIMIT: u64 = 256 << 20;
+/// What of a refused upload is read and dropped, in bytes, so that a client that sends before it listens
+/// gets its answer.
+const DRAINED: u64 = 1 << 30;
+
+/// The routes.
+pub fn routes() -> Router<Handle> {
+    Router::new()
+        .route("/v1/modules", get(list))
+        .route("/v1/modules/{name}", get(describe).put(put).delete(delete))
+        .method_not_allowed_fallback(method_not_allowed)
+}
+
+/// A version, as answered.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Shown {
+    name: String,
+    version: u32,
+    digest: String,
+    size: u64,
+    /// ISO 8601.
+    created: String,
+    entry: String,
+    exports: Vec<String>,
+    imports: Vec<String>,
+    limits: TaskLimits,
+    uploaded_as: String,
+}
+
+impl From<&ModuleRecord> for Shown {
+    fn from(record: &ModuleRecord) -> Self {
+        let description = &record.description;
+        Self {
+            name: record.name.clone(),
+            version: record.version,
+            digest: record.digest.to_string(),
+            size: record.size,
+            created: record.created.to_string(),
+            entry: description.entry.clone(),
+            exports: description.exports.clone(),
+            imports: description.imports.clone(),
+            limits: description.limits,
+            uploaded_as: description.uploaded_as.clone(),
+        }
+    }
+}
+
+fn shown(records: &[Arc<ModuleRecord>]) -> Vec<Shown> {
+    records.iter().map(|record| Shown::from(&**record)).collect()
+}
+
+async fn list(State(handle): State<Handle>) -> Response {
+    #[derive(Serialize)]
+    struct Modules {
+        modules: Vec<Shown>,
+    }
+    axum::Json(Modules {
+        modules: shown(&handle.inner().modules.all()),
+    })
+    .into_response()
+}
+
+async fn describe(State(handle): State<Handle>, Path(name): Path<String>) -> Result<Response, Problem> {
+    /// The newest version, and all of them.
+    #[derive(Serialize)]
+    struct Module {
+        #[serde(flatten)]
+        newest: Shown,
+        versions: Vec<Shown>,
+    }
+    let versions = handle.inner().modules.versions(&name).unwrap_or_default();
+    match versions.first() {
+        Some(newest) => Ok(axum::Json(Module {
+            newest: Shown::from(&**newest),
+            versions: shown(&versions),
+        })
+        .into_response()),
+        None => Err(no_such_module(&name)),
+    }
+}
+
+async fn put(
+    State(handle): State<Handle>,
+    Path(name): Path<String>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Problem> {
+    if name.chars().count() > NAME_LENGTH || !is_name(&name) || name.contains('@') {
+        return Err(Problem::new(
+            400,
+            "InvalidName",
+            format!("`{name}` can't name a module"),
+            format!("use 1 to {NAME_LENGTH} letters, digits, hyphens, underscores or dots"),
+        ));
+    }
+    let announced = headers
+        .get(CONTENT_LENGTH)
+        .and_then(|length| length.to_str().ok()?.parse().ok());
+    let _permit = handle.upload_permit().await;
+    let component = receive(announced, body).await?;
+    let size = component.len();
+    let (record, new) = handle.put_module(name, component).await.map_err(refused)?;
+    tracing::info!(module = record.name, version = record.version, digest = %record.digest, size, "module uploaded");
+    let status = if new { StatusCode::CREATED } else { StatusCode::OK };
+    Ok((status, axum::Json(Shown::from(&*record))).into_response())
+}
+
+#[derive(Deserialize)]
+struct Deletion {
+    #[serde(default)]
+    force: bool,
+}
+
+async fn delete(
+    State(handle): State<Handle>,
+    Path(name): Path<String>,
+    query: Result<Query<Deletion>, axum::extract::rejection::QueryRejection>,
+) -> Result<Response, Problem> {
+    #[derive(Serialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Deleted {
+        name: String,
+        deleted_versions: usize,
+    }
+    let Query(Deletion { force }) = query.map_err(|error| {
+        Problem::new(
+            400,
+            "InvalidQuery",
+            error.body_text(),
+            "the only parameter is `force`, `true` or `false`",
+        )
+    })?;
+    if handle.inner().modules.versions(&name).is_none() {
+        return Err(no_such_module(&name));
+    }
+    let asked = name.clone();
+    let deleted = handle
+        .blocking(move |inner| inner.modules.delete(&asked, force))
+        .await
+        .map_err(|error| fault(&error.message))?
+        .map_err(|error| refused(Error::Catalogue(error)))?;
+    tracing::info!(module = name, versions = deleted, force, "module deleted");
+    Ok(axum::Json(Deleted {
+        name,
+        deleted_versions: deleted,
+    })
+    .into_response())
+}
+
+/// Takes an upload into memory, as far as the limit goes.
+async fn receive(announced: Option<u64>, mut body: Body) -> Result<Vec<u8>, Problem> {
+    let mut upload = Vec::new();
+    let mut size = 0;
+    if announced.is_none_or(|length| length <= UPLOAD_LIMIT) {
+        upload.reserve_exact(announced.unwrap_or_default() as usize);
+    }
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|error| {
+            Problem::new(
+                400,
+                "Interrupted",
+                format!("the upload broke off after {size} bytes: {error}"),
+                "send it again",
+            )
+        })?;
+        let Ok(data) = frame.into_data() else { continue };
+        size += data.len() as u64;
+        if size.max(announced.unwrap_or_default()) <= UPLOAD_LIMIT {
+            upload.extend_from_slice(&data);
+            continue;
+        }
+        upload = Vec::new();
+        if size > DRAINED {
+            break;
+        }
+    }
+    let size = size.max(announced.unwrap_or_default());
+    if size > UPLOAD_LIMIT {
+        return Err(Problem::new(
+            413,
+            "TooLarge",
+            format!("the upload has more than {UPLOAD_LIMIT} bytes"),
+            "strip debug information (`wasm-tools strip`) or leave data out of the module",
+        ));
+    }
+    Ok(upload)
+}
+
+fn no_such_module(name: &str) -> Problem {
+    Problem::new(
+        404,
+        "NoSuchModule",
+        format!("no module `{name}` is uploaded"),
+        "`GET /v1/modules` lists what is there; `PUT /v1/modules/NAME` uploads",
+    )
+}
+
+fn refused(error: Error) -> Problem {
+    match error {
+        Error::Unfit(error) if error.code == "TooLarge" => Problem::new(413, error.code, error.message, error.hint),
+        Error::Unfit(error) => Problem::new(422, error.code, error.message, error.hint),
+        Error::Catalogue(error @ CatalogueError::ModuleInUse { .. }) => Problem::new(
+            409,
+            "ModuleInUse",
+            error.to_string(),
+            "update or delete those state machines first, or add `?force=true`: their tasks will fail then",
+        ),
+        Error::Catalogue(CatalogueError::NoSuchModule(name)) => no_such_module(&name),
+        Error::Catalogue(error) => fault(&error.to_string()),
+        Error::Crashed(_) => fault(&error.to_string()),
+    }
+}
+
+fn fault(message: &str) -> Problem {
+    tracing::error!(error = message, "a module request failed");
+    Problem::new(
+        500,
+        "InternalFailure",
+        message,
+        "nothing was changed; the server's log says more",
+    )
+}

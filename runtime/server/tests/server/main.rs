@@ -1,0 +1,12 @@
+//! The server in process: the store in memory, tasks by a fake runner, requests by call and over TCP.
+
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+mod bad_input;
+mod executions;
+mod histories;
+mod http;
+mod machines;
+mod modules;
+mod recovery;
+mod world;

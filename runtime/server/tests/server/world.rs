@@ -1,0 +1,250 @@
+//! A server with nothing real below it.
+
+use std::collections::HashMap;
+use std::sync::mpsc::Receiver;
+use std::sync::{Arc, Mutex};
+
+use asl::{Attempt, Failure, Payload};
+use engine::ids::{Digest, TaskId};
+use engine::ports::{
+    Job, ModuleDescription, ModuleError, Outcome, Prepared, Report, StoreError, TaskLimits, TaskRunner,
+};
+use serde_json::{Value, json};
+use server::{Config, Handle, Ports, Server};
+
+pub const ROLE: &str = "arn:aws:iam::000000000000:role/r";
+pub const PREFIX: &str = "arn:aws:states:us-east-1:000000000000:";
+
+/// Runs "modules" whose bytes are `echo`, `fail`, `hang`, or anything else that is refused.
+#[derive(Default)]
+pub struct FakeRunner {
+    hanging: Mutex<HashMap<TaskId, Done>>,
+    programs: Mutex<HashMap<Digest, Vec<u8>>>,
+    /// Jobs in the order they came.
+    pub jobs: Mutex<Vec<Job>>,
+    /// Cancelled attempts.
+    pub cancelled: Mutex<Vec<TaskId>>,
+    /// Where this is set, `ensure` waits until the other end is dropped.
+    pub compiling: Mutex<Option<Receiver<()>>>,
+}
+
+type Done = Box<dyn FnOnce(Report) + Send>;
+
+impl TaskRunner for FakeRunner {
+    fn prepare(&self, upload: &[u8]) -> Result<Prepared, ModuleError> {
+        if !matches!(upload, b"echo" | b"fail" | b"hang") {
+            return Err(ModuleError {
+                code: "NotWasm".into(),
+                message: format!("{} bytes that are not WebAssembly", upload.len()),
+                hint: "build it first".into(),
+            });
+        }
+        let digest = store::digest_of(upload);
+        self.programs.lock().unwrap().insert(digest.clone(), upload.to_vec());
+        let description = ModuleDescription {
+            entry: "sandstep:task".into(),
+            exports: vec!["sandstep:task/handler@0.1.0".into()],
+            imports: Vec::new(),
+            limits: TaskLimits::default(),
+            uploaded_as: "component".into(),
+        };
+        Ok(Prepared {
+            component: upload.to_vec(),
+            digest,
+            description,
+        })
+    }
+
+    fn ensure(&self, digest: &Digest, component: &dyn Fn() -> Result<Vec<u8>, StoreError>) -> Result<(), ModuleError> {
+        if let Some(compiling) = self.compiling.lock().unwrap().take() {
+            let _ = compiling.recv();
+        }
+        self.programs
+            .lock()
+            .unwrap()
+            .insert(digest.clone(), component().unwrap());
+        Ok(())
+    }
+
+    fn run(&self, job: Job, done: Done) {
+        let program = self
+            .programs
+            .lock()
+            .unwrap()
+            .get(&job.module)
+            .cloned()
+            .expect("compiled before it runs");
+        self.jobs.lock().unwrap().push(job.clone());
+        let attempt = Attempt {
+            module: Some(job.module.0.clone()),
+            fuel: Some(42),
+            micros: Some(7),
+            ..Attempt::default()
+        };
+        let outcome = match &program[..] {
+            b"echo" => Outcome::Succeeded(job.input),
+            b"fail" => Outcome::Failed(Failure::new("Refused", "on purpose")),
+            _ => {
+                self.hanging.lock().unwrap().insert(job.task, done);
+                return;
+            }
+        };
+        done(Report { outcome, attempt });
+    }
+
+    fn cancel(&self, task: TaskId) {
+        self.hanging.lock().unwrap().remove(&task);
+        self.cancelled.lock().unwrap().push(task);
+    }
+
+    fn slots(&self) -> usize {
+        16
+    }
+}
+
+impl FakeRunner {
+    /// Lets every hanging task return `output`.
+    pub fn release(&self, output: &Value) -> usize {
+        let hanging: Vec<_> = self.hanging.lock().unwrap().drain().collect();
+        let count = hanging.len();
+        for (_, done) in hanging {
+            let outcome = Outcome::Succeeded(Payload::from_value(output.clone()));
+            done(Report {
+                outcome,
+                attempt: Attempt::default(),
+            });
+        }
+        count
+    }
+}
+
+/// A running server.
+pub struct World {
+    pub server: Server,
+    pub handle: Handle,
+    pub runner: Arc<FakeRunner>,
+    pub store: store::memory::Store,
+}
+
+impl World {
+    pub async fn new() -> Self {
+        Self::on(store::memory::Store::new().unwrap(), Arc::default()).await
+    }
+
+    /// A server on what an earlier one left.
+    pub async fn on(store: store::memory::Store, runner: Arc<FakeRunner>) -> Self {
+        let ports = Ports {
+            log: Arc::new(store.clone()),
+            reader: Arc::new(store.clone()),
+            catalogue: Arc::new(store.clone()),
+            runner: Arc::clone(&runner) as Arc<dyn TaskRunner>,
+        };
+        let server = Server::open(Config::default(), ports).await.unwrap();
+        let handle = server.handle();
+        Self {
+            server,
+            handle,
+            runner,
+            store,
+        }
+    }
+
+    /// An operation that succeeds.
+    pub async fn ok(&self, operation: &str, parameters: Value) -> Value {
+        match self.handle.call(operation, parameters.to_string().as_bytes()).await {
+            Ok(body) => serde_json::from_slice(&body).unwrap(),
+            Err(error) => panic!("{operation} {parameters}: {error:?}"),
+        }
+    }
+
+    /// An operation that is refused: error and message.
+    pub async fn refused(&self, operation: &str, parameters: Value) -> (String, String) {
+        match self.handle.call(operation, parameters.to_string().as_bytes()).await {
+            Ok(body) => panic!("{operation} {parameters}: {}", String::from_utf8_lossy(&body)),
+            Err(error) => (error.kind.to_owned(), error.message),
+        }
+    }
+
+    /// Creates a machine and answers its ARN.
+    pub async fn machine(&self, name: &str, definition: &Value) -> String {
+        let created = self
+            .ok(
+                "CreateStateMachine",
+                json!({"name": name, "definition": definition.to_string(), "roleArn": ROLE}),
+            )
+            .await;
+        created["stateMachineArn"].as_str().unwrap().to_owned()
+    }
+
+    /// Starts an execution and answers its ARN.
+    pub async fn start(&self, machine: &str, input: &str) -> String {
+        let started = self
+            .ok("StartExecution", json!({"stateMachineArn": machine, "input": input}))
+            .await;
+        started["executionArn"].as_str().unwrap().to_owned()
+    }
+
+    /// Starts an execution by name and waits for its end.
+    pub async fn run(&self, machine: &str, name: &str, input: &str) -> server::Closed {
+        let input = Payload::from_text(input).unwrap();
+        let started = self.handle.start(machine, name.into(), input, true).await.unwrap();
+        started.closed().await.unwrap()
+    }
+
+    /// Asks again until the answer is as wanted: the engine works beside the caller.
+    pub async fn until(&self, operation: &str, parameters: Value, wanted: impl Fn(&Value) -> bool) -> Value {
+        for _ in 0..10_000 {
+            let answer = self.ok(operation, parameters.clone()).await;
+            if wanted(&answer) {
+                return answer;
+            }
+            tokio::task::yield_now().await;
+        }
+        panic!("{operation} {parameters} never answered as wanted");
+    }
+
+    /// Waits until as many jobs have come to the runner.
+    pub async fn jobs(&self, count: usize) {
+        for _ in 0..1_000_000 {
+            if self.runner.jobs.lock().unwrap().len() >= count {
+                return;
+            }
+            tokio::task::yield_now().await;
+        }
+        panic!("{count} jobs never came");
+    }
+
+    /// One page of history as `id<previous Type`.
+    pub async fn chain(&self, execution: &str) -> Vec<String> {
+        let history = self
+            .ok(
+                "GetExecutionHistory",
+                json!({"executionArn": execution, "maxResults": 1000}),
+            )
+            .await;
+        let event = |event: &Value| {
+            format!(
+                "{}<{} {}",
+                event["id"],
+                event["previousEventId"],
+                event["type"].as_str().unwrap()
+            )
+        };
+        history["events"].as_array().unwrap().iter().map(event).collect()
+    }
+}
+
+/// A machine of one Pass state.
+pub fn pass() -> Value {
+    json!({"StartAt": "P", "States": {"P": {"Type": "Pass", "End": true}}})
+}
+
+/// A machine of one Task state.
+pub fn task(resource: &str) -> Value {
+    json!({"StartAt": "T", "States": {"T": {"Type": "Task", "Resource": resource, "End": true}}})
+}
+
+/// A machine that waits for longer than any test.
+pub fn wait() -> Value {
+    json!({"StartAt": "W", "States": {"W": {"Type": "Wait", "Seconds": 3600, "End": true}}})
+}
