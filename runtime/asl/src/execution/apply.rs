@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::Execution;
-use super::event::{Event, EventKind, Failure, ScopeId, Status};
+use super::event::{Event, EventKind, Failure, ScopeId, StateKind, Status};
 use super::scope::{Active, Branches, Failing, Iterations, Parent, Phase, Place, Scope, TaskAttempt};
 use crate::definition::{FlowId, Kind};
 use crate::expression::context::ExecutionContext;
+use crate::expression::jsonata::EVALUATION_ERROR;
 use crate::payload::Payload;
 use crate::timestamp::Timestamp;
 
@@ -71,8 +72,11 @@ impl Execution {
                 Ok(())
             }
             EventKind::StateEntered {
-                scope, state, input, ..
-            } => self.entered(*scope, state, input, event.at),
+                scope,
+                state,
+                state_kind,
+                input,
+            } => self.entered(*scope, state, *state_kind, input, event.at),
             EventKind::TaskScheduled {
                 scope,
                 resource,
@@ -184,13 +188,28 @@ impl Execution {
                 let result = Payload::array_of(self.iterations(*scope)?.outputs.iter().flatten());
                 self.set_phase(*scope, Phase::Returned(result))
             }
-            EventKind::StateFailed { scope, failure, .. } => {
-                let from_children = matches!(&self.active(*scope)?.phase, Phase::Parallel(_))
-                    || matches!(&self.active(*scope)?.phase, Phase::Map(iterations) if iterations.failed > 0);
+            EventKind::StateFailed {
+                scope,
+                failure,
+                location,
+            } => {
+                let active = self.active(*scope)?;
+                let just_entered = matches!(active.phase, Phase::Entered);
+                let evaluation = failure.error.as_deref() == Some(EVALUATION_ERROR);
+                let to_say = match &active.phase {
+                    Phase::Parallel(_) => true,
+                    Phase::Map(iterations) => iterations.failed > 0,
+                    _ => just_entered && evaluation && active.kind == StateKind::Map,
+                };
+                // an evaluation that fails on entry shows in the history also where it names no field
+                if location.is_none() && just_entered && evaluation && active.kind != StateKind::Fail {
+                    self.history_entries += 1;
+                }
                 self.close_children(*scope);
-                self.set_phase(*scope, failed(failure, from_children))
+                self.set_phase(*scope, failed(failure, to_say))
             }
             EventKind::ParallelFailed { scope, failure } | EventKind::MapFailed { scope, failure } => {
+                self.active(*scope)?.said_failed = true;
                 self.set_phase(*scope, failed(failure, false))
             }
             EventKind::StateExited {
@@ -223,7 +242,7 @@ impl Execution {
         }
     }
 
-    fn entered(&mut self, id: ScopeId, state: &str, input: &Payload, at: Timestamp) -> Applied {
+    fn entered(&mut self, id: ScopeId, state: &str, kind: StateKind, input: &Payload, at: Timestamp) -> Applied {
         let entry = self.history_entries + 1;
         let scope = self.scope(id)?;
         match &scope.place {
@@ -232,6 +251,8 @@ impl Execution {
         }
         scope.place = Place::In(Box::new(Active {
             state: state.to_owned(),
+            kind,
+            said_failed: false,
             input: input.clone(),
             entered: at,
             entry,
@@ -373,6 +394,9 @@ impl Execution {
 
     /// Takes a scope and everything below it away.
     fn close_scope(&mut self, id: ScopeId) {
+        if self.active(id).is_ok_and(|active| active.shows_abort()) {
+            self.history_entries += 1;
+        }
         self.forget_timers(id);
         self.close_children(id);
         self.scopes.remove(&id);
@@ -478,9 +502,9 @@ impl Execution {
     }
 }
 
-fn failed(failure: &Failure, from_children: bool) -> Phase {
+fn failed(failure: &Failure, to_say: bool) -> Phase {
     Phase::Failed(Failing {
         failure: failure.clone(),
-        from_children,
+        to_say,
     })
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::event::{Failure, Percentage, ScopeId};
+use super::event::{Failure, Percentage, ScopeId, StateKind};
 use crate::definition::FlowId;
 use crate::payload::Payload;
 use crate::timestamp::Timestamp;
@@ -50,16 +50,27 @@ pub(super) enum Place {
 #[derive(Debug)]
 pub(super) struct Active {
     pub state: String,
+    pub kind: StateKind,
     pub input: Payload,
     pub entered: Timestamp,
     /// Number of its StateEntered entry in AWS's history.
     pub entry: u64,
     /// Retries so far, for each retrier.
     pub retries: Vec<u32>,
+    /// Whether its ParallelStateFailed or MapStateFailed is recorded.
+    pub said_failed: bool,
     pub phase: Phase,
 }
 
 impl Active {
+    /// Whether AWS's history shows the state's end when the scope around it is torn down.
+    pub fn shows_abort(&self) -> bool {
+        match self.kind {
+            StateKind::Task | StateKind::Wait | StateKind::Parallel | StateKind::Map => !self.said_failed,
+            StateKind::Pass | StateKind::Choice | StateKind::Succeed | StateKind::Fail => false,
+        }
+    }
+
     /// Retries so far, of all retriers.
     pub fn retry_count(&self) -> u32 {
         self.retries.iter().sum()
@@ -151,6 +162,6 @@ impl Iterations {
 #[derive(Debug)]
 pub(super) struct Failing {
     pub failure: Failure,
-    /// Whether branches or iterations caused it, so that their state has to be said to have failed.
-    pub from_children: bool,
+    /// Whether the history has to say that the Parallel or Map state failed, before the failure goes on.
+    pub to_say: bool,
 }

@@ -491,16 +491,14 @@ impl Parser<'_> {
             self.at += c.len_utf8();
             match c {
                 c if c == quote => return Ok(name),
-                '\\' => {
-                    let Some(escaped) = self.peek() else { break };
-                    self.at += escaped.len_utf8();
-                    name.push(match escaped {
-                        'n' => '\n',
-                        't' => '\t',
-                        'r' => '\r',
-                        other => other,
-                    });
-                }
+                // only the quote and the backslash itself can be escaped; AWS keeps any other backslash
+                '\\' => match self.peek() {
+                    Some(escaped) if escaped == quote || escaped == '\\' => {
+                        self.at += escaped.len_utf8();
+                        name.push(escaped);
+                    }
+                    _ => name.push('\\'),
+                },
                 c => name.push(c),
             }
         }
@@ -523,7 +521,7 @@ mod tests {
 
     #[test]
     fn definite_paths_give_a_value_and_indefinite_ones_a_list() {
-        let store = json!({"book": [{"price": 8, "title": "a"}, {"price": 12, "title": "b"}, {"price": 22.5}], "x y": {"k": null}});
+        let store = json!({"book": [{"price": 8, "title": "a"}, {"price": 12, "title": "b"}, {"price": 22.5}], "x y": {"k": null}, "it's \\\" \"": 1});
         for (path, expected) in [
             ("$", store.clone()),
             ("$.book[0].price", json!(8)),
@@ -542,6 +540,7 @@ mod tests {
             ("$.book[?(@.title in ['b','c'])].price", json!([12])),
             ("$.book[?(@.title =~ /A/i)].price", json!([8])),
             ("$.none[*]", json!([])),
+            (r#"$['it\'s \" "']"#, json!(1)),
             ("$.book[*]['price','title']", json!([8, "a", 12, "b", 22.5])),
         ] {
             assert_eq!(select(path, &store), Ok(expected), "{path}");

@@ -10,13 +10,6 @@ use crate::expression::jsonata::EVALUATION_ERROR;
 use crate::expression::{Bindings, Fault};
 use crate::payload::Payload;
 
-/// What bounds a Map state's iterations.
-struct Bounds {
-    max_concurrency: u32,
-    tolerated_count: Option<u64>,
-    tolerated_percentage: Option<Percentage>,
-}
-
 impl At<'_> {
     pub(super) fn start_map(&self, map: &Map) -> Result<EventKind, Fault> {
         let input = self.effective_input()?;
@@ -46,19 +39,16 @@ impl At<'_> {
                 },
             });
         }
-        // a bound that can't be read fails the state, but only after AWS has shown it as started
-        let bounds = self.bounds(map, &input).unwrap_or(Bounds {
-            max_concurrency: 0,
-            tolerated_count: None,
-            tolerated_percentage: None,
-        });
+        let max_concurrency = self.max_concurrency(map, &bindings)?;
+        // a tolerance that can't be read fails the state, but only after AWS has shown it as started
+        let (tolerated_count, tolerated_percentage) = self.tolerance(map, &bindings).unwrap_or_default();
         Ok(EventKind::MapStarted {
             scope: self.id,
             items,
-            input,
-            max_concurrency: bounds.max_concurrency,
-            tolerated_count: bounds.tolerated_count,
-            tolerated_percentage: bounds.tolerated_percentage,
+            input: input.clone(),
+            max_concurrency,
+            tolerated_count,
+            tolerated_percentage,
         })
     }
 
@@ -67,7 +57,7 @@ impl At<'_> {
             return Err(Fault::runtime("not a Map state"));
         };
         if iterations.next == 0 && iterations.failed == 0 {
-            self.bounds(map, &iterations.input)?;
+            self.tolerance(map, &self.bindings(iterations.input.value()))?;
         }
         if iterations.over_tolerance() {
             if let Some(index) = iterations.open.keys().next() {
@@ -109,41 +99,46 @@ impl At<'_> {
         Ok(EventKind::MapSucceeded { scope: self.id })
     }
 
-    fn bounds(&self, map: &Map, input: &Payload) -> Result<Bounds, Fault> {
-        let bindings = self.bindings(input.value());
-        let max_concurrency = read(
+    fn max_concurrency(&self, map: &Map, bindings: &Bindings<'_>) -> Result<u32, Fault> {
+        let read = read(
             "MaxConcurrencyPath",
             map.max_concurrency.as_ref(),
-            &bindings,
+            bindings,
             "integer",
-            |value| value.as_u64().and_then(|number| u32::try_from(number).ok()),
-        )?;
-        let tolerated_count = read(
+            |value| whole_number(value).and_then(|number| u32::try_from(number).ok()),
+        );
+        read.map(Option::unwrap_or_default)
+    }
+
+    fn tolerance(&self, map: &Map, bindings: &Bindings<'_>) -> Result<(Option<u64>, Option<Percentage>), Fault> {
+        let count = read(
             "ToleratedFailureCountPath",
             map.tolerated_count.as_ref(),
-            &bindings,
+            bindings,
             "integer",
-            Value::as_u64,
+            whole_number,
         )?;
-        let tolerated_percentage = match read(
+        let number = map.tolerated_percentage.as_ref().map(as_number);
+        let number = read(
             "ToleratedFailurePercentagePath",
-            map.tolerated_percentage.as_ref().map(as_number).as_ref(),
-            &bindings,
+            number.as_ref(),
+            bindings,
             "float",
-            Value::as_f64,
-        )? {
-            None => None,
-            Some(number) => Some(
+            |value| value.as_f64().or_else(|| value.as_str()?.parse().ok()),
+        )?;
+        let percentage = number
+            .map(|number| {
                 Percentage::from_number(number)
-                    .ok_or_else(|| Fault::runtime("ToleratedFailurePercentage must be between 0 and 100."))?,
-            ),
-        };
-        Ok(Bounds {
-            max_concurrency: max_concurrency.unwrap_or(0),
-            tolerated_count,
-            tolerated_percentage,
-        })
+                    .ok_or_else(|| Fault::runtime("ToleratedFailurePercentage must be between 0 and 100."))
+            })
+            .transpose()?;
+        Ok((count, percentage))
     }
+}
+
+/// A number, or the text of one: AWS takes both.
+fn whole_number(value: &Value) -> Option<u64> {
+    value.as_u64().or_else(|| value.as_str()?.parse().ok())
 }
 
 fn as_number(percentage: &Dynamic<Percentage>) -> Dynamic<f64> {

@@ -33,7 +33,7 @@ impl At<'_> {
                 };
             }
         }
-        if failing.from_children {
+        if failing.to_say {
             let failure = failure.clone();
             return match self.state.kind {
                 Kind::Map(_) => EventKind::MapFailed {
