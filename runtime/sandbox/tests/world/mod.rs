@@ -82,11 +82,22 @@ impl World {
     /// The next task runs at once.
     pub fn still_runs(&self) {
         let echo = self.module("echo");
-        let started = Instant::now();
-        let report = self.run(job(&echo));
-        assert_eq!(report.outcome, Outcome::Succeeded(input()));
-        assert!(started.elapsed() < GRACE, "the next task took {:?}", started.elapsed());
+        within_grace(|| {
+            let started = Instant::now();
+            let report = self.run(job(&echo));
+            assert_eq!(report.outcome, Outcome::Succeeded(input()));
+            started.elapsed()
+        });
     }
+}
+
+/// Expects `measure` to answer less than [`GRACE`] in one of three tries: a bug is late every time, a
+/// machine busy with other tests only now and then.
+pub fn within_grace(mut measure: impl FnMut() -> Duration) {
+    let late: Vec<_> = (0..3)
+        .map_while(|_| Some(measure()).filter(|late| *late >= GRACE))
+        .collect();
+    assert!(late.len() < 3, "late by {late:?}");
 }
 
 pub fn open(directory: &Path) -> Sandbox {
