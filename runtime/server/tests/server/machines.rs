@@ -175,3 +175,20 @@ async fn types_and_options_this_server_lacks_are_refused_clearly() {
         "{message}"
     );
 }
+
+#[tokio::test]
+async fn describing_says_which_variables_each_state_reads() {
+    let world = World::new().await;
+    let definition = json!({"StartAt": "A", "States": {
+        "A": {"Type": "Pass", "Assign": {"seconds": 1}, "Next": "B"},
+        "B": {"Type": "Wait", "SecondsPath": "$seconds", "End": true}}});
+    let arn = world.machine("m", &definition).await;
+    let described = world.ok("DescribeStateMachine", json!({"stateMachineArn": arn})).await;
+    assert_eq!(described["variableReferences"], json!({"B": ["seconds"]}));
+    let bare = json!({"stateMachineArn": arn, "includedData": "METADATA_ONLY"});
+    let bare = world.ok("DescribeStateMachine", bare).await;
+    assert_eq!(
+        (&bare["definition"], bare.get("variableReferences")),
+        (&json!("{}"), None)
+    );
+}

@@ -1,7 +1,10 @@
 //! DescribeStateMachine.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use asl::Timestamp;
-use engine::ports::MachineType;
+use asl::definition::StateMachine;
+use engine::ports::{CatalogueError, MachineType};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -10,7 +13,7 @@ use super::update_state_machine::shown_revision;
 use crate::aws::constraints::{ARN_LENGTH, Constraints};
 use crate::aws::errors::Answer;
 use crate::aws::wire;
-use crate::handle::Handle;
+use crate::handle::{Handle, Inner};
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -36,7 +39,12 @@ pub struct Answered {
     encryption_configuration: Option<Value>,
     #[serde(skip_serializing_if = "Option::is_none")]
     revision_id: Option<String>,
+    #[serde(skip_serializing_if = "References::is_empty")]
+    variable_references: References,
 }
+
+/// For each state that reads variables, which.
+pub(super) type References = BTreeMap<String, BTreeSet<String>>;
 
 /// What AWS shows of a definition that wasn't asked for.
 pub(super) const NO_DEFINITION: &str = "{}";
@@ -51,12 +59,17 @@ pub async fn call(handle: &Handle, asked: Asked) -> Answer<Answered> {
         )
         .check()?;
     let arn = asked.state_machine_arn.unwrap_or_default();
-    let record = handle.machine(&arn)?.record.clone();
-    let definition = if asked.included_data.as_deref() == Some("METADATA_ONLY") {
-        NO_DEFINITION.into()
+    let machine = handle.machine(&arn)?;
+    let record = machine.record.clone();
+    let (definition, variable_references) = if asked.included_data.as_deref() == Some("METADATA_ONLY") {
+        (NO_DEFINITION.into(), References::new())
     } else {
-        let digest = record.definition.clone();
-        handle.blocking(move |inner| inner.machines.text(&digest)).await??
+        let read = move |inner: &Inner| {
+            let text = inner.machines.text(&machine.record.definition)?;
+            let parsed = inner.machines.state_machine(&machine)?;
+            Ok::<_, CatalogueError>((text, references(&parsed)))
+        };
+        handle.blocking(read).await??
     };
     let configuration = Configuration::stored(&record.configuration);
     Ok(Answered {
@@ -71,7 +84,16 @@ pub async fn call(handle: &Handle, asked: Asked) -> Answer<Answered> {
         tracing_configuration: configuration.tracing(),
         encryption_configuration: configuration.encryption_configuration,
         revision_id: shown_revision(record.revision),
+        variable_references,
     })
+}
+
+pub(super) fn references(machine: &StateMachine) -> References {
+    machine
+        .variable_references()
+        .into_iter()
+        .map(|(state, variables)| (state.to_owned(), variables))
+        .collect()
 }
 
 /// AWS's words.

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::configuration::Configuration;
-use super::describe_state_machine::NO_DEFINITION;
+use super::describe_state_machine::{NO_DEFINITION, References, references};
 use super::execution::find;
 use super::update_state_machine::shown_revision;
 use crate::aws::constraints::{ARN_LENGTH, Constraints};
@@ -35,6 +35,8 @@ pub struct Answered {
     encryption_configuration: Option<Value>,
     #[serde(skip_serializing_if = "Option::is_none")]
     revision_id: Option<String>,
+    #[serde(skip_serializing_if = "References::is_empty")]
+    variable_references: References,
 }
 
 pub async fn call(handle: &Handle, asked: Asked) -> Answer<Answered> {
@@ -56,14 +58,17 @@ fn describe(inner: &Inner, arn: &str, data: bool) -> Answer<Answered> {
     let configuration = Configuration::stored(&machine.configuration);
     // The execution is pinned to its definition; a machine that moved on has another revision.
     let revision = (machine.definition == execution.definition).then_some(machine.revision);
+    let (definition, variable_references) = if data {
+        let parsed = inner.machines.definitions().get(&execution.definition)?;
+        (inner.machines.text(&execution.definition)?, references(&parsed))
+    } else {
+        (NO_DEFINITION.into(), References::new())
+    };
     Ok(Answered {
         state_machine_arn: inner.namespace.machine(&machine.name),
         name: machine.name,
-        definition: if data {
-            inner.machines.text(&execution.definition)?
-        } else {
-            NO_DEFINITION.into()
-        },
+        definition,
+        variable_references,
         role_arn: machine.role,
         update_date: machine.updated,
         logging_configuration: configuration.logging(),
