@@ -1,0 +1,143 @@
+//! The backend on disk.
+//!
+//! A data directory holds `sandstep.db` (journals, executions, state machines, module versions) and two
+//! directories of content-addressed files, `definitions/` and `components/`. A file is on disk before the row that
+//! names it, so a crash leaves at worst a file nobody names. One thread writes ([`writer`]), a few connections read
+//! ([`reader`]).
+
+mod catalogue;
+mod content;
+mod database;
+mod directory;
+mod encoding;
+mod error;
+mod journal;
+mod modules;
+mod reader;
+mod writer;
+
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use asl::Event;
+use engine::batch::Batch;
+use engine::ids::{ExecutionId, MachineId};
+use engine::ports::{CommitLog, CommitResult, ExecutionQuery, ExecutionRecord, Reader, StoreError};
+
+use self::content::ContentFiles;
+use self::directory::DataDirectory;
+pub use self::error::Error;
+use self::reader::Readers;
+use self::writer::Writer;
+use crate::pending::Pending;
+
+/// An opened data directory. Clones share it; dropping the last one closes it.
+///
+/// It is a [`CommitLog`], a [`Reader`] and a [`Catalogue`](engine::ports::Catalogue); the last two block.
+/// A commit's `done` runs on the writing thread: it may read and commit, but a change of the catalogue made there would
+/// wait for itself.
+#[derive(Clone)]
+pub struct Store(Arc<Opened>);
+
+struct Opened {
+    writer: Writer,
+    readers: Readers,
+    definitions: ContentFiles,
+    components: ContentFiles,
+    /// Held from the first look to the last write of a change to the catalogue: what it found still holds when it
+    /// writes, and no file is taken away that another change is about to name.
+    catalogue: Mutex<()>,
+}
+
+impl Store {
+    /// Opens the data directory at `path`, making it where there is none, and brings its format up to date.
+    ///
+    /// # Errors
+    /// [`Error`] when another process uses the directory, its format is newer than this version, or the disk
+    /// says no.
+    pub fn open(path: &Path) -> Result<Self, Error> {
+        let DataDirectory {
+            path,
+            definitions,
+            components,
+            lock,
+        } = DataDirectory::open(path)?;
+        let file = database::file_in(&path);
+        let connection = database::open_writer(&file)?;
+        let writer = Writer::start(connection, lock).map_err(|source| Error::File {
+            attempted: "start a thread to write",
+            path: file.clone(),
+            source,
+        })?;
+        tracing::debug!(directory = %path.display(), "data directory opened");
+        let readers = Readers::new(file);
+        Ok(Self(Arc::new(Opened {
+            writer,
+            readers,
+            definitions,
+            components,
+            catalogue: Mutex::new(()),
+        })))
+    }
+
+    /// Writes what was handed over, closes the database and lets another process have the directory. What is asked
+    /// afterwards, of any clone, is answered with an error. Called by the last clone's drop.
+    pub fn close(&self) {
+        self.0.close();
+    }
+
+    /// The turn to change the catalogue.
+    fn catalogue_turn(&self) -> MutexGuard<'_, ()> {
+        self.0.catalogue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Opened {
+    /// Readers first: the last connection to close tidies up the write-ahead log, and only the writer can.
+    fn close(&self) {
+        self.readers.close();
+        self.writer.close();
+    }
+}
+
+impl Drop for Opened {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+impl CommitLog for Store {
+    fn commit(&self, batch: Batch, done: Box<dyn FnOnce(CommitResult) + Send>) {
+        self.0.writer.commit(batch, Pending::new(done));
+    }
+}
+
+impl Reader for Store {
+    fn execution(&self, id: ExecutionId) -> Result<Option<ExecutionRecord>, StoreError> {
+        self.0.readers.execution(id)
+    }
+
+    fn execution_by_name(&self, machine: MachineId, name: &str) -> Result<Option<ExecutionRecord>, StoreError> {
+        self.0.readers.execution_by_name(machine, name)
+    }
+
+    fn executions(&self, query: &ExecutionQuery) -> Result<Vec<ExecutionRecord>, StoreError> {
+        self.0.readers.executions(query)
+    }
+
+    fn journal(&self, id: ExecutionId, from: u64) -> Result<Vec<Event>, StoreError> {
+        self.0.readers.journal(id, from)
+    }
+
+    fn first_and_last(&self, id: ExecutionId) -> Result<Option<(Event, Event)>, StoreError> {
+        self.0.readers.first_and_last(id)
+    }
+
+    fn running(&self) -> Result<Vec<ExecutionRecord>, StoreError> {
+        self.0.readers.running()
+    }
+
+    fn last_execution(&self) -> Result<ExecutionId, StoreError> {
+        self.0.readers.last_execution()
+    }
+}
