@@ -1,1 +1,13 @@
-fn main(){}
+//! The real binary, from outside: processes, sockets, signals, files, and clients other people wrote.
+//!
+//! What can be tested deeper down is tested there; here it is proven that the rooms are wired together. Every test starts
+//! its own server on a free port and a fresh directory, and waits for conditions, never for a time.
+
+mod bad_input;
+mod cli;
+mod clients;
+mod crash;
+mod examples;
+mod guests;
+mod lifecycle;
+mod server;

@@ -1,1 +1,74 @@
-fn main() {}
+//! The program `sandstep`: the server, a runner without one, and the commands that talk to a server.
+//!
+//! This room reads arguments, puts the other floors together and shows their answers. It must not know how any of
+//! them does its work.
+
+mod args;
+mod client;
+mod commands;
+mod config;
+mod events;
+mod logging;
+mod output;
+mod problem;
+mod progress;
+mod serve;
+mod source;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use args::{Args, Command};
+use client::Client;
+use output::{Output, Style, paint, takes_colour};
+use problem::{Problem, Result};
+
+fn main() -> ExitCode {
+    let args = match Args::try_parse() {
+        Ok(args) => args,
+        Err(message) => {
+            // Help that nobody reads to its end is no failure.
+            let _ = message.print();
+            return ExitCode::from(u8::try_from(message.exit_code()).unwrap_or(2));
+        }
+    };
+    match run(&args) {
+        Ok(ending) => ending.into(),
+        Err(problem) => {
+            report(&problem);
+            problem.exit_code()
+        }
+    }
+}
+
+fn run(args: &Args) -> Result {
+    let output = Output::new(args.common.output);
+    let client = || Client::new(&args.common.endpoint);
+    match &args.command {
+        Command::Serve(asked) => serve::serve(asked, &output),
+        Command::Run(asked) => commands::run::run(asked, &output),
+        Command::Deploy(asked) => commands::deploy::deploy(&client(), asked, &output),
+        Command::Modules { command } => commands::modules::modules(&client(), command.as_ref(), &output),
+        Command::Machines { command } => commands::machines::machines(&client(), command.as_ref(), &output),
+        Command::Start(asked) => commands::start::start(&client(), asked, &output),
+        Command::Describe { execution } => commands::describe::describe(&client(), execution, &output),
+        Command::History(asked) => commands::history::history(&client(), asked, &output),
+        Command::List(asked) => commands::list::list(&client(), asked, &output),
+        Command::Stop(asked) => commands::stop::stop(&client(), asked, &output),
+        Command::Validate { file } => commands::validate::validate(file, &output),
+        Command::Completions { shell } => commands::completions::completions(*shell, &output),
+    }
+}
+
+fn report(problem: &Problem) {
+    if problem.is_broken_pipe() {
+        return;
+    }
+    let colour = takes_colour(&std::io::stderr());
+    let mut text = format!("{}: {problem}\n", paint("error", Style::Bad, colour));
+    if !problem.hint().is_empty() {
+        text.push_str(&format!("{}: {}\n", paint("hint", Style::Dim, colour), problem.hint()));
+    }
+    output::note(&text);
+}

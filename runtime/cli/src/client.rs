@@ -1,0 +1,392 @@
+//! The server as commands see it: AWS's JSON 1.0 protocol for workflows, plain HTTP for modules.
+
+use std::fs::File;
+use std::path::Path;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use ureq::http::Response;
+use ureq::{Agent, Body};
+
+use crate::args::ExecutionName;
+use crate::problem::Problem;
+
+/// A server on this network answers a connection at once, or isn't there.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// Every answer but an upload's comes from memory or one disk read; half a minute is a server in trouble.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
+/// Compiling the largest guests takes half a minute of a desktop's time; a small board is twenty times slower.
+const UPLOAD_TIMEOUT: Duration = Duration::from_secs(900);
+/// A page of history holds at most [`HISTORY_PAGE`] events of 256 KiB each, and a little around them.
+const ANSWER_LIMIT: u64 = 64 << 20;
+/// Events asked for at once: few enough that a page of the largest ones stays under [`ANSWER_LIMIT`].
+pub const HISTORY_PAGE: usize = 100;
+/// Things asked for at once in lists, the most AWS allows.
+const LIST_PAGE: usize = 1000;
+/// Module versions are immutable and small to describe; a server holds far fewer.
+const LIST_LIMIT: usize = 100_000;
+
+/// Why there is no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Nobody listens there, or not any more.
+    #[error("can't reach the server at `{endpoint}`: {reason}")]
+    Unreachable {
+        /// Where it should be.
+        endpoint: String,
+        /// The network's words.
+        reason: String,
+    },
+    /// Somebody answered who isn't a Sandstep server, or the answer broke off.
+    #[error("`{endpoint}` gave an answer that can't be read: {reason}")]
+    Unreadable {
+        /// Who answered.
+        endpoint: String,
+        /// What was wrong with it.
+        reason: String,
+    },
+    /// The server said no.
+    #[error("{message} ({code})")]
+    Refused {
+        /// The API's error name.
+        code: String,
+        /// The server's words.
+        message: String,
+        /// What the server says to do next; empty where it says nothing.
+        hint: String,
+    },
+    /// An upload couldn't be read.
+    #[error("can't read `{path}`: {reason}")]
+    File {
+        /// The upload.
+        path: String,
+        /// The file system's words.
+        reason: String,
+    },
+}
+
+impl From<Error> for Problem {
+    fn from(error: Error) -> Self {
+        let message = error.to_string();
+        match error {
+            Error::Unreachable { endpoint, .. } if is_loopback(&endpoint) => Problem::refused(
+                message,
+                format!(
+                    "start one with `sandstep serve{}`, or name another with --endpoint or SANDSTEP_ENDPOINT",
+                    listen_option(&endpoint)
+                ),
+            ),
+            Error::Unreachable { .. } => Problem::refused(
+                message,
+                "check --endpoint or SANDSTEP_ENDPOINT, and that `sandstep serve` runs there",
+            ),
+            Error::Unreadable { .. } => {
+                Problem::refused(message, "check that --endpoint names a Sandstep server of this version")
+            }
+            Error::Refused { code, hint, .. } if hint.is_empty() => Problem::refused(message, next_step(&code)),
+            Error::Refused { hint, .. } => Problem::refused(message, hint),
+            Error::File { .. } => Problem::usage(message, "name a file that exists and that you may read"),
+        }
+    }
+}
+
+/// What `serve` needs to listen where the client looked.
+fn listen_option(endpoint: &str) -> String {
+    let address = endpoint.trim_start_matches("http://").trim_end_matches('/');
+    if endpoint == crate::args::DEFAULT_ENDPOINT {
+        String::new()
+    } else {
+        format!(" --listen {address}")
+    }
+}
+
+/// What to do about an error AWS's protocol has no hint for.
+fn next_step(code: &str) -> &'static str {
+    match code {
+        "StateMachineDoesNotExist" => {
+            "`sandstep machines` lists the state machines, `sandstep deploy DIR` deploys more"
+        }
+        "ExecutionDoesNotExist" => "`sandstep list` lists the executions",
+        "ExecutionAlreadyExists" => "choose another --name, or leave it out to get a new one",
+        "InvalidDefinition" => "`sandstep validate FILE` points at the line",
+        "InvalidExecutionInput" => "give one JSON text of at most 262,144 bytes",
+        "InvalidName" => "names have 1 to 80 characters, without white space and without <>{}[]?*\"#%\\^|~`$&,;:/",
+        "InvalidArn" => "give MACHINE:NAME, or the whole ARN as `sandstep list --output json` shows it",
+        _ => "the server's log says more; `sandstep --help` lists the commands",
+    }
+}
+
+type Result<T> = std::result::Result<T, Error>;
+
+/// A connection to a server, kept open between calls.
+#[derive(Debug)]
+pub struct Client {
+    agent: Agent,
+    endpoint: String,
+}
+
+impl Client {
+    /// To the server at `endpoint`; nothing is sent yet.
+    pub fn new(endpoint: &str) -> Self {
+        let config = Agent::config_builder()
+            .http_status_as_error(false)
+            .timeout_connect(Some(CONNECT_TIMEOUT))
+            .timeout_recv_response(Some(ANSWER_TIMEOUT))
+            .user_agent(concat!("sandstep/", env!("CARGO_PKG_VERSION")));
+        // A proxy for the outside world has no way to this machine's own ports.
+        let config = if is_loopback(endpoint) {
+            config.proxy(None)
+        } else {
+            config
+        };
+        Self {
+            agent: config.build().new_agent(),
+            endpoint: endpoint.trim_end_matches('/').to_owned(),
+        }
+    }
+
+    /// One operation of the AWS API.
+    pub fn call(&self, operation: &str, parameters: &Value) -> Result<Value> {
+        let answer = self
+            .agent
+            .post(format!("{}/", self.endpoint))
+            .header("Content-Type", "application/x-amz-json-1.0")
+            .header("X-Amz-Target", format!("AWSStepFunctions.{operation}"))
+            .send(parameters.to_string());
+        self.read(answer)
+    }
+
+    /// Every element of a paginated list, at most `limit`.
+    pub fn list(&self, operation: &str, parameters: &Value, key: &str, limit: usize) -> Result<Vec<Value>> {
+        let mut parameters = parameters.clone();
+        let mut elements = Vec::new();
+        loop {
+            parameters["maxResults"] = json!(LIST_PAGE.min(limit - elements.len()));
+            let mut page = self.call(operation, &parameters)?;
+            if let Value::Array(more) = page[key].take() {
+                elements.extend(more);
+            }
+            match page["nextToken"].take() {
+                Value::String(token) if elements.len() < limit => parameters["nextToken"] = json!(token),
+                _ => break,
+            }
+        }
+        elements.truncate(limit);
+        Ok(elements)
+    }
+
+    /// Every state machine.
+    pub fn machines(&self) -> Result<Vec<Value>> {
+        self.list("ListStateMachines", &json!({}), "stateMachines", LIST_LIMIT)
+    }
+
+    /// The ARN of a state machine given by name or ARN.
+    pub fn machine_arn(&self, name: &str) -> Result<String> {
+        if name.starts_with("arn:") {
+            return Ok(name.to_owned());
+        }
+        let machines = self.machines()?;
+        let found = machines.iter().find(|machine| machine["name"] == name);
+        found
+            .and_then(|machine| machine["stateMachineArn"].as_str())
+            .map(str::to_owned)
+            .ok_or_else(|| Error::Refused {
+                code: "StateMachineDoesNotExist".to_owned(),
+                message: format!("no state machine is named `{name}`"),
+                hint: String::new(),
+            })
+    }
+
+    /// The ARN of an execution.
+    pub fn execution_arn(&self, execution: &ExecutionName) -> Result<String> {
+        match execution {
+            ExecutionName::Arn(arn) => Ok(arn.clone()),
+            ExecutionName::Short { machine, name } => {
+                let machine = self.machine_arn(machine)?;
+                Ok(format!(
+                    "{}:{name}",
+                    machine.replacen(":stateMachine:", ":execution:", 1)
+                ))
+            }
+        }
+    }
+
+    /// Every version of every module.
+    pub fn modules(&self) -> Result<Value> {
+        self.read(self.agent.get(format!("{}/v1/modules", self.endpoint)).call())
+    }
+
+    /// A module's versions.
+    pub fn module(&self, name: &str) -> Result<Value> {
+        self.read(self.agent.get(self.module_url(name)).call())
+    }
+
+    /// Uploads the next version of a module.
+    pub fn push_module(&self, name: &str, file: &Path) -> Result<Value> {
+        let upload = File::open(file).map_err(|error| Error::File {
+            path: file.display().to_string(),
+            reason: error.to_string(),
+        })?;
+        let request = self
+            .agent
+            .put(self.module_url(name))
+            .config()
+            .timeout_recv_response(Some(UPLOAD_TIMEOUT))
+            .build()
+            .header("Content-Type", "application/wasm");
+        self.read(request.send(upload))
+    }
+
+    /// Takes a module away.
+    pub fn delete_module(&self, name: &str, force: bool) -> Result<Value> {
+        let request = self.agent.delete(self.module_url(name));
+        let request = if force { request.query("force", "true") } else { request };
+        self.read(request.call())
+    }
+
+    fn module_url(&self, name: &str) -> String {
+        format!("{}/v1/modules/{}", self.endpoint, percent_encoded(name))
+    }
+
+    fn read(&self, answer: std::result::Result<Response<Body>, ureq::Error>) -> Result<Value> {
+        let mut answer = answer.map_err(|error| self.unreachable(error))?;
+        let status = answer.status();
+        let text = answer
+            .body_mut()
+            .with_config()
+            .limit(ANSWER_LIMIT)
+            .read_to_string()
+            .map_err(|error| Error::Unreadable {
+                endpoint: self.endpoint.clone(),
+                reason: error.to_string(),
+            })?;
+        let value = if text.trim().is_empty() {
+            Ok(json!({}))
+        } else {
+            serde_json::from_str(&text)
+        };
+        match value {
+            Ok(value) if status.is_success() => Ok(value),
+            Ok(body) if body.is_object() => Err(refusal(status.as_u16(), &body)),
+            Ok(_) => Err(self.unreadable(format!("status {status} without an error's name"))),
+            Err(error) => Err(self.unreadable(format!("status {status}, and the body is not JSON ({error})"))),
+        }
+    }
+
+    fn unreadable(&self, reason: String) -> Error {
+        Error::Unreadable {
+            endpoint: self.endpoint.clone(),
+            reason,
+        }
+    }
+
+    fn unreachable(&self, error: ureq::Error) -> Error {
+        let reason = match error {
+            ureq::Error::Io(error) if error.kind() == std::io::ErrorKind::ConnectionRefused => {
+                "nobody listens there".to_owned()
+            }
+            ureq::Error::HostNotFound => "there is no such host".to_owned(),
+            ureq::Error::Io(error) => error.to_string(),
+            other => other.to_string(),
+        };
+        Error::Unreachable {
+            endpoint: self.endpoint.clone(),
+            reason,
+        }
+    }
+}
+
+/// AWS's `{__type, message}` and our own `{code, message, hint}`.
+fn refusal(status: u16, body: &Value) -> Error {
+    let text = |keys: &[&str]| {
+        keys.iter()
+            .find_map(|key| body[*key].as_str())
+            .unwrap_or_default()
+            .to_owned()
+    };
+    let mut code = text(&["code", "__type"]);
+    if let Some((_, name)) = code.rsplit_once('#') {
+        code = name.to_owned();
+    }
+    if code.is_empty() {
+        code = format!("HTTP {status}");
+    }
+    let mut message = text(&["message", "Message"]);
+    if message.is_empty() {
+        message = "the server refused".to_owned();
+    }
+    Error::Refused {
+        code,
+        message,
+        hint: text(&["hint"]),
+    }
+}
+
+fn is_loopback(endpoint: &str) -> bool {
+    let Ok(uri) = endpoint.parse::<ureq::http::Uri>() else {
+        return false;
+    };
+    let host = uri.host().unwrap_or_default().trim_matches(['[', ']']);
+    host == "localhost"
+        || host
+            .parse::<std::net::IpAddr>()
+            .is_ok_and(|address| address.is_loopback())
+}
+
+/// A path segment; RFC 3986's unreserved characters stand for themselves.
+fn percent_encoded(segment: &str) -> String {
+    let mut encoded = String::new();
+    for byte in segment.bytes() {
+        match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => encoded.push(char::from(byte)),
+            other => encoded.push_str(&format!("%{other:02X}")),
+        }
+    }
+    encoded
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_shapes_of_refusal_are_read() {
+        let aws =
+            json!({"__type": "com.amazonaws.states#ExecutionDoesNotExist", "message": "Execution Does Not Exist: 'x'"});
+        assert_eq!(
+            refusal(400, &aws).to_string(),
+            "Execution Does Not Exist: 'x' (ExecutionDoesNotExist)"
+        );
+        let ours = json!({"code": "NotWasm", "message": "not wasm", "hint": "build it first"});
+        assert_eq!(Problem::from(refusal(422, &ours)).hint(), "build it first");
+        assert_eq!(refusal(502, &json!({})).to_string(), "the server refused (HTTP 502)");
+    }
+
+    #[test]
+    fn an_unreachable_server_is_told_how_to_start() {
+        let problem = |endpoint: &str| {
+            Problem::from(Error::Unreachable {
+                endpoint: endpoint.to_owned(),
+                reason: String::new(),
+            })
+            .hint()
+            .to_owned()
+        };
+        assert!(problem("http://127.0.0.1:8083").starts_with("start one with `sandstep serve`,"));
+        assert!(problem("http://127.0.0.1:9/").starts_with("start one with `sandstep serve --listen 127.0.0.1:9`,"));
+    }
+
+    #[test]
+    fn module_names_cannot_leave_their_segment() {
+        assert_eq!(percent_encoded("../a b/ü"), "..%2Fa%20b%2F%C3%BC");
+        assert_eq!(percent_encoded("charge-card_2"), "charge-card_2");
+    }
+
+    #[test]
+    fn loopback_is_recognised() {
+        for endpoint in ["http://127.0.0.1:8083", "http://localhost:1", "http://[::1]:80/"] {
+            assert!(is_loopback(endpoint), "{endpoint}");
+        }
+        assert!(!is_loopback("http://example.org:8083"));
+    }
+}

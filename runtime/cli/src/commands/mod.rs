@@ -1,0 +1,82 @@
+//! One verb a file. Each takes what was meant, talks to the server (or the language, for what needs none) and
+//! shows the answer; none keeps state.
+
+pub mod completions;
+pub mod deploy;
+pub mod describe;
+pub mod history;
+pub mod list;
+pub mod machines;
+pub mod modules;
+pub mod run;
+pub mod start;
+pub mod stop;
+pub mod validate;
+
+use asl::Timestamp;
+use serde_json::Value;
+
+/// A text field of an answer; empty where it is absent.
+fn text<'a>(value: &'a Value, key: &str) -> &'a str {
+    value[key].as_str().unwrap_or_default()
+}
+
+/// A point in time of an answer, which AWS's protocol writes in seconds.
+fn time_of(value: &Value, key: &str) -> Option<Timestamp> {
+    value[key]
+        .as_f64()
+        .map(|seconds| Timestamp((seconds * 1000.0).round() as i64))
+}
+
+/// The same for people; empty where it is absent.
+fn time(value: &Value, key: &str) -> String {
+    time_of(value, key).map_or_else(String::new, |time| time.to_string())
+}
+
+/// Milliseconds for people.
+fn duration(milliseconds: i64) -> String {
+    let seconds = milliseconds as f64 / 1000.0;
+    match milliseconds {
+        ..1_000 => format!("{milliseconds} ms"),
+        1_000..60_000 => format!("{seconds:.1} s"),
+        60_000..3_600_000 => format!("{} min {:02} s", milliseconds / 60_000, milliseconds / 1000 % 60),
+        _ => format!("{} h {:02} min", milliseconds / 3_600_000, milliseconds / 60_000 % 60),
+    }
+}
+
+/// Bytes for people.
+pub fn size(bytes: u64) -> String {
+    match bytes {
+        0..1024 => format!("{bytes} B"),
+        1024..1_048_576 => format!("{:.1} KiB", bytes as f64 / 1024.0),
+        _ => format!("{:.1} MiB", bytes as f64 / 1_048_576.0),
+    }
+}
+
+/// `machine:name` of an execution's ARN; anything else as it is.
+fn short_name(arn: &str) -> &str {
+    arn.split_once(":execution:").map_or(arn, |(_, name)| name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quantities_read_well() {
+        assert_eq!(
+            [999, 1_000, 61_500, 3_600_000].map(duration),
+            ["999 ms", "1.0 s", "1 min 01 s", "1 h 00 min"]
+        );
+        assert_eq!([1023, 1024, 64 << 20].map(size), ["1023 B", "1.0 KiB", "64.0 MiB"]);
+    }
+
+    #[test]
+    fn an_arn_is_shortened_to_what_commands_take() {
+        assert_eq!(
+            short_name("arn:aws:states:us-east-1:000000000000:execution:orders:a-1"),
+            "orders:a-1"
+        );
+        assert_eq!(short_name("orders:a-1"), "orders:a-1");
+    }
+}

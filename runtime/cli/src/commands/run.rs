@@ -1,0 +1,220 @@
+//! `sandstep run`: the whole engine in this process, nothing kept but compiled code.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use asl::{Payload, Status};
+use engine::ports::{Catalogue, StoreError};
+use sandbox::Sandbox;
+use serde_json::{Value, json};
+use server::{Handle, Ports, Server};
+use store::memory::Store;
+
+use super::history::ends;
+use super::start::show_end;
+use super::{size, validate};
+use crate::args::{self, LogFormat};
+use crate::client::HISTORY_PAGE;
+use crate::config::{self, ModuleFile};
+use crate::events::EventTable;
+use crate::logging;
+use crate::output::{Output, takes_colour};
+use crate::problem::{Ending, Problem, Result};
+use crate::progress::Progress;
+use crate::serve::{runtime, sandbox_problem, server_problem};
+
+const ROLE: &str = "arn:aws:iam::000000000000:role/sandstep";
+/// The execution's own name: there is only one.
+const EXECUTION: &str = "run";
+
+/// Runs a workflow.
+pub fn run(asked: &args::Run, output: &Output) -> Result {
+    logging::to_stderr(LogFormat::Text, "warn");
+    let source = config::definition(&asked.workflow)?;
+    let name = config::workflow_name(&asked.workflow);
+    let input = config::input(&asked.input)?;
+    let modules = config::modules(&asked.modules)?;
+    if !validate::all_pass([&source], output)? {
+        return Ok(Ending::Bad);
+    }
+    let input =
+        Payload::from_text(input).map_err(|error| Problem::usage(error.to_string(), "--input takes a JSON text"))?;
+    let compiled = CompiledCode::new()?;
+    let store = Arc::new(Store::new().map_err(store_problem)?);
+    let sandbox = Sandbox::open(sandbox::Options::new(&compiled.path)).map_err(sandbox_problem)?;
+    let ports = Ports {
+        log: Arc::clone(&store) as Arc<_>,
+        reader: Arc::clone(&store) as Arc<_>,
+        catalogue: Arc::clone(&store) as Arc<_>,
+        runner: Arc::new(sandbox),
+    };
+    runtime()?.block_on(async {
+        let server = Server::open(server::Config::default(), ports)
+            .await
+            .map_err(server_problem)?;
+        let handle = server.handle();
+        let parameters = json!({ "name": name, "definition": source.text, "roleArn": ROLE });
+        call(&handle, "CreateStateMachine", &parameters).await?;
+        require(&store, &modules)?;
+        let progress = Progress::start("starting");
+        for module in &modules {
+            upload(&handle, module, &progress).await?;
+        }
+        progress.now(format!("running {name}"));
+        let started = handle
+            .start(&name, EXECUTION.to_owned(), input, true)
+            .await
+            .map_err(api_problem)?;
+        let arn = started.arn.clone();
+        let closed = started.closed().await.map_err(api_problem)?;
+        drop(progress);
+        if asked.history {
+            show_history(&handle, &arn).await?;
+        }
+        server.close().await.map_err(server_problem)?;
+        let failure = closed.failure.unwrap_or_default();
+        let mut description = json!({ "status": word(closed.status) });
+        let fields = [
+            ("output", closed.output.map(|output| output.text().to_owned())),
+            ("error", failure.error),
+            ("cause", failure.cause),
+        ];
+        for (key, value) in fields {
+            if let Some(value) = value {
+                description[key] = json!(value);
+            }
+        }
+        let next = if asked.history {
+            ""
+        } else {
+            "run it again with --history to see what it did"
+        };
+        show_end(&description, next, output)
+    })
+}
+
+/// Refuses before anything runs when the definition names a module nobody gave.
+fn require(store: &Store, given: &[ModuleFile]) -> Result<()> {
+    let machines = store
+        .machines()
+        .map_err(|error| store_problem(StoreError(error.to_string())))?;
+    let mut missing: Vec<&str> = machines
+        .iter()
+        .flat_map(|machine| &machine.modules)
+        .map(String::as_str)
+        .filter(|name| !given.iter().any(|module| module.name == *name))
+        .collect();
+    missing.sort_unstable();
+    missing.dedup();
+    let Some(first) = missing.first() else { return Ok(()) };
+    let names: Vec<String> = missing.iter().map(|name| format!("`{name}`")).collect();
+    Err(Problem::usage(
+        format!("the workflow uses modules that were not given: {}", names.join(", ")),
+        format!("add --module {first}=FILE, or --module DIR with a file {first}.wasm in it"),
+    ))
+}
+
+async fn upload(handle: &Handle, module: &ModuleFile, progress: &Progress) -> Result<()> {
+    let file = module.file.display();
+    let bytes = std::fs::read(&module.file).map_err(|error| {
+        Problem::usage(
+            format!("can't read `{file}`: {error}"),
+            "name a compiled component or core module",
+        )
+    })?;
+    progress.now(format!("compiling {} ({})", module.name, size(bytes.len() as u64)));
+    let uploaded = handle.upload(&module.name, bytes).await;
+    uploaded.map(drop).map_err(|error| match error {
+        server::modules::Error::Unfit(error) => {
+            Problem::refused(format!("{file}: {} ({})", error.message, error.code), error.hint)
+        }
+        other => Problem::refused(
+            format!("{file}: {other}"),
+            "try again; if it goes on, build the module anew",
+        ),
+    })
+}
+
+async fn show_history(handle: &Handle, arn: &str) -> Result<()> {
+    let mut table = EventTable::new();
+    let mut parameters = json!({ "executionArn": arn, "maxResults": HISTORY_PAGE });
+    loop {
+        let mut page = call(handle, "GetExecutionHistory", &parameters).await?;
+        for event in page["events"].as_array().into_iter().flatten() {
+            table.push(event);
+            debug_assert!(
+                !ends(event) || page["nextToken"].is_null(),
+                "the end is on the last page"
+            );
+        }
+        match page["nextToken"].take() {
+            Value::String(token) => parameters["nextToken"] = json!(token),
+            _ => break,
+        }
+    }
+    let stderr = std::io::stderr();
+    let text = table.shown().take(Output::width_of(&stderr), takes_colour(&stderr));
+    crate::output::note(&text);
+    Ok(())
+}
+
+async fn call(handle: &Handle, operation: &str, parameters: &Value) -> Result<Value> {
+    let answer = handle
+        .call(operation, parameters.to_string().as_bytes())
+        .await
+        .map_err(api_problem)?;
+    serde_json::from_slice(&answer).map_err(|error| {
+        Problem::refused(
+            format!("{operation} gave an answer that is no JSON: {error}"),
+            "please report this",
+        )
+    })
+}
+
+fn api_problem(error: server::aws::errors::ApiError) -> Problem {
+    Problem::refused(
+        format!("{} ({})", error.message, error.kind),
+        "`sandstep validate FILE` checks the definition",
+    )
+}
+
+fn store_problem(error: StoreError) -> Problem {
+    Problem::refused(
+        error.to_string(),
+        "free some memory, or raise the limit of processes (`ulimit -u`)",
+    )
+}
+
+fn word(status: Status) -> &'static str {
+    match status {
+        Status::Running => "RUNNING",
+        Status::Succeeded => "SUCCEEDED",
+        Status::Failed => "FAILED",
+        Status::Aborted => "ABORTED",
+        Status::TimedOut => "TIMED_OUT",
+    }
+}
+
+/// Where compiled code is kept from run to run: the user's cache, else a directory that goes with this process.
+struct CompiledCode {
+    path: PathBuf,
+    _temporary: Option<tempfile::TempDir>,
+}
+
+impl CompiledCode {
+    fn new() -> Result<Self> {
+        if let Some(path) = config::cache_directory() {
+            return Ok(Self { path, _temporary: None });
+        }
+        let temporary = tempfile::tempdir().map_err(|error| {
+            Problem::refused(
+                format!("can't make a temporary directory: {error}"),
+                "set XDG_CACHE_HOME or TMPDIR",
+            )
+        })?;
+        Ok(Self {
+            path: temporary.path().to_owned(),
+            _temporary: Some(temporary),
+        })
+    }
+}

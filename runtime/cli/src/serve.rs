@@ -1,0 +1,191 @@
+//! The composition root: the only place that knows which disk, which sandbox and which server belong together.
+
+use std::io::Write;
+use std::path::Path;
+use std::sync::Arc;
+
+use sandbox::Sandbox;
+use server::{Config, Ports, Server};
+use store::Store;
+use tokio::net::TcpListener;
+use tokio::runtime::Runtime;
+
+use crate::args;
+use crate::config;
+use crate::logging;
+use crate::output::Output;
+use crate::problem::{Ending, Problem, Result};
+
+/// Threads that handle requests. Guests have threads of their own, so a few keep a socket busy; each costs
+/// memory on a machine with many cores.
+const REQUEST_THREADS: usize = 4;
+/// Threads for reads and uploads, which block. The server admits fewer at once.
+const BLOCKING_THREADS: usize = 48;
+/// Directory of compiled code, beside what is stored: it may be deleted, and is made again.
+const COMPILED: &str = "compiled";
+/// What shells say of a process that a signal ended.
+const EXIT_INTERRUPTED: i32 = 130;
+
+/// Runs the server until it is told to end.
+pub fn serve(asked: &args::Serve, output: &Output) -> Result {
+    logging::to_stderr(asked.log_format, "info");
+    let data = config::data_directory(asked.data.clone())?;
+    let runtime = runtime()?;
+    runtime.block_on(async {
+        // First, so that a port in use leaves no directory behind.
+        let listener = TcpListener::bind(&asked.listen).await.map_err(|error| {
+            Problem::refused(
+                format!("can't listen on `{}`: {error}", asked.listen),
+                "choose another address with --listen; port 0 takes a free one",
+            )
+        })?;
+        let address = listener.local_addr().map_err(|error| {
+            Problem::refused(
+                format!("can't tell the port of `{}`: {error}", asked.listen),
+                "choose another with --listen",
+            )
+        })?;
+        let signals = Signals::new()?;
+        let ports = open_ports(&data)?;
+        let server = Server::open(configuration(asked), ports)
+            .await
+            .map_err(server_problem)?;
+        announce(
+            &format!("listening on http://{address}, data in {}", data.display()),
+            output,
+        );
+        server.serve(listener, signals.first()).await.map_err(server_problem)?;
+        Ok(Ending::Good)
+    })
+}
+
+/// The runtime requests are handled on.
+pub fn runtime() -> Result<Runtime> {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(cores.min(REQUEST_THREADS))
+        .max_blocking_threads(BLOCKING_THREADS)
+        .enable_all()
+        .build()
+        .map_err(|error| {
+            Problem::refused(
+                format!("can't start the threads that handle requests: {error}"),
+                "raise the limit of processes (`ulimit -u`) or free some memory",
+            )
+        })
+}
+
+fn configuration(asked: &args::Serve) -> Config {
+    Config {
+        region: asked.region.clone(),
+        account: asked.account.clone(),
+        ..Config::default()
+    }
+}
+
+fn open_ports(data: &Path) -> Result<Ports> {
+    let store = Store::open(data).map_err(|error| {
+        Problem::refused(
+            error.to_string(),
+            "each server needs a directory of its own: `--data DIR` or SANDSTEP_DATA names another",
+        )
+    })?;
+    let sandbox = Sandbox::open(sandbox::Options::new(data.join(COMPILED))).map_err(sandbox_problem)?;
+    let store = Arc::new(store);
+    Ok(Ports {
+        log: Arc::clone(&store) as Arc<_>,
+        reader: Arc::clone(&store) as Arc<_>,
+        catalogue: store,
+        runner: Arc::new(sandbox),
+    })
+}
+
+/// Why no guest can run here.
+pub fn sandbox_problem(error: sandbox::Error) -> Problem {
+    Problem::refused(
+        error.to_string(),
+        "check the limits of this process (`ulimit -a`) and that its directories can be written",
+    )
+}
+
+/// Why the server can't start or go on.
+pub fn server_problem(error: server::Error) -> Problem {
+    Problem::refused(
+        error.to_string(),
+        "the log above says more (RUST_LOG=debug: still more); nothing that was answered is lost",
+    )
+}
+
+/// The one line on standard output, for people and for scripts that wait for it.
+fn announce(line: &str, output: &Output) {
+    let line = if output.is_json() {
+        serde_json::json!({ "message": line }).to_string()
+    } else {
+        line.to_owned()
+    };
+    let mut stdout = std::io::stdout().lock();
+    // A server that nobody listens to on standard output serves all the same.
+    let _ = writeln!(stdout, "{line}");
+    let _ = stdout.flush();
+}
+
+/// The signals that end a server.
+#[cfg(unix)]
+struct Signals {
+    interrupt: tokio::signal::unix::Signal,
+    terminate: tokio::signal::unix::Signal,
+}
+
+#[cfg(unix)]
+impl Signals {
+    /// From here on they don't end the process any more.
+    fn new() -> Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+        let listen = |kind| {
+            signal(kind).map_err(|error| {
+                Problem::refused(
+                    format!("can't listen to signals: {error}"),
+                    "raise the limit of open files (`ulimit -n`)",
+                )
+            })
+        };
+        Ok(Self {
+            interrupt: listen(SignalKind::interrupt())?,
+            terminate: listen(SignalKind::terminate())?,
+        })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
+}
+
+/// The signals that end a server.
+#[cfg(not(unix))]
+struct Signals;
+
+#[cfg(not(unix))]
+impl Signals {
+    fn new() -> Result<Self> {
+        Ok(Self)
+    }
+
+    async fn next(&mut self) {
+        let _ = tokio::signal::ctrl_c().await;
+    }
+}
+
+impl Signals {
+    /// The first one ends the server in order; one more ends the process at once, which loses nothing either.
+    async fn first(mut self) {
+        self.next().await;
+        tracing::info!("stopping: requests are finished, tasks run again at the next start");
+        tokio::spawn(async move {
+            self.next().await;
+            std::process::exit(EXIT_INTERRUPTED);
+        });
+    }
+}
