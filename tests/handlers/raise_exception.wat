@@ -1,0 +1,18 @@
+;; Fails as a Python function does that raises an exception.
+(module
+  (memory (export "memory") 32)
+  (global $heap (mut i32) (i32.const 65536))
+  (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) (local $at i32)
+    (local.set $at (global.get $heap))
+    (global.set $heap (i32.add (global.get $heap) (i32.and (i32.add (local.get 3) (i32.const 15)) (i32.const -16))))
+    (local.get $at))
+  (func (export "sandstep:task/handler@0.1.0#handle") (param $input i32) (param $length i32) (result i32)
+    (i32.store8 (i32.const 0) (i32.const 1))
+    (i32.store (i32.const 4) (i32.const 1024))
+    (i32.store (i32.const 8) (i32.const 9))
+    (i32.store (i32.const 12) (i32.const 2048))
+    (i32.store (i32.const 16) (i32.const 244))
+    (i32.const 0))
+  (data (i32.const 1024) "Exception")
+  (data (i32.const 2048) "{\22errorMessage\22:\22Some exception was raised.\22,\22errorType\22:\22Exception\22,\22requestId\22:\2200000000-0000-4000-8000-000000000000\22,\22stackTrace\22:[\22  File \5c\22/var/task/handler.py\5c\22, line 2, in handler\5cn    raise Exception(\5c\22Some exception was raised.\5c\22)\5cn\22]}")
+)
