@@ -10,7 +10,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::errors::{Answer, ApiError};
-use super::resource;
+use super::resource::{self, Asked};
 
 /// What became of a definition.
 pub struct Checked {
@@ -83,7 +83,11 @@ pub fn check(text: &str, machine_type: MachineType) -> Checked {
                     message,
                     location: Some(location.to_owned()),
                 }),
-                None => modules.extend(resource::parse(resource).map(|asked| asked.module.name.to_owned())),
+                None => {
+                    if let Ok(Asked::Module(asked)) = resource::parse(resource) {
+                        modules.insert(asked.module.name.to_owned());
+                    }
+                }
             },
         );
     }

@@ -10,6 +10,7 @@ mod definition;
 pub mod errors;
 pub mod history;
 mod json_syntax;
+pub mod lambda;
 pub mod operations;
 mod page_token;
 pub mod resource;

@@ -4,7 +4,16 @@ use asl::Failure;
 
 use crate::modules::{ModuleReference, Version};
 
-/// A `Resource` this server runs.
+/// What a `Resource` means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Asked<'a> {
+    /// A module.
+    Module(Resource<'a>),
+    /// `arn:<partition>:states:::lambda:invoke`: a module named by the task's parameters.
+    LambdaInvoke,
+}
+
+/// A module this server runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Resource<'a> {
     /// The module.
@@ -32,9 +41,9 @@ const SHOWN_LENGTH: usize = 256;
 ///
 /// # Errors
 /// A text for the definition's author: why this server doesn't run it, and what it runs.
-pub fn parse(resource: &str) -> Result<Resource<'_>, String> {
+pub fn parse(resource: &str) -> Result<Asked<'_>, String> {
     if let Some(module) = resource.strip_prefix("wasm:") {
-        return native(module).ok_or_else(|| {
+        return native(module).map(Asked::Module).ok_or_else(|| {
             format!(
                 "`{}` names no module; write wasm:NAME, wasm:NAME@VERSION or wasm:NAME@sha256:DIGEST",
                 shown(resource)
@@ -43,24 +52,41 @@ pub fn parse(resource: &str) -> Result<Resource<'_>, String> {
     }
     let parts: Vec<&str> = resource.splitn(9, ':').collect();
     match parts[..] {
-        ["arn", _, "lambda", _, _, "function", name] if !name.is_empty() => Ok(function(name, Version::Newest)),
-        ["arn", _, "lambda", _, _, "function", name, "$LATEST"] if !name.is_empty() => {
-            Ok(function(name, Version::Newest))
-        }
-        ["arn", _, "lambda", _, _, "function", name, qualifier] if !name.is_empty() => match qualifier.parse() {
-            Ok(number) => Ok(function(name, Version::Number(number))),
-            Err(_) => Err(format!(
-                "`{}` names the alias `{}`, and modules have numbered versions only; name a number or leave it out",
-                shown(resource),
-                shown(qualifier)
-            )),
-        },
+        ["arn", _, "states", "", "", "lambda", "invoke"] => Ok(Asked::LambdaInvoke),
+        ["arn", _, "lambda", _, _, "function", name] if !name.is_empty() => qualified(name, None),
+        ["arn", _, "lambda", _, _, "function", name, qualifier] if !name.is_empty() => qualified(name, Some(qualifier)),
         _ => Err(format!(
             "the resource provided `{}` is not recognized; this server runs modules, written \
              wasm:NAME[@VERSION] or arn:aws:lambda:REGION:ACCOUNT:function:NAME[:VERSION]",
             shown(resource)
         )),
     }
+}
+
+/// A function by its name alone, `<name>[:<version>]`.
+pub fn named_function(text: &str) -> Option<Resource<'_>> {
+    let (name, qualifier) = match text.split_once(':') {
+        Some((name, qualifier)) => (name, Some(qualifier)),
+        None => (text, None),
+    };
+    match qualified(name, qualifier) {
+        Ok(Asked::Module(module)) if !name.is_empty() => Some(module),
+        _ => None,
+    }
+}
+
+fn qualified<'a>(name: &'a str, qualifier: Option<&'a str>) -> Result<Asked<'a>, String> {
+    let version = match qualifier {
+        None | Some("$LATEST") => Version::Newest,
+        Some(text) => Version::Number(text.parse().map_err(|_| {
+            format!(
+                "function `{}` is named with the alias `{}`, and modules have numbered versions only; name a number or leave it out",
+                shown(name),
+                shown(text)
+            )
+        })?),
+    };
+    Ok(Asked::Module(function(name, version)))
 }
 
 /// The failure of a task whose resource is `parse`'s error.
@@ -116,8 +142,11 @@ mod tests {
 
     #[test]
     fn modules_are_named_natively_and_as_functions() {
-        let parsed =
-            |text| parse(text).map(|resource| (resource.module.name, resource.module.version, resource.function));
+        let parsed = |text| match parse(text) {
+            Ok(Asked::Module(resource)) => Ok((resource.module.name, resource.module.version, resource.function)),
+            Ok(Asked::LambdaInvoke) => Err("the service".to_owned()),
+            Err(refusal) => Err(refusal),
+        };
         assert_eq!(parsed("wasm:charge"), Ok(("charge", Version::Newest, None)));
         assert_eq!(
             parsed("wasm:charge@3#run"),
@@ -132,6 +161,7 @@ mod tests {
         let (latest, seventh) = (format!("{arn}:$LATEST"), format!("{arn}:7"));
         assert_eq!(parsed(&latest), Ok(("charge", Version::Newest, None)));
         assert_eq!(parsed(&seventh), Ok(("charge", Version::Number(7), None)));
+        assert_eq!(parse("arn:aws:states:::lambda:invoke"), Ok(Asked::LambdaInvoke));
     }
 
     #[test]

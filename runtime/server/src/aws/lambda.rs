@@ -1,0 +1,192 @@
+//! `arn:aws:states:::lambda:invoke`: what a Task state hands to the service, and what the service answers.
+
+use asl::{Failure, Payload};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use uuid::Uuid;
+
+use super::resource::{self, Asked, Resource};
+
+/// What the state's Parameters or Arguments ask for.
+#[derive(Debug)]
+pub struct Invocation {
+    function: String,
+    /// The function's event.
+    pub payload: Payload,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Parameters {
+    function_name: Option<String>,
+    payload: Option<Payload>,
+    qualifier: Option<String>,
+    invocation_type: Option<String>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Answer<'a> {
+    executed_version: &'static str,
+    payload: &'a RawValue,
+    sdk_http_metadata: HttpMetadata,
+    sdk_response_metadata: ResponseMetadata,
+    status_code: u16,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct HttpMetadata {
+    http_headers: Headers,
+    http_status_code: u16,
+}
+
+#[derive(Serialize)]
+struct Headers {
+    #[serde(rename = "Content-Length")]
+    content_length: String,
+    #[serde(rename = "Content-Type")]
+    content_type: &'static str,
+    #[serde(rename = "X-Amz-Executed-Version")]
+    executed_version: &'static str,
+    #[serde(rename = "x-amzn-RequestId")]
+    request_id: String,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct ResponseMetadata {
+    request_id: String,
+}
+
+/// The version of a function nobody named a version of.
+const LATEST: &str = "$LATEST";
+
+impl Invocation {
+    /// Reads the parameters of a task.
+    ///
+    /// # Errors
+    /// The failure of a task whose parameters aren't those of an invocation.
+    pub fn read(parameters: &Payload) -> Result<Self, Failure> {
+        let refuse = |cause: String| Failure::new("States.Runtime", cause);
+        let asked: Parameters = serde_json::from_str(parameters.text())
+            .map_err(|error| refuse(format!("the parameters of lambda:invoke can't be read: {error}")))?;
+        if let Some(kind) = asked.invocation_type.filter(|kind| kind != "RequestResponse") {
+            return Err(refuse(format!(
+                "the InvocationType `{kind}` is not supported; leave it out or write RequestResponse"
+            )));
+        }
+        let mut function = asked
+            .function_name
+            .ok_or_else(|| refuse("The field 'FunctionName' is required but was missing".into()))?;
+        if let Some(qualifier) = asked.qualifier {
+            function = format!("{function}:{qualifier}");
+        }
+        Ok(Self {
+            function,
+            payload: asked.payload.unwrap_or_else(Payload::empty_object),
+        })
+    }
+
+    /// The module the function's name or ARN means.
+    ///
+    /// # Errors
+    /// The failure of a task that names no function.
+    pub fn module(&self, machine: &str) -> Result<Resource<'_>, Failure> {
+        if self.function.starts_with("arn:") {
+            return match resource::parse(&self.function) {
+                Ok(Asked::Module(module)) => Ok(module),
+                Ok(Asked::LambdaInvoke) | Err(_) => Err(self.not_found(machine)),
+            };
+        }
+        resource::named_function(&self.function).ok_or_else(|| self.not_found(machine))
+    }
+
+    /// Lambda's failure for a function that isn't there, in the region and account of the calling machine.
+    pub fn not_found(&self, machine: &str) -> Failure {
+        let account = machine
+            .strip_prefix("arn:aws:states:")
+            .and_then(|rest| rest.split_once(":stateMachine:"))
+            .map_or("", |(account, _)| account);
+        let arn = if self.function.starts_with("arn:") {
+            self.function.clone()
+        } else {
+            format!("arn:aws:lambda:{account}:function:{}", self.function)
+        };
+        Failure::new(
+            "Lambda.ResourceNotFoundException",
+            format!(
+                "Function not found: {arn}:{LATEST} (Service: AWSLambda; Status Code: 404; Error Code: \
+                 ResourceNotFoundException; Request ID: {}; Proxy: null)",
+                Uuid::new_v4()
+            ),
+        )
+    }
+}
+
+/// What the service answers when the function returned `output`.
+pub fn answer(output: &Payload) -> Payload {
+    let request_id = Uuid::new_v4().to_string();
+    let Ok(payload) = serde_json::from_str::<&RawValue>(output.text()) else {
+        return output.clone();
+    };
+    let answer = Answer {
+        executed_version: LATEST,
+        payload,
+        sdk_http_metadata: HttpMetadata {
+            http_headers: Headers {
+                content_length: output.len().to_string(),
+                content_type: "application/json",
+                executed_version: LATEST,
+                request_id: request_id.clone(),
+            },
+            http_status_code: 200,
+        },
+        sdk_response_metadata: ResponseMetadata { request_id },
+        status_code: 200,
+    };
+    serde_json::to_string(&answer)
+        .ok()
+        .and_then(|text| Payload::from_text(text).ok())
+        .unwrap_or_else(|| output.clone())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::modules::Version;
+
+    #[test]
+    fn functions_are_named_or_given_as_arns() {
+        let module = |text: &str| {
+            let invocation = Invocation::read(&Payload::from_text(text).expect("JSON")).expect("an invocation");
+            invocation
+                .module("")
+                .map(|module| (module.module.name.to_owned(), module.module.version == Version::Newest))
+        };
+        assert_eq!(module(r#"{"FunctionName": "f", "Payload": 1}"#), Ok(("f".into(), true)));
+        assert_eq!(
+            module(r#"{"FunctionName": "arn:aws:lambda:us-east-1:000000000000:function:f", "Qualifier": "3"}"#),
+            Ok(("f".into(), false))
+        );
+        assert!(module(r#"{"FunctionName": "arn:aws:states:::lambda:invoke"}"#).is_err());
+        for text in ["{}", "[]", r#"{"FunctionName": "f", "InvocationType": "Event"}"#] {
+            assert!(
+                Invocation::read(&Payload::from_text(text).expect("JSON")).is_err(),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_answer_holds_the_output_letter_by_letter() {
+        let answer = answer(&Payload::from_text("[1, 2]").expect("JSON"));
+        assert!(
+            answer
+                .text()
+                .starts_with(r#"{"ExecutedVersion":"$LATEST","Payload":[1, 2],"#),
+            "{answer}"
+        );
+        assert!(answer.text().ends_with(r#""StatusCode":200}"#), "{answer}");
+    }
+}
