@@ -119,8 +119,22 @@ pub(crate) struct Driver {
     inbox: Receiver<Message>,
     waiting: HashMap<ReplyTo, oneshot::Sender<Reply>>,
     commits_under_way: usize,
-    stopping: bool,
+    phase: Phase,
 }
+
+/// Whether the driver is on its way out.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    Serving,
+    /// Only so many batches are still written: what had gathered when the stop came, and no more.
+    Stopping {
+        commits_left: usize,
+    },
+}
+
+/// Batches written after a stop began: one holds everything that had gathered behind the one under way.
+/// Without a bound, executions that never wait would keep the server from stopping.
+const LAST_COMMITS: usize = 1;
 
 impl Driver {
     /// With a fresh engine; the first message must be the one that recovers.
@@ -145,7 +159,7 @@ impl Driver {
             inbox,
             waiting: HashMap::new(),
             commits_under_way: 0,
-            stopping: false,
+            phase: Phase::Serving,
         }
     }
 
@@ -162,7 +176,7 @@ impl Driver {
     }
 
     fn run(&mut self) {
-        while !(self.stopping && self.commits_under_way == 0) {
+        while !(self.is_stopping() && self.commits_under_way == 0) {
             if let Some(message) = self.next() {
                 self.take(message);
                 for message in self.inbox.try_iter().take(DRAINED_AT_ONCE).collect::<Vec<_>>() {
@@ -176,6 +190,10 @@ impl Driver {
             }
         }
         self.runner.cancel_all();
+    }
+
+    fn is_stopping(&self) -> bool {
+        self.phase != Phase::Serving
     }
 
     /// The next message, or `None` when the engine's time has come.
@@ -205,20 +223,31 @@ impl Driver {
             }
             Message::Call(input, waiters) => {
                 // Whoever calls now hears that the server is going.
-                if self.stopping {
+                if self.is_stopping() {
                     return;
                 }
                 self.waiting.extend(waiters);
                 self.engine.handle(clock::now(), input);
             }
             Message::ModuleReady(digest) => self.runner.module_ready(&digest),
-            Message::Shutdown => self.stopping = true,
+            Message::Shutdown => {
+                self.phase = Phase::Stopping {
+                    commits_left: LAST_COMMITS,
+                }
+            }
         }
     }
 
     fn perform(&mut self, output: Output) {
         match output {
             Output::Commit(batch) => {
+                if let Phase::Stopping { commits_left } = &mut self.phase {
+                    // What isn't written was never seen, and happens again at the next start.
+                    let Some(left) = commits_left.checked_sub(1) else {
+                        return;
+                    };
+                    *commits_left = left;
+                }
                 self.commits_under_way += 1;
                 let (id, mailbox) = (batch.id, self.mailbox.clone());
                 let done = move |result| mailbox.send(Message::Input(Input::Committed { batch: id, result }));
@@ -234,7 +263,7 @@ impl Driver {
                 }
             }
             // After a shutdown began, tasks stay where they are: the next start finds them open.
-            Output::Run(request) if self.stopping => drop(request),
+            Output::Run(request) if self.is_stopping() => drop(request),
             Output::Run(request) => self.runner.run(request),
             Output::Cancel(task) => self.runner.cancel(task),
             Output::Load(execution) => self.loaders.load(execution),

@@ -1,11 +1,14 @@
 //! From `X-Amz-Target` to the operation.
 
+use std::error::Error as _;
+use std::time::Duration;
+
 use axum::Router;
-use axum::body::{Body, Bytes};
+use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::State;
-use axum::extract::rejection::BytesRejection;
 use axum::http::{HeaderMap, Response};
 use axum::routing::post;
+use http_body_util::LengthLimitError;
 
 use super::errors::{Answer, ApiError};
 use super::{operations, wire};
@@ -14,6 +17,8 @@ use crate::http;
 
 /// Largest request in bytes: a definition of a million characters, escaped in JSON, and what is around it.
 const BODY_LIMIT: usize = 8 << 20;
+/// Time a request's body may take to come; a definition over the slowest link takes seconds.
+const BODY_TIMEOUT: Duration = Duration::from_secs(60);
 /// What stands before the operation in `X-Amz-Target`.
 const SERVICE: &str = "AWSStepFunctions.";
 
@@ -21,20 +26,35 @@ const SERVICE: &str = "AWSStepFunctions.";
 pub fn routes() -> Router<Handle> {
     Router::new()
         .route("/", post(operation))
-        .layer(axum::extract::DefaultBodyLimit::max(BODY_LIMIT))
         .method_not_allowed_fallback(http::method_not_allowed)
 }
 
-async fn operation(
-    State(handle): State<Handle>,
-    headers: HeaderMap,
-    body: Result<Bytes, BytesRejection>,
-) -> Response<Body> {
-    wire::respond(match (target(&headers), body) {
+async fn operation(State(handle): State<Handle>, headers: HeaderMap, body: Body) -> Response<Body> {
+    let answer = match (target(&headers), receive(body).await) {
         (Ok(operation), Ok(body)) => operations::call(&handle, operation, &body).await,
-        (Err(error), _) => Err(error),
-        (Ok(_), Err(rejection)) => Err(too_large_or_broken(&rejection)),
-    })
+        (Err(error), _) | (Ok(_), Err(error)) => Err(error),
+    };
+    wire::respond(answer)
+}
+
+async fn receive(body: Body) -> Answer<Bytes> {
+    match tokio::time::timeout(BODY_TIMEOUT, to_bytes(body, BODY_LIMIT)).await {
+        Ok(Ok(body)) => Ok(body),
+        Ok(Err(error)) if error.source().is_some_and(|source| source.is::<LengthLimitError>()) => Err(ApiError {
+            kind: "RequestEntityTooLargeException",
+            message: format!("the request is larger than {BODY_LIMIT} bytes; shorten the definition or the input"),
+            status: 413,
+        }),
+        Ok(Err(error)) => Err(ApiError::serialization(format!("the body can't be read: {error}"))),
+        Err(_) => Err(ApiError {
+            kind: "RequestTimeoutException",
+            message: format!(
+                "the body did not come within {} s; send it again",
+                BODY_TIMEOUT.as_secs()
+            ),
+            status: 408,
+        }),
+    }
 }
 
 fn target(headers: &HeaderMap) -> Answer<&str> {
@@ -45,17 +65,4 @@ fn target(headers: &HeaderMap) -> Answer<&str> {
             target.map_or_else(|| "missing".to_owned(), |target| format!("`{target}`"))
         ))
     })
-}
-
-fn too_large_or_broken(rejection: &BytesRejection) -> ApiError {
-    let status = rejection.status().as_u16();
-    if status == 413 {
-        ApiError {
-            kind: "RequestEntityTooLargeException",
-            message: format!("the request is larger than {BODY_LIMIT} bytes; shorten the definition or the input"),
-            status,
-        }
-    } else {
-        ApiError::serialization(format!("the body can't be read: {}", rejection.body_text()))
-    }
 }
