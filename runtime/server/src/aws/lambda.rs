@@ -84,7 +84,7 @@ impl Invocation {
         }
         Ok(Self {
             function,
-            payload: asked.payload.unwrap_or_else(Payload::empty_object),
+            payload: asked.payload.map_or_else(Payload::empty_object, event),
         })
     }
 
@@ -121,6 +121,14 @@ impl Invocation {
                 Uuid::new_v4()
             ),
         )
+    }
+}
+
+/// A payload that is a text is the request's body, so a JSON text in it is the function's event.
+fn event(payload: Payload) -> Payload {
+    match payload.value().as_str().map(Payload::from_text) {
+        Some(Ok(event)) => event,
+        Some(Err(_)) | None => payload,
     }
 }
 
@@ -170,6 +178,17 @@ mod tests {
             Ok(("f".into(), false))
         );
         assert!(module(r#"{"FunctionName": "arn:aws:states:::lambda:invoke"}"#).is_err());
+        let event = |text: &str| {
+            Invocation::read(&Payload::from_text(text).expect("JSON")).map(|asked| asked.payload.text().to_owned())
+        };
+        assert_eq!(
+            event(r#"{"FunctionName": "f", "Payload": "[0.0]"}"#),
+            Ok("[0.0]".into())
+        );
+        assert_eq!(
+            event(r#"{"FunctionName": "f", "Payload": "word"}"#),
+            Ok("\"word\"".into())
+        );
         for text in ["{}", "[]", r#"{"FunctionName": "f", "InvocationType": "Event"}"#] {
             assert!(
                 Invocation::read(&Payload::from_text(text).expect("JSON")).is_err(),
