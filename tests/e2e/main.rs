@@ -10,4 +10,5 @@ mod crash;
 mod examples;
 mod guests;
 mod lifecycle;
+mod sdk;
 mod server;
