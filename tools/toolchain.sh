@@ -1,5 +1,6 @@
 # What the scripts of this repository share: finding or installing a Rust toolchain that builds the
 # runtime, and one that builds WebAssembly components. Sourced, not run.
+# shellcheck shell=bash disable=SC2034
 #
 # Two kinds of machine are served. With rustup, missing targets are added by rustup. Without it, Debian's
 # `rustc-web` packages are installed; they bring no WebAssembly standard library, only its source, from
@@ -144,12 +145,14 @@ need_wasm_rust() {
 }
 
 use_installed_rust() {
-    local target=$1 tools
-    tools=$(tools_of rustc)
+    local target=$1 tools wasm_ld
     cargo_wasm=(cargo)
     # The WASI target makes components by itself.
     [ "$target" = wasm32-wasip2 ] && return
-    use_linker "$target" "$tools/wasm-component-ld" "$tools/gcc-ld/wasm-ld"
+    tools=$(tools_of rustc)
+    wasm_ld=$tools/gcc-ld/wasm-ld
+    [ -x "$wasm_ld" ] || wasm_ld=$(system_wasm_ld)
+    use_linker "$target" "$tools/wasm-component-ld" "$wasm_ld"
 }
 
 use_debian_rust() {
@@ -162,7 +165,7 @@ use_debian_rust() {
     hash -r
     # The standard library's source needs unstable features of the compiler it belongs to.
     export RUSTC_BOOTSTRAP=1
-    cargo_wasm=(/usr/bin/cargo -Zbuild-std=std,panic_abort)
+    cargo_wasm=(/usr/bin/cargo "-Zbuild-std=std,panic_abort")
     if [ "$target" = wasm32-wasip2 ]; then
         install_packages wasi-libc || fail "no C library for WASI here: install wasi-libc"
         export CARGO_TARGET_WASM32_WASIP2_RUSTFLAGS="-C link-self-contained=no -L native=/usr/lib/wasm32-wasi"
@@ -170,16 +173,15 @@ use_debian_rust() {
     use_linker "$target" "$(tools_of /usr/bin/rustc)/wasm-component-ld" "$(system_wasm_ld)"
 }
 
-# use_linker TARGET WASM-COMPONENT-LD WASM-LD : a component straight out of cargo; where Rust brings no
-# component linker, a core module, which the server makes a component of at upload.
+# use_linker TARGET WASM-COMPONENT-LD WASM-LD : a component straight out of cargo. Where Rust brings no
+# component linker it is a core module, which the server makes a component of at upload.
 use_linker() {
     local variable
     variable=CARGO_TARGET_$(echo "$1" | tr 'a-z-' 'A-Z_')_LINKER
-    [ -x "$3" ] || fail "no \`wasm-ld\` at \`$3\`: install lld-19 or run \`rustup component add llvm-tools\`"
-    if [ -x "$2" ]; then
+    if [ -x "$2" ] && [ -x "$3" ]; then
         export SANDSTEP_COMPONENT_LD=$2 SANDSTEP_WASM_LD=$3
         export "$variable=$tools_folder/linker/wasm-component-ld"
-    else
+    elif [ -x "$3" ]; then
         export "$variable=$3"
     fi
 }
