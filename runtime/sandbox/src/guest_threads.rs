@@ -29,7 +29,7 @@ use crate::limits::Peak;
 
 /// Turns between looks at sleeping guests' timers. The default of 61 would let sleepers oversleep by
 /// as many milliseconds behind busy guests.
-const TURNS_BETWEEN_TIMERS: u32 = 8;
+const TURNS_BETWEEN_TIMERS: u32 = 16;
 
 /// Every second turn goes to a new attempt if there is one: a short task never waits for all the
 /// long ones, and they never wait for all the short ones.

@@ -72,9 +72,10 @@ pub(crate) fn engine(instances: u32) -> Result<(Engine, Allocation), Error> {
 }
 
 /// Fuel is the budget of an attempt and its price; epochs hand the thread on every millisecond, which
-/// is what enforces clocks. Fuel alone could do both, with yields at intervals of fuel, and costs
-/// computing guests 5 to 15 % less (`examples/instrumentation.rs`); but fuel knows nothing of the time a
-/// host call takes, so a guest calling the host in a loop would outlive its deadline.
+/// is what enforces clocks. Fuel alone could do both, yielding at intervals of fuel, and would save
+/// computing guests nothing to a fifth of their time (`examples/instrumentation.rs`); but fuel knows
+/// nothing of the time a host call takes, and a guest calling the host in a loop would outlive its
+/// deadline.
 fn config(allocation: Allocation, instances: u32) -> Config {
     let mut config = Config::new();
     config
