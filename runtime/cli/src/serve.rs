@@ -1,6 +1,5 @@
 //! The composition root: the only place that knows which disk, which sandbox and which server belong together.
 
-use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -10,7 +9,7 @@ use store::Store;
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 
-use crate::args;
+use crate::args::{self, Format};
 use crate::config;
 use crate::logging;
 use crate::output::Output;
@@ -50,10 +49,7 @@ pub fn serve(asked: &args::Serve, output: &Output) -> Result {
         let server = Server::open(configuration(asked), ports)
             .await
             .map_err(server_problem)?;
-        announce(
-            &format!("listening on http://{address}, data in {}", data.display()),
-            output,
-        );
+        announce(&format!("http://{address}"), &data, output);
         server.serve(listener, signals.first()).await.map_err(server_problem)?;
         Ok(Ending::Good)
     })
@@ -117,16 +113,14 @@ pub fn server_problem(error: server::Error) -> Problem {
 }
 
 /// The one line on standard output, for people and for scripts that wait for it.
-fn announce(line: &str, output: &Output) {
-    let line = if output.is_json() {
-        serde_json::json!({ "message": line }).to_string()
-    } else {
-        line.to_owned()
+fn announce(endpoint: &str, data: &Path, output: &Output) {
+    let data = data.display().to_string();
+    let line = match output.format {
+        Format::Json => serde_json::json!({ "endpoint": endpoint, "data": data }).to_string(),
+        Format::Table => format!("listening on {endpoint}, data in {data}"),
     };
-    let mut stdout = std::io::stdout().lock();
     // A server that nobody listens to on standard output serves all the same.
-    let _ = writeln!(stdout, "{line}");
-    let _ = stdout.flush();
+    let _ = output.line(&line);
 }
 
 /// The signals that end a server.

@@ -99,6 +99,17 @@ fn a_workflow_runs_without_a_server_and_its_output_is_all_that_is_printed() {
 }
 
 #[test]
+fn a_workflow_file_may_have_any_name() {
+    let shell = Shell::new();
+    let name_shown = r#"{"StartAt": "P", "States": {"P": {"Type": "Pass", "Parameters": {"n.$": "$$.StateMachine.Name"}, "End": true}}}"#;
+    shell.file("my flow*.asl.json", name_shown);
+    assert_eq!(
+        shell.run(&["run", "my flow*.asl.json"]),
+        "status 0\n{\"n\":\"my-flow-\"}\n"
+    );
+}
+
+#[test]
 fn a_failed_workflow_exits_with_1_and_says_why() {
     let shell = Shell::new();
     shell.file("pay.asl.json", one_task()).file("charge.wasm", guest(true));

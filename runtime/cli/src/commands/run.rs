@@ -26,12 +26,14 @@ use crate::serve::{runtime, sandbox_problem, server_problem};
 const ROLE: &str = "arn:aws:iam::000000000000:role/sandstep";
 /// The execution's own name: there is only one.
 const EXECUTION: &str = "run";
+/// AWS's limit on names, in characters.
+const LONGEST_NAME: usize = 80;
 
 /// Runs a workflow.
 pub fn run(asked: &args::Run, output: &Output) -> Result {
     logging::to_stderr(LogFormat::Text, "warn");
     let source = config::definition(&asked.workflow)?;
-    let name = config::workflow_name(&asked.workflow);
+    let name = machine_name(&config::workflow_name(&asked.workflow));
     let input = config::input(&asked.input)?;
     let modules = config::modules(&asked.modules)?;
     if !validate::all_pass([&source], output)? {
@@ -91,6 +93,15 @@ pub fn run(asked: &args::Run, output: &Output) -> Result {
         };
         show_end(&description, next, output)
     })
+}
+
+/// The file's name as a state machine may bear it; only the context object shows it.
+fn machine_name(file: &str) -> String {
+    let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+    file.chars()
+        .take(LONGEST_NAME)
+        .map(|c| if fits(c) { c } else { '-' })
+        .collect()
 }
 
 /// Refuses before anything runs when the definition names a module nobody gave.
