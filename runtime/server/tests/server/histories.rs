@@ -74,6 +74,15 @@ fn journal(case: &Case) -> Vec<Event> {
             next = execution.next(&mut env).map(|event| event.kind);
         }
         if execution.status().is_closed() {
+            let mut timeline = Timeline::new();
+            timeline.extend(events.clone());
+            // the language numbers states and ends a full history by the same count
+            assert_eq!(
+                timeline.entries().len() as u64,
+                execution.history_entries(),
+                "{}",
+                case.name
+            );
             return events;
         }
         let open = execution.open_tasks().find_map(|task| {
