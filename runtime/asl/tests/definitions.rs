@@ -48,6 +48,31 @@ fn all_mistakes_of_a_definition_are_listed() {
 }
 
 #[test]
+fn transitions_that_lead_nowhere_are_listed_beside_other_mistakes() {
+    let definition = json!({
+        "StartAt": "Nowhere",
+        "States": {
+            "A": {"Type": "Wait", "Seconds": -1, "Next": "B"},
+            "C": {"Type": "Choice", "Choices": [{"Variable": "$.x", "IsNull": 1, "Next": "D"}], "Default": "E"},
+            "P": {"Type": "Parallel", "Next": "A", "Branches": [{"StartAt": "A", "States": {"A": {"Type": "Task", "End": true}}}]},
+        }
+    });
+    assert_eq!(
+        findings(&definition.to_string()),
+        [
+            "SCHEMA_VALIDATION_FAILED: Value must be between 0 and 99999999 at /States/A/Seconds",
+            "SCHEMA_VALIDATION_FAILED: Expected value of type Boolean at /States/C/Choices[0]/IsNull",
+            "SCHEMA_VALIDATION_FAILED: These fields are required: [Resource] at /States/P/Branches[0]/States/A",
+            "MISSING_TRANSITION_TARGET: Missing 'Next' target: Nowhere at /StartAt",
+            "MISSING_TRANSITION_TARGET: Missing 'Next' target: B at /States/A/Next",
+            "MISSING_TRANSITION_TARGET: Missing 'Next' target: D at /States/C/Choices[0]/Next",
+            "MISSING_TRANSITION_TARGET: Missing 'Next' target: E at /States/C/Default",
+            "DUPLICATE_STATE_NAME: Duplicate state name: A at /States/P/Branches[0]/States/A",
+        ]
+    );
+}
+
+#[test]
 fn transitions_are_checked_as_aws_checks_them() {
     let of = |states: serde_json::Value| findings(&json!({"StartAt": "A", "States": states}).to_string());
     assert_eq!(

@@ -1,109 +1,125 @@
-//! Checks of a machine as a graph: every transition leads somewhere, every state is reached, every flow ends.
+//! Checks of a definition as a graph: every transition leads somewhere, every state is reached, every flow
+//! ends. Works on the document, so that it finds its mistakes beside those of the fields.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::diagnostic::{Code, Diagnostic, Step};
-use super::state_machine::{Flow, Kind, State, StateMachine, Transition};
+use serde_json::{Map, Value};
 
-pub(super) fn transitions(machine: &StateMachine, findings: &mut Vec<Diagnostic>) {
+use super::diagnostic::{Code, Diagnostic, Step};
+
+/// States by name, with the place they stand at.
+type States<'d> = &'d Map<String, Value>;
+
+/// Adds what is wrong with the transitions of `document`. Where the fields have mistakes (`sound` is false)
+/// only transitions that lead nowhere are told: which states are reached can't be known.
+pub(super) fn transitions(document: &Value, sound: bool, findings: &mut Vec<Diagnostic>) {
     let mut names: BTreeMap<&str, usize> = BTreeMap::new();
-    for state in machine.flows.iter().flat_map(|flow| &flow.states) {
-        let seen = names.entry(&state.name).or_insert(0);
-        *seen += 1;
-        if *seen == 2 {
-            findings.push(Diagnostic::error(
-                Code::DuplicateStateName,
-                format!("Duplicate state name: {}", state.name),
-                &state.path,
-            ));
+    walk(document, &mut Vec::new(), &mut |flow, states, path| {
+        for name in states.keys() {
+            let seen = names.entry(name).or_insert(0);
+            *seen += 1;
+            if *seen == 2 {
+                let place = below(path, &[field("States"), field(name)]);
+                let message = format!("Duplicate state name: {name}");
+                findings.push(Diagnostic::error(Code::DuplicateStateName, message, &place));
+            }
         }
-    }
-    for flow in &machine.flows {
-        check_flow(flow, findings);
+        check_flow(flow, states, path, sound, findings);
+    });
+}
+
+/// Calls `visit` for the machine and for every branch and processor in it.
+fn walk<'d>(flow: &'d Value, path: &mut Vec<Step>, visit: &mut dyn FnMut(&'d Value, States<'d>, &[Step])) {
+    let Some(states) = flow.get("States").and_then(Value::as_object) else {
+        return;
+    };
+    visit(flow, states, path);
+    for (name, state) in states {
+        let branches = state.get("Branches").and_then(Value::as_array).into_iter().flatten();
+        let branches = branches
+            .enumerate()
+            .map(|(index, branch)| (vec![field("Branches"), Step::Index(index)], branch));
+        let processors = ["ItemProcessor", "Iterator"];
+        let processors = processors
+            .into_iter()
+            .filter_map(|name| Some((vec![field(name)], state.get(name)?)));
+        for (steps, inner) in branches.chain(processors) {
+            let length = path.len();
+            path.extend([field("States"), field(name)]);
+            path.extend(steps);
+            walk(inner, path, visit);
+            path.truncate(length);
+        }
     }
 }
 
-fn check_flow(flow: &Flow, findings: &mut Vec<Diagnostic>) {
-    let missing = |name: &str, path: &[Step]| {
+fn check_flow(flow: &Value, states: States<'_>, path: &[Step], sound: bool, findings: &mut Vec<Diagnostic>) {
+    let missing = |name: &str, place: &[Step]| {
         Diagnostic::error(
             Code::MissingTransitionTarget,
             format!("Missing 'Next' target: {name}"),
-            path,
+            place,
         )
     };
-    if flow.state(&flow.start_at).is_none() {
-        let mut path = flow_path(flow);
-        path.push(Step::Field("StartAt".into()));
-        findings.push(missing(&flow.start_at, &path));
+    let start = flow.get("StartAt").and_then(Value::as_str);
+    if let Some(name) = start.filter(|name| !states.contains_key(*name)) {
+        findings.push(missing(name, &below(path, &[field("StartAt")])));
     }
-    for state in &flow.states {
-        for (target, path) in targets(state) {
-            if flow.state(target).is_none() {
-                findings.push(missing(target, &path));
+    for (name, state) in states {
+        for (target, steps) in targets(state) {
+            if !states.contains_key(target) {
+                let place = below(path, &[field("States"), field(name)]);
+                findings.push(missing(target, &below(&place, &steps)));
             }
         }
     }
-    if !flow.states.iter().any(|state| state.transition == Transition::End) {
-        findings.push(
-            Diagnostic::error(
-                Code::MissingEndState,
-                "Workflow has no terminal state",
-                &flow_path(flow),
-            )
-            .without_location(),
-        );
+    if !sound {
+        return;
+    }
+    if !states.values().any(ends) {
+        let finding = Diagnostic::error(Code::MissingEndState, "Workflow has no terminal state", path);
+        findings.push(finding.without_location());
         return;
     }
     let mut reached = BTreeSet::new();
-    let mut open = vec![flow.start_at.as_str()];
+    let mut open: Vec<&str> = start.into_iter().collect();
     while let Some(name) = open.pop() {
-        if let Some(state) = flow.state(name).filter(|state| reached.insert(state.name.as_str())) {
+        if let Some(state) = states.get(name).filter(|_| reached.insert(name)) {
             open.extend(targets(state).into_iter().map(|(target, _)| target));
         }
     }
-    for state in flow
-        .states
-        .iter()
-        .filter(|state| !reached.contains(state.name.as_str()))
-    {
-        findings.push(Diagnostic::error(
-            Code::MissingTransitionTarget,
-            format!("State \"{}\" is not reachable.", state.name),
-            &state.path,
-        ));
+    for name in states.keys().filter(|name| !reached.contains(name.as_str())) {
+        let place = below(path, &[field("States"), field(name)]);
+        let message = format!("State \"{name}\" is not reachable.");
+        findings.push(Diagnostic::error(Code::MissingTransitionTarget, message, &place));
     }
 }
 
-/// Where the flow itself stands: two steps (`States` and a name) above its states.
-fn flow_path(flow: &Flow) -> Vec<Step> {
-    flow.states
-        .first()
-        .map(|state| state.path[..state.path.len() - 2].to_vec())
-        .unwrap_or_default()
+fn ends(state: &Value) -> bool {
+    matches!(state.get("Type").and_then(Value::as_str), Some("Succeed" | "Fail"))
+        || state.get("End").and_then(Value::as_bool) == Some(true)
 }
 
-/// Every state a state may lead to, with the place that says so.
-fn targets(state: &State) -> Vec<(&str, Vec<Step>)> {
-    let at = |steps: &[Step]| [&state.path[..], steps].concat();
-    let field = |name: &str| Step::Field(name.to_owned());
-    let mut found = Vec::new();
-    if let Transition::Next(next) = &state.transition {
-        found.push((next.as_str(), at(&[field("Next")])));
-    }
-    if let Kind::Choice(choice) = &state.kind {
-        for (index, rule) in choice.rules.iter().enumerate() {
-            found.push((&rule.next, at(&[field("Choices"), Step::Index(index), field("Next")])));
-        }
-        if let Some(default) = &choice.default {
-            found.push((default, at(&[field("Default")])));
+/// Every state a state may lead to, with the place below it that says so.
+fn targets(state: &Value) -> Vec<(&str, Vec<Step>)> {
+    let mut found = vec![(state.get("Next"), vec![field("Next")])];
+    for name in ["Choices", "Catch"] {
+        let entries = state.get(name).and_then(Value::as_array).into_iter().flatten();
+        for (index, entry) in entries.enumerate() {
+            found.push((entry.get("Next"), vec![field(name), Step::Index(index), field("Next")]));
         }
     }
-    for (index, catcher) in state
-        .outcome()
-        .into_iter()
-        .flat_map(|outcome| outcome.catch.iter().enumerate())
-    {
-        found.push((&catcher.next, at(&[field("Catch"), Step::Index(index), field("Next")])));
-    }
+    found.push((state.get("Default"), vec![field("Default")]));
     found
+        .into_iter()
+        .filter_map(|(target, steps)| Some((target?.as_str()?, steps)))
+        .collect()
+}
+
+fn field(name: &str) -> Step {
+    Step::Field(name.to_owned())
+}
+
+fn below(path: &[Step], steps: &[Step]) -> Vec<Step> {
+    [path, steps].concat()
 }

@@ -37,12 +37,13 @@ pub fn parse(text: &str) -> (Option<StateMachine>, Vec<Diagnostic>) {
             &path,
         ));
     }
-    if let Some(machine) = &machine {
-        check::transitions(machine, &mut diagnostics);
-    }
+    let sound = !diagnostics.iter().any(is_error);
+    check::transitions(&document, sound, &mut diagnostics);
     locate::fill_positions(text, &mut diagnostics);
-    let failed = diagnostics
-        .iter()
-        .any(|diagnostic| diagnostic.severity == Severity::Error);
+    let failed = diagnostics.iter().any(is_error);
     (machine.filter(|_| !failed), diagnostics)
+}
+
+fn is_error(diagnostic: &Diagnostic) -> bool {
+    diagnostic.severity == Severity::Error
 }

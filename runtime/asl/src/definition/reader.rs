@@ -158,7 +158,6 @@ impl Reader {
             output_path: fields.payload_path("OutputPath", findings),
             transition,
             kind: kind?,
-            path: fields.path,
         })
     }
 

@@ -89,7 +89,6 @@ pub struct State {
     pub transition: Transition,
     /// What it does.
     pub kind: Kind,
-    pub(super) path: Vec<super::diagnostic::Step>,
 }
 
 /// InputPath and OutputPath.
