@@ -8,6 +8,7 @@ mod diagnostic;
 mod field_table;
 mod fields;
 mod locate;
+mod outcome;
 mod reader;
 mod references;
 mod state_machine;

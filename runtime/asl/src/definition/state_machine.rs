@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::execution::event::{Percentage, StateKind};
+pub use crate::expression::QueryLanguage;
 use crate::expression::comparison::Comparison;
 use crate::expression::{Jsonata, Path, ReferencePath, Selector, Template};
 use crate::payload::Payload;
@@ -14,16 +15,6 @@ pub struct StateMachine {
     /// TimeoutSeconds of the whole execution.
     pub timeout_seconds: Option<u64>,
     pub(super) flows: Vec<Flow>,
-}
-
-/// The language of a state's expressions.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-pub enum QueryLanguage {
-    /// JSONPath.
-    #[default]
-    JsonPath,
-    /// JSONata.
-    JsonAta,
 }
 
 /// A `StartAt` with its `States`: the machine, a Parallel state's branch or a Map state's processor.

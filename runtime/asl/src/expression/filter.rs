@@ -5,7 +5,8 @@ use std::cmp::Ordering;
 use regex_lite::{Regex, RegexBuilder};
 use serde_json::Value;
 
-use super::json_path::{self, Parser, Path, PathSyntaxError, Segment};
+use super::json_path::{self, Path, Segment};
+use super::path_parser::{Parser, PathSyntaxError};
 
 /// Deepest nesting of parentheses and filters within filters: the parser is recursive.
 const MAX_DEPTH: usize = 32;

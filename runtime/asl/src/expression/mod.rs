@@ -3,12 +3,14 @@
 //! Everything here is a pure function of a value, a context object and variables. An expression is
 //! parsed once, with the definition; evaluating it can fail only with a [`Fault`].
 
+mod call_parser;
 pub mod comparison;
 pub mod context;
 mod filter;
 pub mod intrinsics;
 pub mod json_path;
 pub mod jsonata;
+mod path_parser;
 pub mod reference_path;
 pub mod template;
 
@@ -18,6 +20,16 @@ pub use json_path::Path;
 pub use jsonata::Jsonata;
 pub use reference_path::ReferencePath;
 pub use template::Template;
+
+/// The language of a state's expressions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum QueryLanguage {
+    /// JSONPath.
+    #[default]
+    JsonPath,
+    /// JSONata.
+    JsonAta,
+}
 
 /// An expression that can't be evaluated: the error's name and its cause, without the
 /// "An error occurred while executing the state" in front.

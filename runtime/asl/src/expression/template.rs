@@ -5,8 +5,7 @@ use serde_json::{Map, Value};
 
 use super::context::Bindings;
 use super::json_path::{Path, Root};
-use super::{Fault, Jsonata, Selector};
-use crate::definition::QueryLanguage;
+use super::{Fault, Jsonata, QueryLanguage, Selector};
 
 /// A parsed template.
 #[derive(Debug, Clone, PartialEq)]
