@@ -16,6 +16,8 @@ const SAGA: &str = "order-fulfilment";
 const MOMENTS: usize = 10;
 /// Executions interrupted together: each is at another point of its way.
 const TOGETHER: usize = 8;
+/// What every task has to do besides, about 3 ms a unit: longer than it takes to see a moment and to kill.
+const WORK: u64 = 10;
 /// The kill comes too late when all have ended; then twice as many, which take longer, are tried, so often.
 const TRIES: u32 = 5;
 
@@ -30,7 +32,10 @@ fn a_saga_killed_at_ten_moments_ends_as_if_nothing_had_happened() -> Result<()> 
         .context("the saga is gone")?;
     let mut inputs = Vec::new();
     for case in saga.cases()? {
-        inputs.push(fs::read_to_string(&case.input).with_context(|| format!("reading {}", case.input.display()))?);
+        let input = fs::read_to_string(&case.input).with_context(|| format!("reading {}", case.input.display()))?;
+        let mut input: Value = serde_json::from_str(&input)?;
+        input["work"] = json!(WORK);
+        inputs.push(input.to_string());
     }
     let mut server = Server::start()?;
     for entry in fs::read_dir(saga.directory.join("modules")).context("listing the modules")? {
