@@ -125,7 +125,7 @@ pub(super) struct Iterations {
     pub length: u32,
     pub next: u32,
     pub open: BTreeMap<u32, ScopeId>,
-    /// Scopes of iterations that ended well and whose end isn't recorded yet.
+    /// What each iteration that ended well returned, by its index.
     pub outputs: Vec<Option<Payload>>,
     pub failed: u32,
     /// The failure that ended the state, while its other iterations are being stopped.

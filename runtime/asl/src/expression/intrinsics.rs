@@ -154,7 +154,7 @@ fn apply(function: Function, arguments: &[Value], bindings: &Bindings<'_>) -> Re
         (Function::JsonToString, [value]) => Ok(json!(value.to_string())),
         (Function::Array, items) => Ok(Value::Array(items.to_vec())),
         (Function::ArrayPartition, [items, size]) => {
-            let size = usize::try_from(integer(size)?)
+            let size = usize::try_from(rounded(size)?)
                 .ok()
                 .filter(|size| *size > 0)
                 .ok_or("The chunk size must be a positive integer")?;
@@ -164,9 +164,9 @@ fn apply(function: Function, arguments: &[Value], bindings: &Bindings<'_>) -> Re
                 .collect())
         }
         (Function::ArrayContains, [items, wanted]) => Ok(json!(array(items)?.contains(wanted))),
-        (Function::ArrayRange, [from, to, step]) => range(integer(from)?, integer(to)?, integer(step)?),
+        (Function::ArrayRange, [from, to, step]) => range(rounded(from)?, rounded(to)?, rounded(step)?),
         (Function::ArrayGetItem, [items, index]) => {
-            let (items, index) = (array(items)?, integer(index)?);
+            let (items, index) = (array(items)?, rounded(index)?);
             usize::try_from(index)
                 .ok()
                 .and_then(|index| items.get(index))
@@ -373,10 +373,6 @@ fn object(value: &Value) -> Result<&Map<String, Value>, String> {
     value
         .as_object()
         .ok_or_else(|| format!("Expected an object, but got: {value}"))
-}
-
-fn integer(value: &Value) -> Result<i64, String> {
-    rounded(value)
 }
 
 /// Numbers are rounded as Java's Math.round does: half up.
