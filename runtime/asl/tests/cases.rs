@@ -93,6 +93,7 @@ fn run(case: &Case) -> (Execution, Vec<Event>) {
         let mut env = Env {
             now,
             dice: &mut Half,
+            outside: &asl::execution::Nothing,
             limits: Limits::default(),
         };
         if let Some(event) = execution.next(&mut env) {
@@ -130,7 +131,7 @@ fn run(case: &Case) -> (Execution, Vec<Event>) {
                 &mut execution,
                 Event {
                     at: now,
-                    kind: EventKind::TaskStarted { scope },
+                    kind: EventKind::TaskStarted { scope, worker: None },
                 },
             );
             record(&mut execution, Event { at: now, kind });

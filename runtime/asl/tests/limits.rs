@@ -31,6 +31,7 @@ fn run(definition: serde_json::Value, result: &Payload, limits: Limits) -> Execu
         let event = execution.next(&mut Env {
             now: at,
             dice: &mut NoDice,
+            outside: &asl::execution::Nothing,
             limits,
         });
         let event = event.unwrap_or_else(|| {
@@ -39,7 +40,7 @@ fn run(definition: serde_json::Value, result: &Payload, limits: Limits) -> Execu
             execution
                 .apply(&Event {
                     at,
-                    kind: EventKind::TaskStarted { scope },
+                    kind: EventKind::TaskStarted { scope, worker: None },
                 })
                 .expect("fits");
             let outcome = TaskOutcome::Succeeded(result.clone());
@@ -49,6 +50,7 @@ fn run(definition: serde_json::Value, result: &Payload, limits: Limits) -> Execu
                     execution.next(&mut Env {
                         now: at,
                         dice: &mut NoDice,
+                        outside: &asl::execution::Nothing,
                         limits,
                     })
                 })

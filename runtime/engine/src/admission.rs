@@ -53,14 +53,10 @@ impl Resident {
                 retry_count: task.retry_count,
                 deadline: task.deadline,
                 heartbeat_seconds: task.heartbeat_seconds,
+                started: task.started,
+                submitted: task.submitted,
             };
-            self.running.insert(
-                scheduled_at,
-                Running {
-                    given: now,
-                    unwanted: false,
-                },
-            );
+            self.running.insert(scheduled_at, Running::given(now));
             return Some(request);
         }
         None

@@ -149,7 +149,7 @@ pub(crate) fn size_of(event: &Event) -> usize {
         EventKind::StateExited { output, assigned, .. } => {
             payload(output) + assigned.iter().map(|variable| variable.value.len()).sum::<usize>()
         }
-        EventKind::ExecutionSucceeded { output } => payload(output),
+        EventKind::TaskSubmitted { output, .. } | EventKind::ExecutionSucceeded { output } => payload(output),
         EventKind::ParallelFailed { failure: error, .. }
         | EventKind::IterationFailed { failure: error, .. }
         | EventKind::MapFailed { failure: error, .. }

@@ -29,6 +29,24 @@ pub enum Input {
         /// How.
         report: Report,
     },
+    /// An attempt goes on without its slot: what it waits for happens elsewhere.
+    TaskReleased {
+        /// Which attempt.
+        task: TaskId,
+        /// What it waits for.
+        release: Release,
+        /// What its request answered, where one was made that must not be made again.
+        submitted: Option<Payload>,
+    },
+    /// Somebody outside speaks of an attempt: a worker, or whoever holds its task token.
+    Callback {
+        /// Which attempt.
+        task: TaskId,
+        /// What is said of it.
+        word: Word,
+        /// Whom to answer.
+        reply: ReplyTo,
+    },
     /// A batch is on disk, or isn't.
     Committed {
         /// Which batch.
@@ -52,6 +70,33 @@ pub enum Input {
     },
     /// The time a wake-up was asked for has come.
     Tick,
+}
+
+/// What an attempt without a slot waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Release {
+    /// A worker that takes it: it hasn't started.
+    Queued,
+    /// Something that is reported with [`Input::TaskDone`].
+    Elsewhere,
+    /// Whoever holds its task token; the clock of its heartbeats runs.
+    Callback,
+}
+
+/// What is said of an attempt from outside.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Word {
+    /// It returned this.
+    Succeeded(Payload),
+    /// It failed with this.
+    Failed(Failure),
+    /// It is still being worked on.
+    Heartbeat,
+    /// A worker took it from its queue.
+    Taken {
+        /// The name the worker gave itself.
+        worker: Option<String>,
+    },
 }
 
 /// An execution to start.

@@ -27,9 +27,11 @@ mod reconcile;
 mod requests;
 mod resident;
 mod timers;
+pub mod token;
 mod turn;
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 
 use asl::Timestamp;
 use asl::execution::{Limits, Wakeup};
@@ -42,8 +44,10 @@ pub use input::Input;
 use line::Line;
 use loading::Loads;
 pub use output::Output;
+use ports::{EveryResource, Resources};
 use resident::Entry;
 use timers::Timers;
+use token::TokenKey;
 
 /// What an engine is told once.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,6 +59,8 @@ pub struct Options {
     pub step_budget: usize,
     /// Of the dice that jitter is thrown with.
     pub seed: u64,
+    /// Signs task tokens.
+    pub token_key: TokenKey,
     /// What one execution may use.
     pub limits: Limits,
 }
@@ -66,6 +72,7 @@ impl Default for Options {
             slots: 1,
             step_budget: 1_000,
             seed: 0,
+            token_key: TokenKey([0; 32]),
             limits: Limits::default(),
         }
     }
@@ -105,6 +112,7 @@ pub struct Engine {
     timers: Timers,
     loads: Loads,
     dice: SeededDice,
+    resources: Arc<dyn Resources>,
     outputs: VecDeque<Output>,
 }
 
@@ -124,9 +132,17 @@ impl Engine {
             timers: Timers::default(),
             loads: Loads::default(),
             dice: SeededDice::new(options.seed),
+            resources: Arc::new(EveryResource),
             outputs: VecDeque::new(),
             options,
         }
+    }
+
+    /// The same with a world in which some resources aren't there.
+    #[must_use]
+    pub fn with_resources(mut self, resources: Arc<dyn Resources>) -> Self {
+        self.resources = resources;
+        self
     }
 
     /// Something happened at `now`. Never blocks, and takes a bounded number of steps.
@@ -140,6 +156,12 @@ impl Engine {
                 reply,
             } => self.stop(execution, failure, reply),
             Input::TaskDone { task, report } => self.task_done(task, report),
+            Input::TaskReleased {
+                task,
+                release,
+                submitted,
+            } => self.task_released(task, release, submitted),
+            Input::Callback { task, word, reply } => self.callback(task, word, reply),
             Input::Committed { batch, result } => self.committed(batch, result),
             Input::Loaded { execution, result } => self.loaded(execution, result),
             Input::Recover { running, last } => self.recover(running, last),

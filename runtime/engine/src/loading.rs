@@ -59,7 +59,7 @@ impl Engine {
     /// Queues an execution to be read back; a stop goes before timers and recovery.
     pub(crate) fn load(&mut self, id: ExecutionId, loading: Loading) {
         self.timers.set(id, None);
-        if loading.stops.is_empty() {
+        if loading.pending.is_empty() {
             self.loads.line.push_back(id);
         } else {
             self.loads.line.push_front(id);

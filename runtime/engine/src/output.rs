@@ -53,6 +53,10 @@ pub struct TaskRequest {
     pub deadline: Option<Timestamp>,
     /// HeartbeatSeconds.
     pub heartbeat_seconds: Option<u64>,
+    /// Whether it is recorded as started: a worker may have it already.
+    pub started: bool,
+    /// Whether its request was made before: it must not be made again, only waited for.
+    pub submitted: bool,
 }
 
 /// Answers to callers.
@@ -82,6 +86,10 @@ pub enum Reply {
     },
     /// No running execution has this id; the store knows whether it ever existed.
     NotRunning,
+    /// What was said of an attempt is recorded; of a heartbeat, that it was heard.
+    TaskHeard,
+    /// The attempt isn't open: it ended, or nobody can take it any more.
+    TaskNotOpen,
     /// The execution has closed.
     Closed {
         /// Which.

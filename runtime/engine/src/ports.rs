@@ -245,6 +245,23 @@ pub trait Catalogue: Send + Sync {
 
 // ------------------------------------------------------------------ tasks
 
+/// Which resources a Task state may be scheduled on. Asked whenever one is; answers at once, from memory.
+pub trait Resources: std::fmt::Debug + Send + Sync {
+    /// Why a task with this `Resource` can't be scheduled, where that is so: an activity that does not
+    /// exist. AWS's words, for the cause of a `States.Runtime` failure.
+    fn refusal(&self, resource: &str) -> Option<String>;
+}
+
+/// A world in which every resource is there.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct EveryResource;
+
+impl Resources for EveryResource {
+    fn refusal(&self, _resource: &str) -> Option<String> {
+        None
+    }
+}
+
 /// What a component is, found at upload.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ModuleDescription {

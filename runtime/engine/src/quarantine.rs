@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use crate::Engine;
 use crate::ids::ExecutionId;
 use crate::output::{Output, Reply};
-use crate::resident::Entry;
+use crate::resident::{Entry, Pending};
 
 /// Runs code that reads or moves one execution. What it was moving may be half moved after a panic:
 /// whoever gets an `Err` puts the execution away with [`Engine::quarantine`].
@@ -41,8 +41,8 @@ impl Engine {
                 }
             }
             Some(Entry::Loading(loading)) => {
-                for stop in loading.stops {
-                    self.reply(stop.reply, Reply::Fault(text.clone()));
+                for to in loading.pending.iter().filter_map(Pending::reply) {
+                    self.reply(to, Reply::Fault(text.clone()));
                 }
             }
             Some(Entry::Dormant | Entry::Quarantined) | None => {}

@@ -7,7 +7,7 @@ use crate::Engine;
 use crate::ids::{ExecutionId, TaskId};
 use crate::output::Output;
 use crate::quarantine::guarded;
-use crate::resident::{Entry, Resident};
+use crate::resident::{Entry, Resident, Running};
 
 impl Resident {
     /// Marks attempts that run and aren't open any more. Called as a batch is cut: it carries
@@ -32,9 +32,8 @@ impl Resident {
     }
 
     /// Takes out the attempts whose end is on disk.
-    fn take_unwanted(&mut self) -> Vec<u64> {
-        let unwanted = self.running.extract_if(.., |_, running| running.unwanted);
-        unwanted.map(|(scheduled_at, _)| scheduled_at).collect()
+    fn take_unwanted(&mut self) -> Vec<(u64, Running)> {
+        self.running.extract_if(.., |_, running| running.unwanted).collect()
     }
 }
 
@@ -52,8 +51,10 @@ impl Engine {
         if !resident.waiting.is_empty() {
             self.slots.line.push_back(id);
         }
-        for scheduled_at in resident.take_unwanted() {
-            self.slots.give_back();
+        for (scheduled_at, running) in resident.take_unwanted() {
+            if running.has_slot {
+                self.slots.give_back();
+            }
             self.outputs.push_back(Output::Cancel(TaskId {
                 execution: id,
                 scheduled_at,
@@ -64,8 +65,10 @@ impl Engine {
     /// Stops everything that runs for an execution which leaves memory.
     pub(crate) fn release(&mut self, id: ExecutionId, resident: &mut Resident) {
         resident.waiting.clear();
-        for scheduled_at in std::mem::take(&mut resident.running).into_keys() {
-            self.slots.give_back();
+        for (scheduled_at, running) in std::mem::take(&mut resident.running) {
+            if running.has_slot {
+                self.slots.give_back();
+            }
             self.outputs.push_back(Output::Cancel(TaskId {
                 execution: id,
                 scheduled_at,

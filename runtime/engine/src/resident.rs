@@ -7,8 +7,10 @@ use asl::{Event, EventKind, Failure, Status, Timestamp};
 
 use crate::batch::{self, Append};
 use crate::group_commit::size_of;
-use crate::ids::{ExecutionId, ReplyTo};
+use crate::ids::{ExecutionId, ReplyTo, TaskId};
+use crate::input::Word;
 use crate::output::Reply;
+use crate::ports::Report;
 
 /// How many events an execution may be ahead of the disk before it has to wait for it. Bounds memory
 /// and the size of one append when a machine loops without ever waiting.
@@ -33,10 +35,29 @@ pub(crate) enum Entry {
 /// What is to be done with an execution once it is read back.
 #[derive(Debug, Default)]
 pub(crate) struct Loading {
-    /// Stops that came meanwhile.
-    pub(crate) stops: Vec<PendingStop>,
+    /// What came meanwhile, in order.
+    pub(crate) pending: Vec<Pending>,
     /// See [`Resident::came_back`].
     pub(crate) came_back: bool,
+}
+
+/// Something that waits for its execution to be read back.
+#[derive(Debug)]
+pub(crate) enum Pending {
+    Stop(PendingStop),
+    Callback { task: TaskId, word: Word, reply: ReplyTo },
+    TaskDone { task: TaskId, report: Report },
+}
+
+impl Pending {
+    /// Who hears of it, if somebody does.
+    pub(crate) fn reply(&self) -> Option<ReplyTo> {
+        match self {
+            Pending::Stop(stop) => Some(stop.reply),
+            Pending::Callback { reply, .. } => Some(*reply),
+            Pending::TaskDone { .. } => None,
+        }
+    }
 }
 
 /// A stop that waits for its execution to be read back.
@@ -74,13 +95,41 @@ pub(crate) struct Resident {
     bytes_in_flight: usize,
 }
 
-/// An attempt that has a slot.
+/// An attempt that was handed out.
 #[derive(Debug)]
 pub(crate) struct Running {
     /// When it got its slot.
     pub(crate) given: Timestamp,
+    /// Whether it still has it.
+    pub(crate) has_slot: bool,
+    /// It waits for a worker to take it, so it hasn't started.
+    pub(crate) queued: bool,
+    /// It goes on without its slot, and only this process knows of it.
+    pub(crate) only_here: bool,
+    /// When its next heartbeat is due at the latest, of attempts that are worked on outside.
+    pub(crate) beat_due: Option<Timestamp>,
     /// Nobody wants it any more; it is stopped when the batch in flight is on disk.
     pub(crate) unwanted: bool,
+}
+
+impl Running {
+    /// An attempt that just got a slot.
+    pub(crate) fn given(now: Timestamp) -> Self {
+        Self {
+            given: now,
+            has_slot: true,
+            queued: false,
+            only_here: false,
+            beat_due: None,
+            unwanted: false,
+        }
+    }
+
+    /// Whether its execution has to stay in memory for it. One that waits for a worker, for the holder of its
+    /// token or for another execution finds its own wherever it is.
+    pub(crate) fn keeps_in_memory(&self) -> bool {
+        self.has_slot || self.only_here || self.unwanted || self.beat_due.is_some()
+    }
 }
 
 impl Resident {
@@ -140,9 +189,20 @@ impl Resident {
         match self.execution.open_task(scheduled_at) {
             Some(task) if !task.started => {
                 let scope = task.scope;
-                self.record(given, EventKind::TaskStarted { scope })
+                self.record(given, EventKind::TaskStarted { scope, worker: None })
             }
             Some(_) | None => Ok(()),
+        }
+    }
+
+    /// Somebody works on an attempt: its next heartbeat is due HeartbeatSeconds from now.
+    pub(crate) fn beat(&mut self, scheduled_at: u64, now: Timestamp) {
+        let seconds = self
+            .execution
+            .open_task(scheduled_at)
+            .and_then(|task| task.heartbeat_seconds);
+        if let (Some(seconds), Some(running)) = (seconds, self.running.get_mut(&scheduled_at)) {
+            running.beat_due = Some(now.plus_seconds(seconds as f64));
         }
     }
 

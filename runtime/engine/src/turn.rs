@@ -1,13 +1,15 @@
 //! Moving executions on, a bounded number of steps a turn.
 
-use asl::execution::{ApplyError, Env};
-use asl::{Status, Timestamp};
+use asl::execution::{ApplyError, Env, Limits, Outside, TaskOutcome};
+use asl::{Attempt, Status, TimeoutKind, Timestamp};
 
 use crate::Engine;
 use crate::ids::{ExecutionId, TaskId};
 use crate::output::Output;
+use crate::ports::Resources;
 use crate::quarantine::guarded;
-use crate::resident::{Entry, Loading, Resident};
+use crate::resident::{Entry, Loading, Resident, Running};
+use crate::token::TokenKey;
 
 /// Steps one execution takes before the next one gets its turn, far more than most need between two
 /// waits and far less than a loop without a wait would take.
@@ -24,6 +26,26 @@ const DORMANT_AFTER_MILLIS: i64 = 60_000;
 /// An attempt that runs for this long is recorded as started, so that histories show it live. Shorter
 /// ones are recorded together with their end, which saves a commit.
 const STARTED_VISIBLE_AFTER_MILLIS: i64 = 1_000;
+
+/// What an execution may ask of the world.
+struct World<'a> {
+    execution: ExecutionId,
+    key: &'a TokenKey,
+    resources: &'a dyn Resources,
+}
+
+impl Outside for World<'_> {
+    fn task_token(&self, scheduled_at: u64) -> String {
+        self.key.token(TaskId {
+            execution: self.execution,
+            scheduled_at,
+        })
+    }
+
+    fn refusal(&self, resource: &str) -> Option<String> {
+        self.resources.refusal(resource)
+    }
+}
 
 impl Resident {
     /// Takes at most `allowance` steps and says how many it took.
@@ -49,6 +71,36 @@ impl Resident {
         Ok(steps)
     }
 
+    /// When it has to be looked at again: at a timer of its own, or when a heartbeat is due.
+    fn next_look(&self) -> Option<Timestamp> {
+        let beat = self.running.values().filter_map(|running| running.beat_due).min();
+        let wakeup = self.wakeup.map(|(at, _)| at);
+        wakeup.into_iter().chain(beat).min()
+    }
+
+    /// Ends the attempts whose heartbeat didn't come.
+    fn record_silent(&mut self, now: Timestamp, limits: Limits) -> Result<(), ApplyError> {
+        let is_silent = |running: &Running| running.beat_due.is_some_and(|due| due <= now);
+        let silent = self.running.iter_mut().filter(|(_, running)| is_silent(running));
+        let silent: Vec<_> = silent
+            .map(|(scheduled_at, running)| {
+                running.beat_due = None;
+                (*scheduled_at, running.given)
+            })
+            .collect();
+        for (scheduled_at, given) in silent {
+            self.record_started(scheduled_at, given)?;
+            let outcome = TaskOutcome::TimedOut(TimeoutKind::Heartbeat);
+            let kind = self
+                .execution
+                .task_result(scheduled_at, outcome, Attempt::default(), limits);
+            if let Some(kind) = kind {
+                self.record(now, kind)?;
+            }
+        }
+        Ok(())
+    }
+
     /// Records the start of attempts whose deadline has come, before they are recorded as timed out.
     fn record_overdue(&mut self, now: Timestamp) -> Result<(), ApplyError> {
         let is_overdue = |scheduled_at: u64| {
@@ -59,6 +111,7 @@ impl Resident {
         let running = self
             .running
             .iter()
+            .filter(|(_, running)| !running.queued)
             .map(|(scheduled_at, running)| (*scheduled_at, running.given));
         let overdue: Vec<_> = running.filter(|(scheduled_at, _)| is_overdue(*scheduled_at)).collect();
         overdue
@@ -94,10 +147,11 @@ impl Engine {
             };
             match self.executions.get(&id) {
                 Some(Entry::Resident(_)) => {
-                    let now = self.now;
+                    let (now, limits) = (self.now, self.options.limits);
                     self.change(id, |resident| {
                         resident.restless = true;
-                        resident.record_overdue(now)
+                        resident.record_overdue(now)?;
+                        resident.record_silent(now, limits)
                     });
                 }
                 Some(Entry::Dormant) => self.load(id, Loading::default()),
@@ -134,7 +188,7 @@ impl Engine {
         let runs = resident
             .running
             .get(&task.scheduled_at)
-            .is_some_and(|running| running.given == given);
+            .is_some_and(|running| running.given == given && !running.queued);
         runs && resident
             .execution
             .open_task(task.scheduled_at)
@@ -158,9 +212,15 @@ impl Engine {
         let Some(Entry::Resident(resident)) = self.executions.get_mut(&id) else {
             return 0;
         };
+        let world = World {
+            execution: id,
+            key: &self.options.token_key,
+            resources: &*self.resources,
+        };
         let mut env = Env {
             now: self.now,
             dice: &mut self.dice,
+            outside: &world,
             limits: self.options.limits,
         };
         match guarded(|| resident.advance(&mut env, allowance)) {
@@ -168,7 +228,7 @@ impl Engine {
                 if !resident.events.is_empty() {
                     self.commits.gathering.push_back(id);
                 }
-                self.timers.set(id, resident.wakeup.map(|(at, _)| at));
+                self.timers.set(id, resident.next_look());
                 if !resident.restless {
                     self.rest(id);
                 } else if !resident.is_far_ahead() {
@@ -200,7 +260,7 @@ impl Engine {
             return;
         }
         let far = Timestamp(self.now.0.saturating_add(DORMANT_AFTER_MILLIS));
-        let works = !resident.running.is_empty() || !resident.waiting.is_empty();
+        let works = resident.running.values().any(Running::keeps_in_memory) || !resident.waiting.is_empty();
         if !works && resident.wakeup.is_none_or(|(at, _)| at > far) {
             // Its timer stays.
             self.executions.insert(id, Entry::Dormant);

@@ -92,16 +92,18 @@ impl Execution {
                     deadline: timeout_seconds.map(|seconds| event.at.plus_seconds(seconds as f64)),
                     heartbeat_seconds: *heartbeat_seconds,
                     started: false,
+                    submitted: false,
                 };
                 self.set_phase(*scope, Phase::Task(attempt))
             }
-            EventKind::TaskStarted { scope } => match &mut self.active(*scope)?.phase {
-                Phase::Task(attempt) => {
-                    attempt.started = true;
-                    Ok(())
-                }
-                _ => Err("no task is open".into()),
-            },
+            EventKind::TaskStarted { scope, .. } => {
+                self.attempt(*scope)?.started = true;
+                Ok(())
+            }
+            EventKind::TaskSubmitted { scope, .. } => {
+                self.attempt(*scope)?.submitted = true;
+                Ok(())
+            }
             EventKind::TaskSucceeded { scope, output, .. } => self.task_ended(*scope, Phase::Returned(output.clone())),
             EventKind::TaskFailed { scope, failure, .. } => self.task_ended(*scope, failed(failure, false)),
             EventKind::TaskTimedOut { scope, timeout, .. } => {
@@ -261,6 +263,13 @@ impl Execution {
         }));
         self.ready.insert(id);
         Ok(())
+    }
+
+    fn attempt(&mut self, id: ScopeId) -> Result<&mut TaskAttempt, String> {
+        match &mut self.active(id)?.phase {
+            Phase::Task(attempt) => Ok(attempt),
+            _ => Err("no task is open".into()),
+        }
     }
 
     fn task_ended(&mut self, id: ScopeId, phase: Phase) -> Applied {

@@ -186,6 +186,17 @@ pub enum EventKind {
     TaskStarted {
         /// Where.
         scope: ScopeId,
+        /// The name the activity's worker gave itself.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        worker: Option<String>,
+    },
+    /// The attempt's request was made; its outcome comes from elsewhere: another execution's end, or
+    /// whoever holds the task token. It is not made again after a crash.
+    TaskSubmitted {
+        /// Where.
+        scope: ScopeId,
+        /// What the request answered.
+        output: Payload,
     },
     /// The attempt returned.
     TaskSucceeded {

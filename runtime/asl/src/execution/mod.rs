@@ -19,7 +19,7 @@ use crate::payload::Payload;
 use crate::timestamp::Timestamp;
 
 pub use apply::ApplyError;
-pub use env::{Dice, Env, Limits};
+pub use env::{Dice, Env, Limits, Nothing, Outside};
 use event::{Failure, ScopeId, Status};
 pub use open_work::{OpenTask, TaskOutcome, Wakeup};
 use scope::Scope;

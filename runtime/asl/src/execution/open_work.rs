@@ -28,6 +28,8 @@ pub struct OpenTask<'a> {
     pub heartbeat_seconds: Option<u64>,
     /// Whether its TaskStarted event is recorded.
     pub started: bool,
+    /// Whether its TaskSubmitted event is recorded: the request must not be made again.
+    pub submitted: bool,
 }
 
 /// Why an execution wants to be looked at again.
@@ -77,6 +79,7 @@ impl Execution {
             deadline,
             heartbeat_seconds,
             started,
+            submitted,
         } = attempt;
         Some(OpenTask {
             scheduled_at: *scheduled_at,
@@ -88,6 +91,7 @@ impl Execution {
             deadline: *deadline,
             heartbeat_seconds: *heartbeat_seconds,
             started: *started,
+            submitted: *submitted,
         })
     }
 

@@ -107,6 +107,7 @@ pub(super) struct TaskAttempt {
     pub deadline: Option<Timestamp>,
     pub heartbeat_seconds: Option<u64>,
     pub started: bool,
+    pub submitted: bool,
 }
 
 #[derive(Debug)]

@@ -8,7 +8,7 @@ use crate::input::Loaded;
 use crate::output::Reply;
 use crate::ports::StoreError;
 use crate::quarantine::guarded;
-use crate::resident::{Entry, Loading, Resident};
+use crate::resident::{Entry, Loading, Pending, Resident};
 
 impl Engine {
     pub(crate) fn loaded(&mut self, id: ExecutionId, result: Result<Loaded, StoreError>) {
@@ -33,19 +33,24 @@ impl Engine {
     }
 
     fn settle(&mut self, id: ExecutionId, resident: Resident) {
-        let Some(Entry::Loading(Loading { stops, .. })) =
+        let Some(Entry::Loading(Loading { pending, .. })) =
             self.executions.insert(id, Entry::Resident(Box::new(resident)))
         else {
             return;
         };
         self.reconcile(id, 0);
-        for stop in stops {
-            match self.executions.get(&id) {
-                Some(Entry::Quarantined) => {
-                    let text = format!("execution {} is quarantined and can't be stopped", id.0);
-                    self.reply(stop.reply, Reply::Fault(text));
+        for pending in pending {
+            if let Some(Entry::Quarantined) = self.executions.get(&id) {
+                if let Some(to) = pending.reply() {
+                    let text = format!("execution {} is quarantined; restart the server to try it again", id.0);
+                    self.reply(to, Reply::Fault(text));
                 }
-                _ => self.stop_resident(id, stop),
+                continue;
+            }
+            match pending {
+                Pending::Stop(stop) => self.stop_resident(id, stop),
+                Pending::Callback { task, word, reply } => self.callback_resident(task, word, reply),
+                Pending::TaskDone { task, report } => self.task_done(task, report),
             }
         }
         self.ready.push_back(id);

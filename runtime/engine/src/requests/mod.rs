@@ -1,8 +1,10 @@
 //! One file for each thing that can happen to the engine.
 
+mod callback;
 mod committed;
 mod loaded;
 mod recover;
 mod start;
 mod stop;
 mod task_done;
+mod task_released;

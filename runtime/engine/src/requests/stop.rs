@@ -5,18 +5,18 @@ use asl::{EventKind, Failure};
 use crate::Engine;
 use crate::ids::{ExecutionId, ReplyTo};
 use crate::output::Reply;
-use crate::resident::{Entry, Loading, PendingStop};
+use crate::resident::{Entry, Loading, Pending, PendingStop};
 
 impl Engine {
     pub(crate) fn stop(&mut self, id: ExecutionId, failure: Failure, reply: ReplyTo) {
         match self.executions.get_mut(&id) {
             Some(Entry::Resident(_)) => self.stop_resident(id, PendingStop { failure, reply }),
-            Some(Entry::Loading(loading)) => loading.stops.push(PendingStop { failure, reply }),
+            Some(Entry::Loading(loading)) => loading.pending.push(Pending::Stop(PendingStop { failure, reply })),
             Some(Entry::Dormant) => {
                 self.load(
                     id,
                     Loading {
-                        stops: vec![PendingStop { failure, reply }],
+                        pending: vec![Pending::Stop(PendingStop { failure, reply })],
                         ..Loading::default()
                     },
                 );
@@ -44,19 +44,22 @@ impl Engine {
             let answer = Reply::AlreadyClosed {
                 at: resident.closed_at(),
             };
-            if resident.is_durable() {
-                self.reply(stop.reply, answer);
-            } else if !resident.events.is_empty() {
-                resident.replies.push((stop.reply, answer));
-            } else {
-                self.answer_with_batch(id, stop.reply, answer);
-            }
+            self.reply_when_durable(id, stop.reply, answer);
             return;
         }
         resident.replies.push((stop.reply, Reply::Stopped { at: now }));
         self.change(id, |resident| {
             resident.record(now, EventKind::ExecutionAborted { failure: stop.failure })
         });
+    }
+
+    /// Answers with what an execution came to, once that is on disk.
+    pub(crate) fn reply_when_durable(&mut self, id: ExecutionId, to: ReplyTo, answer: Reply) {
+        match self.executions.get_mut(&id) {
+            Some(Entry::Resident(resident)) if !resident.events.is_empty() => resident.replies.push((to, answer)),
+            Some(Entry::Resident(resident)) if !resident.is_durable() => self.answer_with_batch(id, to, answer),
+            _ => self.reply(to, answer),
+        }
     }
 
     /// Adds an answer to the batch in flight, which carries its cause.

@@ -6,20 +6,49 @@ use crate::Engine;
 use crate::ids::TaskId;
 use crate::output::Output;
 use crate::ports::{Outcome, Report};
-use crate::resident::{Entry, Running};
+use crate::resident::{Entry, Loading, Pending};
 
 impl Engine {
     /// Records how an attempt ended, together with its start. Reports of attempts that don't run,
     /// because they were reported before or stopped, and of attempts that nobody wants any more, are dropped.
     pub(crate) fn task_done(&mut self, task: TaskId, report: Report) {
         let (now, limits) = (self.now, self.options.limits);
-        let Some(Entry::Resident(resident)) = self.executions.get_mut(&task.execution) else {
-            return;
+        let resident = match self.executions.get_mut(&task.execution) {
+            Some(Entry::Resident(resident)) => resident,
+            Some(Entry::Loading(loading)) => {
+                loading.pending.push(Pending::TaskDone { task, report });
+                return;
+            }
+            Some(Entry::Dormant) => {
+                let pending = vec![Pending::TaskDone { task, report }];
+                self.load(
+                    task.execution,
+                    Loading {
+                        pending,
+                        ..Loading::default()
+                    },
+                );
+                return;
+            }
+            Some(Entry::Quarantined) | None => return,
         };
-        let Some(Running { given, .. }) = resident.running.remove(&task.scheduled_at) else {
-            return;
+        let given = match resident.running.remove(&task.scheduled_at) {
+            Some(running) => {
+                if running.has_slot {
+                    self.slots.give_back();
+                }
+                running.given
+            }
+            // Its execution was out of memory when what it waited for came.
+            None if resident
+                .execution
+                .open_task(task.scheduled_at)
+                .is_some_and(|open| open.submitted) =>
+            {
+                now
+            }
+            None => return,
         };
-        self.slots.give_back();
         if resident.came_back {
             // The report may be that of an earlier run of the same attempt, and the later one goes on.
             self.outputs.push_back(Output::Cancel(task));

@@ -152,6 +152,7 @@ impl Stored {
             .next(&mut Env {
                 now,
                 dice: &mut NoDice,
+                outside: &asl::execution::Nothing,
                 limits: Limits::default(),
             })
             .is_some()
@@ -195,7 +196,7 @@ impl Stored {
                 );
                 return;
             }
-            EventKind::TaskStarted { scope } => {
+            EventKind::TaskStarted { scope, .. } => {
                 let attempt = self
                     .attempts
                     .get_mut(scope)

@@ -69,6 +69,7 @@ fn journal(case: &Case) -> Vec<Event> {
             let mut env = Env {
                 now,
                 dice: &mut NoDice,
+                outside: &asl::execution::Nothing,
                 limits: Limits::default(),
             };
             next = execution.next(&mut env).map(|event| event.kind);
@@ -100,7 +101,7 @@ fn journal(case: &Case) -> Vec<Event> {
             *used.entry(state).or_default() += 1;
             let started = Event {
                 at: now,
-                kind: EventKind::TaskStarted { scope },
+                kind: EventKind::TaskStarted { scope, worker: None },
             };
             execution.apply(&started).unwrap();
             events.push(started);
@@ -121,6 +122,7 @@ fn journal(case: &Case) -> Vec<Event> {
             let mut env = Env {
                 now,
                 dice: &mut NoDice,
+                outside: &asl::execution::Nothing,
                 limits: Limits::default(),
             };
             execution.next(&mut env).map(|event| event.kind)
@@ -203,7 +205,7 @@ fn details_are_spelled_as_the_service_spells_them() {
         },
         entered,
         scheduled("arn:aws:states:::lambda:invoke"),
-        EventKind::TaskStarted { scope },
+        EventKind::TaskStarted { scope, worker: None },
         EventKind::TaskTimedOut {
             scope,
             timeout: TimeoutKind::Heartbeat,

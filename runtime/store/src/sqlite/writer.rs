@@ -270,7 +270,10 @@ mod tests {
         };
         let output = Payload::from_value(text.into());
         let kind = if text.is_empty() {
-            EventKind::TaskStarted { scope: ScopeId::ROOT }
+            EventKind::TaskStarted {
+                scope: ScopeId::ROOT,
+                worker: None,
+            }
         } else {
             EventKind::ExecutionSucceeded { output }
         };

@@ -105,6 +105,7 @@ fn task_started(at: i64) -> Event {
         at,
         EventKind::TaskStarted {
             scope: asl::ScopeId::ROOT,
+            worker: None,
         },
     )
 }

@@ -143,6 +143,11 @@ impl At<'_> {
 
     /// Binds `input` as `$`, with this state's context object and the variables in sight.
     fn bindings<'b>(&'b self, input: &'b Value) -> Bindings<'b> {
+        self.bindings_with_token(input, None)
+    }
+
+    /// The same where the context object holds a task token.
+    fn bindings_with_token<'b>(&'b self, input: &'b Value, task_token: Option<&'b str>) -> Bindings<'b> {
         let retryable = self.state.outcome().is_some();
         Bindings::new(
             input,
@@ -152,7 +157,7 @@ impl At<'_> {
                 entered: self.active.entered,
                 retry_count: retryable.then(|| self.active.retry_count()),
                 item: self.item(),
-                task_token: None,
+                task_token,
             },
             &self.scope.variables,
             self.chance,

@@ -10,10 +10,20 @@ use crate::execution::open_work::too_large;
 use crate::expression::{Bindings, Fault};
 use crate::payload::Payload;
 
+/// The integration pattern of tasks that end when somebody hands their token back.
+const WAIT_FOR_TASK_TOKEN: &str = ".waitForTaskToken";
+
 impl At<'_> {
     pub(super) fn schedule_task(&self, task: &Task, env: &Env<'_>) -> Result<EventKind, Fault> {
+        if let Some(refusal) = env.outside.refusal(&task.resource) {
+            return Err(Fault::runtime(refusal));
+        }
         let input = self.effective_input()?;
-        let bindings = self.bindings(input.value());
+        let token = task
+            .resource
+            .ends_with(WAIT_FOR_TASK_TOKEN)
+            .then(|| env.outside.task_token(self.execution.position));
+        let bindings = self.bindings_with_token(input.value(), token.as_deref());
         let timeout_seconds = seconds("TimeoutSecondsPath", task.timeout.as_ref(), &bindings)?;
         let heartbeat_seconds = seconds("HeartbeatSecondsPath", task.heartbeat.as_ref(), &bindings)?;
         let credentials = task

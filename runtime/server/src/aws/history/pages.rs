@@ -83,7 +83,7 @@ fn size(event: &Event) -> usize {
         EventKind::StateExited { output, assigned, .. } => {
             output.len() + assigned.iter().map(|variable| variable.value.len()).sum::<usize>()
         }
-        EventKind::ExecutionSucceeded { output } => output.len(),
+        EventKind::TaskSubmitted { output, .. } | EventKind::ExecutionSucceeded { output } => output.len(),
         EventKind::TaskStarted { .. }
         | EventKind::WaitStarted { .. }
         | EventKind::RetryScheduled { .. }

@@ -56,6 +56,8 @@ struct Details<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     role_arn: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    worker_name: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     resource: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     resource_type: Option<&'a str>,
@@ -186,6 +188,7 @@ fn plain<'a>(event: &'a EventKind, context: &'a EventKind, region: &'a str, data
         ),
         EventKind::TaskScheduled { .. }
         | EventKind::TaskStarted { .. }
+        | EventKind::TaskSubmitted { .. }
         | EventKind::TaskSucceeded { .. }
         | EventKind::TaskFailed { .. }
         | EventKind::TaskTimedOut { .. } => task(event, context, region, data),
@@ -302,6 +305,8 @@ fn variables(assigned: &[Assignment]) -> Option<BTreeMap<&str, &str>> {
 enum Service<'a> {
     /// A function's ARN: `LambdaFunction…` events.
     Function,
+    /// An activity's ARN: `Activity…` events.
+    Activity,
     /// Everything else: `Task…` events with a resource and its type.
     Task { resource: &'a str, resource_type: &'a str },
 }
@@ -317,8 +322,9 @@ fn service(resource: &str) -> Service<'_> {
     let (arn, service) = (parts.next(), parts.nth(1));
     match (arn, service, parts.nth(2)) {
         (Some("arn"), Some("lambda"), _) => Service::Function,
+        (Some("arn"), Some("states"), Some(activity)) if activity.starts_with("activity:") => Service::Activity,
         (Some("arn"), Some("states"), Some(integration)) => {
-            let (resource_type, action) = integration.split_once(':').unwrap_or(("", integration));
+            let (resource_type, action) = integration.rsplit_once(':').unwrap_or(("", integration));
             Service::Task {
                 resource: action,
                 resource_type,
@@ -353,6 +359,15 @@ fn task<'a>(event: &'a EventKind, scheduled: &'a EventKind, region: &'a str, dat
             task_credentials: credentials.as_ref().and_then(role_of),
             ..Details::default()
         },
+        EventKind::TaskStarted { worker, .. } => Details {
+            worker_name: worker.as_deref(),
+            ..Details::default()
+        },
+        EventKind::TaskSubmitted { output, .. } => Details {
+            output: shown(output),
+            output_details: data.then(Whole::default),
+            ..Details::default()
+        },
         EventKind::TaskSucceeded { output, attempt, .. } => Details {
             output: shown(output),
             output_details: data.then(Whole::default),
@@ -374,9 +389,9 @@ fn task<'a>(event: &'a EventKind, scheduled: &'a EventKind, region: &'a str, dat
         _ => Details::default(),
     };
     let scheduling = matches!(event, EventKind::TaskScheduled { .. });
-    let (as_function, as_task) = names(event);
+    let names = names(event);
     match service {
-        Service::Function => {
+        Service::Function | Service::Activity => {
             if scheduling {
                 details.input = details.parameters.take();
                 details.input_details = data.then(Whole::default);
@@ -384,7 +399,10 @@ fn task<'a>(event: &'a EventKind, scheduled: &'a EventKind, region: &'a str, dat
                 details.resource = Some(asked);
             }
             // AWS's LambdaFunctionStarted has no details.
-            let (kind, key) = as_function;
+            let (kind, key) = match service {
+                Service::Activity => names.activity,
+                _ => names.function,
+            };
             (Cow::Borrowed(kind), (!key.is_empty()).then_some((key, details)))
         }
         Service::Task {
@@ -393,7 +411,7 @@ fn task<'a>(event: &'a EventKind, scheduled: &'a EventKind, region: &'a str, dat
         } => {
             details.resource = Some(resource);
             details.resource_type = Some(resource_type);
-            let (kind, key) = as_task;
+            let (kind, key) = names.task;
             named(kind, key, details)
         }
     }
@@ -401,29 +419,45 @@ fn task<'a>(event: &'a EventKind, scheduled: &'a EventKind, region: &'a str, dat
 
 type Name = (&'static str, &'static str);
 
-/// The names of a task's event and of its details, as a function's and as a service's.
-fn names(event: &EventKind) -> (Name, Name) {
+/// The names of a task's event and of its details, as each kind of service shows them.
+struct Names {
+    task: Name,
+    function: Name,
+    activity: Name,
+}
+
+fn names(event: &EventKind) -> Names {
     match event {
-        EventKind::TaskScheduled { .. } => (
-            ("LambdaFunctionScheduled", "lambdaFunctionScheduledEventDetails"),
-            ("TaskScheduled", "taskScheduledEventDetails"),
-        ),
-        EventKind::TaskSucceeded { .. } => (
-            ("LambdaFunctionSucceeded", "lambdaFunctionSucceededEventDetails"),
-            ("TaskSucceeded", "taskSucceededEventDetails"),
-        ),
-        EventKind::TaskFailed { .. } => (
-            ("LambdaFunctionFailed", "lambdaFunctionFailedEventDetails"),
-            ("TaskFailed", "taskFailedEventDetails"),
-        ),
-        EventKind::TaskTimedOut { .. } => (
-            ("LambdaFunctionTimedOut", "lambdaFunctionTimedOutEventDetails"),
-            ("TaskTimedOut", "taskTimedOutEventDetails"),
-        ),
-        _ => (
-            ("LambdaFunctionStarted", ""),
-            ("TaskStarted", "taskStartedEventDetails"),
-        ),
+        EventKind::TaskScheduled { .. } => Names {
+            task: ("TaskScheduled", "taskScheduledEventDetails"),
+            function: ("LambdaFunctionScheduled", "lambdaFunctionScheduledEventDetails"),
+            activity: ("ActivityScheduled", "activityScheduledEventDetails"),
+        },
+        EventKind::TaskSubmitted { .. } => Names {
+            task: ("TaskSubmitted", "taskSubmittedEventDetails"),
+            function: ("TaskSubmitted", ""),
+            activity: ("TaskSubmitted", ""),
+        },
+        EventKind::TaskSucceeded { .. } => Names {
+            task: ("TaskSucceeded", "taskSucceededEventDetails"),
+            function: ("LambdaFunctionSucceeded", "lambdaFunctionSucceededEventDetails"),
+            activity: ("ActivitySucceeded", "activitySucceededEventDetails"),
+        },
+        EventKind::TaskFailed { .. } => Names {
+            task: ("TaskFailed", "taskFailedEventDetails"),
+            function: ("LambdaFunctionFailed", "lambdaFunctionFailedEventDetails"),
+            activity: ("ActivityFailed", "activityFailedEventDetails"),
+        },
+        EventKind::TaskTimedOut { .. } => Names {
+            task: ("TaskTimedOut", "taskTimedOutEventDetails"),
+            function: ("LambdaFunctionTimedOut", "lambdaFunctionTimedOutEventDetails"),
+            activity: ("ActivityTimedOut", "activityTimedOutEventDetails"),
+        },
+        _ => Names {
+            task: ("TaskStarted", "taskStartedEventDetails"),
+            function: ("LambdaFunctionStarted", ""),
+            activity: ("ActivityStarted", "activityStartedEventDetails"),
+        },
     }
 }
 

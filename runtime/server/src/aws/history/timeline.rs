@@ -123,7 +123,8 @@ impl Timeline {
                 self.scope(*scope).scheduled = self.here();
                 self.task(*scope);
             }
-            EventKind::TaskStarted { scope }
+            EventKind::TaskStarted { scope, .. }
+            | EventKind::TaskSubmitted { scope, .. }
             | EventKind::TaskSucceeded { scope, .. }
             | EventKind::TaskFailed { scope, .. }
             | EventKind::TaskTimedOut { scope, .. } => self.task(*scope),

@@ -1,0 +1,50 @@
+//! An attempt goes on without its slot.
+
+use asl::{EventKind, Payload};
+
+use crate::Engine;
+use crate::ids::TaskId;
+use crate::input::Release;
+use crate::resident::Entry;
+
+impl Engine {
+    /// Gives the attempt's slot back and, where its request was made, records that. Attempts that don't run
+    /// or aren't open any more have given it back already.
+    pub(crate) fn task_released(&mut self, task: TaskId, release: Release, submitted: Option<Payload>) {
+        let now = self.now;
+        let Some(Entry::Resident(resident)) = self.executions.get_mut(&task.execution) else {
+            return;
+        };
+        let Some(running) = resident.running.get_mut(&task.scheduled_at) else {
+            return;
+        };
+        let given = running.given;
+        running.queued = release == Release::Queued;
+        if std::mem::replace(&mut running.has_slot, false) {
+            self.slots.give_back();
+        }
+        let (full, limit) = (
+            resident.execution.history_entries().saturating_add(2),
+            self.options.limits.history_entries,
+        );
+        self.change(task.execution, |resident| {
+            if release == Release::Callback {
+                resident.beat(task.scheduled_at, now);
+            }
+            let Some(open) = resident.execution.open_task(task.scheduled_at) else {
+                return Ok(());
+            };
+            let (scope, submitted_before) = (open.scope, open.submitted);
+            if let Some(running) = resident.running.get_mut(&task.scheduled_at) {
+                running.only_here = release == Release::Elsewhere && !submitted_before && submitted.is_none();
+            }
+            match submitted {
+                Some(output) if !submitted_before && full < limit => {
+                    resident.record_started(task.scheduled_at, given)?;
+                    resident.record(now, EventKind::TaskSubmitted { scope, output })
+                }
+                Some(_) | None => Ok(()),
+            }
+        });
+    }
+}
