@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use sandbox::Sandbox;
 use server::{Config, Ports, Server};
-use store::Store;
+use store::{ObjectDirectory, Store};
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 
@@ -22,6 +22,8 @@ const REQUEST_THREADS: usize = 4;
 const BLOCKING_THREADS: usize = 48;
 /// Directory of compiled code, beside what is stored: it may be deleted, and is made again.
 const COMPILED: &str = "compiled";
+/// Directory of objects: `s3://BUCKET/KEY` is the file `BUCKET/KEY` in it.
+const OBJECTS: &str = "objects";
 /// What shells say of a process that a signal ended.
 const EXIT_INTERRUPTED: i32 = 130;
 
@@ -86,6 +88,12 @@ fn open_ports(data: &Path) -> Result<Ports> {
             "each server needs a directory of its own: `--data DIR` or SANDSTEP_DATA names another",
         )
     })?;
+    let objects = ObjectDirectory::open(&data.join(OBJECTS)).map_err(|error| {
+        Problem::refused(
+            error.to_string(),
+            "the data directory must belong to the user who starts the server",
+        )
+    })?;
     let sandbox = Sandbox::open(sandbox::Options::new(data.join(COMPILED))).map_err(sandbox_problem)?;
     let store = Arc::new(store);
     Ok(Ports {
@@ -93,6 +101,7 @@ fn open_ports(data: &Path) -> Result<Ports> {
         reader: Arc::clone(&store) as Arc<_>,
         catalogue: store,
         runner: Arc::new(sandbox),
+        objects: Arc::new(objects),
     })
 }
 

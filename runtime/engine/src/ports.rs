@@ -1,6 +1,8 @@
 //! What the engine's shell needs of the outside world, as traits: the floors above implement them, the
 //! server sees nothing else of the disk and of wasmtime.
 
+mod objects;
+
 use std::sync::Arc;
 
 use asl::{Attempt, Event, Failure, Payload, Status, TimeoutKind, Timestamp};
@@ -8,6 +10,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::batch::{AppendOutcome, Batch};
 use crate::ids::{Digest, ExecutionId, MachineId, TaskId};
+pub use objects::{
+    Listing, ObjectError, ObjectHead, ObjectStore, ObjectWriter, OpenObject, SharedObjects, check_bucket, check_key,
+};
 
 // ------------------------------------------------------------------ journal
 

@@ -6,7 +6,7 @@ use asl::{Failure, Payload, Status, Timestamp};
 use engine::ids::ExecutionId;
 use engine::input::StartExecution;
 use engine::output::Reply;
-use engine::ports::{ModuleRecord, Reader};
+use engine::ports::{ModuleRecord, Reader, SharedObjects};
 use tokio::sync::{Mutex, MutexGuard, Semaphore, oneshot};
 
 use crate::aws::arn::Namespace;
@@ -34,6 +34,7 @@ pub(crate) struct Inner {
     pub(crate) reader: Arc<dyn Reader>,
     pub(crate) machines: Arc<Machines>,
     pub(crate) modules: Arc<Modules>,
+    pub(crate) objects: SharedObjects,
     pub(crate) pages: Pages,
     pub(crate) mailbox: Mailbox,
     blocking: Semaphore,
@@ -71,6 +72,7 @@ impl Handle {
         reader: Arc<dyn Reader>,
         machines: Arc<Machines>,
         modules: Arc<Modules>,
+        objects: SharedObjects,
         mailbox: Mailbox,
     ) -> Self {
         Self(Arc::new(Inner {
@@ -78,6 +80,7 @@ impl Handle {
             reader,
             machines,
             modules,
+            objects,
             pages: Pages::default(),
             mailbox,
             blocking: Semaphore::new(BLOCKING_AT_ONCE),
@@ -157,6 +160,11 @@ impl Handle {
             Ok(Reply::NotRunning) => Ok(None),
             other => Err(unexpected(other)),
         }
+    }
+
+    /// Where this server keeps objects.
+    pub fn objects(&self) -> &SharedObjects {
+        &self.0.objects
     }
 
     pub(crate) fn inner(&self) -> &Inner {

@@ -9,6 +9,7 @@ mod clock;
 mod driver;
 mod handle;
 mod http;
+pub mod items;
 mod machines;
 pub mod modules;
 
@@ -18,7 +19,7 @@ use std::thread::JoinHandle;
 use std::time::Instant;
 
 use engine::input::Input;
-use engine::ports::{Catalogue, CatalogueError, CommitLog, Reader, SharedRunner, StoreError};
+use engine::ports::{Catalogue, CatalogueError, CommitLog, Reader, SharedObjects, SharedRunner, StoreError};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
@@ -61,6 +62,8 @@ pub struct Ports {
     pub catalogue: Arc<dyn Catalogue>,
     /// Runs tasks.
     pub runner: SharedRunner,
+    /// Keeps objects: data sets of distributed Map states and their results.
+    pub objects: SharedObjects,
 }
 
 /// Why a server can't start or go on.
@@ -127,7 +130,7 @@ impl Server {
         compile_in_background(&modules, &mailbox)?;
 
         let namespace = Namespace::new(&config.partition, &config.region, &config.account);
-        let handle = Handle::new(namespace, ports.reader, machines, modules, mailbox);
+        let handle = Handle::new(namespace, ports.reader, machines, modules, ports.objects, mailbox);
         Ok(Self {
             handle,
             driver,

@@ -16,6 +16,7 @@ use engine::ports::{
 };
 
 use crate::address::digest_of;
+pub use crate::objects::Objects;
 use crate::pending::Pending;
 
 /// A store in RAM. Clones share it.

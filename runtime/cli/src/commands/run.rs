@@ -49,6 +49,7 @@ pub fn run(asked: &args::Run, output: &Output) -> Result {
         reader: Arc::clone(&store) as Arc<_>,
         catalogue: Arc::clone(&store) as Arc<_>,
         runner: Arc::new(sandbox),
+        objects: Arc::new(store::memory::Objects::default()),
     };
     runtime()?.block_on(async {
         let server = Server::open(server::Config::default(), ports)

@@ -138,6 +138,7 @@ impl World {
             reader: Arc::new(store.clone()),
             catalogue: Arc::new(store.clone()),
             runner: Arc::clone(&runner) as Arc<dyn TaskRunner>,
+            objects: Arc::new(store::memory::Objects::default()),
         };
         let server = Server::open(Config::default(), ports).await.unwrap();
         let handle = server.handle();

@@ -6,6 +6,7 @@ mod crash;
 #[cfg(feature = "sqlite")]
 mod disk;
 mod journal;
+mod objects;
 mod random;
 
 use std::sync::Arc;

@@ -1,0 +1,10 @@
+//! Data sets of distributed Map states: items read from objects, results written to them.
+//!
+//! Both ends stream: neither a data set nor the results of a Map Run are ever in memory as a whole. Calls block, on the
+//! disk or on whoever keeps the objects.
+
+mod read;
+mod write;
+
+pub use read::{Item, Items, ReadRequest, open};
+pub use write::{ChildResult, WriteRequest, write_results};
