@@ -3,6 +3,7 @@
 use asl::{Event, Status, Timestamp};
 
 use crate::ids::{BatchId, Digest, ExecutionId, MachineId};
+use crate::ports::Origin;
 
 /// One transaction's worth of events.
 #[derive(Debug, Clone)]
@@ -49,6 +50,8 @@ pub struct Start {
     pub definition: Digest,
     /// StartDate.
     pub at: Timestamp,
+    /// Through which version or alias it was started.
+    pub origin: Option<Origin>,
 }
 
 /// What became of one append of a committed batch.

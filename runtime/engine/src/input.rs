@@ -6,7 +6,7 @@ use asl::definition::StateMachine;
 use asl::{Event, Failure, Payload};
 
 use crate::ids::{BatchId, Digest, ExecutionId, MachineId, ReplyTo, TaskId};
-use crate::ports::{CommitResult, ExecutionRecord, Report, StoreError};
+use crate::ports::{CommitResult, ExecutionRecord, Origin, Report, StoreError};
 
 /// One thing that happened, handed in by the shell with the time it happened at.
 #[derive(Debug)]
@@ -108,6 +108,8 @@ pub struct StartExecution {
     pub definition: Digest,
     /// The same, parsed.
     pub state_machine: Arc<StateMachine>,
+    /// Through which version or alias it is started.
+    pub origin: Option<Origin>,
     /// Unique within the machine.
     pub name: String,
     /// The caller's input, letter by letter.

@@ -2,6 +2,7 @@
 //! server sees nothing else of the disk and of wasmtime.
 
 mod objects;
+mod versions;
 
 use std::sync::Arc;
 
@@ -13,6 +14,7 @@ use crate::ids::{Digest, ExecutionId, MachineId, TaskId};
 pub use objects::{
     Listing, ObjectError, ObjectHead, ObjectStore, ObjectWriter, OpenObject, SharedObjects, check_bucket, check_key,
 };
+pub use versions::{AliasRecord, NewAlias, NewVersion, Origin, Route, Tag, Tagged, Through, VersionRecord};
 
 // ------------------------------------------------------------------ journal
 
@@ -51,6 +53,8 @@ pub struct ExecutionRecord {
     pub stopped: Option<Timestamp>,
     /// See [`crate::batch::Append::wake_at`].
     pub wake_at: Option<Timestamp>,
+    /// Through which version or alias it was started.
+    pub origin: Option<Origin>,
 }
 
 /// One page of a machine's executions, newest first.
@@ -58,6 +62,8 @@ pub struct ExecutionRecord {
 pub struct ExecutionQuery {
     /// Whose executions; every machine's when absent.
     pub machine: Option<MachineId>,
+    /// Only those started through this; goes with `machine`, without which it says nothing.
+    pub through: Option<Through>,
     /// Only these.
     pub status: Option<Status>,
     /// Only executions with a smaller id (the previous page's last).
@@ -122,6 +128,8 @@ pub struct MachineRecord {
     pub configuration: serde_json::Value,
     /// Names of the modules its definition refers to.
     pub modules: Vec<String>,
+    /// The highest number a version of it ever had; 0 where none was published.
+    pub last_version: u32,
 }
 
 /// A machine to be created.
@@ -143,6 +151,10 @@ pub struct NewMachine {
     pub configuration: serde_json::Value,
     /// See [`MachineRecord::modules`].
     pub modules: Vec<String>,
+    /// Publish its first version with it.
+    pub publish: Option<NewVersion>,
+    /// Its tags.
+    pub tags: Vec<Tag>,
 }
 
 /// What an update changes; `None` leaves as is.
@@ -158,6 +170,8 @@ pub struct MachineUpdate {
     pub modules: Option<Vec<String>>,
     /// The new revision.
     pub revision: String,
+    /// Publish the new revision as the next version.
+    pub publish: Option<NewVersion>,
     /// When.
     pub at: Timestamp,
 }
@@ -171,6 +185,30 @@ pub enum CatalogueError {
     /// No such machine.
     #[error("no state machine with id {0:?}")]
     NoSuchMachine(MachineId),
+    /// The machine has no such version.
+    #[error("state machine `{}` has no version `{number}`", machine.0)]
+    NoSuchVersion {
+        /// Which machine.
+        machine: MachineId,
+        /// Which version.
+        number: u32,
+    },
+    /// The machine has no such alias.
+    #[error("state machine `{}` has no alias `{alias}`", machine.0)]
+    NoSuchAlias {
+        /// Which machine.
+        machine: MachineId,
+        /// Which alias.
+        alias: String,
+    },
+    /// Aliases point to the version.
+    #[error("version `{number}` is used by aliases {aliases:?}")]
+    VersionInUse {
+        /// Which version.
+        number: u32,
+        /// By which aliases.
+        aliases: Vec<String>,
+    },
     /// No such module or version.
     #[error("no module `{0}`")]
     NoSuchModule(String),
@@ -211,8 +249,8 @@ pub trait Catalogue: Send + Sync {
     fn create_machine(&self, new: NewMachine) -> Result<MachineRecord, CatalogueError>;
     /// Changes a machine.
     fn update_machine(&self, id: MachineId, update: MachineUpdate) -> Result<MachineRecord, CatalogueError>;
-    /// Takes a machine out of the lists; running executions end by their own definitions, and their
-    /// histories stay readable.
+    /// Takes a machine out of the lists, and its versions, aliases and tags away; running executions end
+    /// by their own definitions, and their histories stay readable.
     fn delete_machine(&self, id: MachineId) -> Result<(), CatalogueError>;
     /// Every machine that isn't deleted, by creation.
     fn machines(&self) -> Result<Vec<MachineRecord>, CatalogueError>;
@@ -228,6 +266,29 @@ pub trait Catalogue: Send + Sync {
     }
     /// A machine by id, deleted ones included.
     fn machine(&self, id: MachineId) -> Result<Option<MachineRecord>, CatalogueError>;
+    /// Publishes a machine's current revision as its next version.
+    fn publish_version(
+        &self,
+        machine: MachineId,
+        new: NewVersion,
+        at: Timestamp,
+    ) -> Result<VersionRecord, CatalogueError>;
+    /// Takes a version away. Refused while an alias points to it.
+    fn delete_version(&self, machine: MachineId, number: u32) -> Result<(), CatalogueError>;
+    /// Every version of every machine that isn't deleted, by machine and number.
+    fn versions(&self) -> Result<Vec<VersionRecord>, CatalogueError>;
+    /// Creates an alias, or changes the one of this name and keeps its id and its creation date. Refused
+    /// where a route leads to a version that isn't there.
+    fn put_alias(&self, machine: MachineId, new: NewAlias) -> Result<AliasRecord, CatalogueError>;
+    /// Takes an alias away.
+    fn delete_alias(&self, machine: MachineId, name: &str) -> Result<(), CatalogueError>;
+    /// Every alias of every machine that isn't deleted, in the order they were created.
+    fn aliases(&self) -> Result<Vec<AliasRecord>, CatalogueError>;
+    /// The tags of something, in the order their keys were first set.
+    fn tags(&self, tagged: &Tagged) -> Result<Vec<Tag>, CatalogueError>;
+    /// Makes these the tags of something, and no others.
+    fn set_tags(&self, tagged: &Tagged, tags: Vec<Tag>) -> Result<(), CatalogueError>;
+
     /// The text of a definition.
     fn definition(&self, digest: &Digest) -> Result<Option<String>, CatalogueError>;
 

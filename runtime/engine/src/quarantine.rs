@@ -91,6 +91,7 @@ mod tests {
                     machine: MachineId(1),
                     definition: Digest("sha256:0".into()),
                     state_machine: Arc::clone(&machine),
+                    origin: None,
                     name: format!("execution-{number}"),
                     input: Payload::empty_object(),
                     id_text: "id".into(),

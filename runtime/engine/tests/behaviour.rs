@@ -75,6 +75,7 @@ impl Shell {
             machine: MachineId(self.machines),
             definition: Digest("sha256:0".into()),
             state_machine: machine,
+            origin: None,
             name: "name".into(),
             input: Payload::from_value(input),
             id_text: "id".into(),
@@ -380,6 +381,7 @@ fn recovery_reads_a_few_journals_at_a_time() {
         started: Timestamp(0),
         stopped: None,
         wake_at: Some(Timestamp(wake_at)),
+        origin: None,
     };
     let mut running: Vec<_> = (1..=200).map(|id| record(id, 0)).collect();
     running.push(record(201, i64::MAX));

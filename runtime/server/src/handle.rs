@@ -131,6 +131,7 @@ impl Handle {
             machine: machine.record.id,
             definition: machine.record.definition.clone(),
             state_machine,
+            origin: None,
             name,
             input,
             id_text: arn.clone(),

@@ -248,6 +248,7 @@ fn start(id: u64) -> Append {
         expected_position: 0,
         events: first_events(id, &name),
         start: Some(Start {
+            origin: None,
             machine: MachineId(1),
             name,
             definition: Digest(format!("sha256:{:064}", 1)),

@@ -2,20 +2,18 @@
 //!
 //! It is also the reference the backend on disk is compared with, so it is written to be read, not to be fast.
 
+mod catalogue;
+
 use std::collections::BTreeMap;
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 
-use asl::{Event, EventKind, Timestamp};
+use asl::{Event, EventKind};
 use engine::batch::{Append, AppendOutcome, Batch};
-use engine::ids::{Digest, ExecutionId, MachineId};
-use engine::ports::{
-    Catalogue, CatalogueError, CommitLog, CommitResult, ExecutionQuery, ExecutionRecord, MachineRecord, MachineUpdate,
-    ModuleDescription, ModuleRecord, NewMachine, Reader, StoreError,
-};
+use engine::ids::{ExecutionId, MachineId};
+use engine::ports::{CommitLog, CommitResult, ExecutionQuery, ExecutionRecord, Reader, StoreError};
 
-use crate::address::digest_of;
 pub use crate::objects::Objects;
 use crate::pending::Pending;
 
@@ -25,6 +23,7 @@ pub struct Store(Arc<Shared>);
 
 struct Shared {
     kept: Arc<Mutex<Kept>>,
+    catalogue: Mutex<catalogue::Kept>,
     /// `None` once dropping has begun.
     queue: Option<Sender<(Batch, Pending)>>,
     writer: Option<JoinHandle<()>>,
@@ -33,17 +32,6 @@ struct Shared {
 #[derive(Default)]
 struct Kept {
     executions: BTreeMap<ExecutionId, (ExecutionRecord, Vec<Event>)>,
-    machines: BTreeMap<MachineId, (MachineRecord, Presence)>,
-    definitions: BTreeMap<Digest, String>,
-    modules: BTreeMap<(String, u32), ModuleRecord>,
-    last_versions: BTreeMap<String, u32>,
-    components: BTreeMap<Digest, Vec<u8>>,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Presence {
-    Listed,
-    Deleted,
 }
 
 impl Store {
@@ -66,6 +54,7 @@ impl Store {
             .map_err(|error| StoreError(format!("can't start a thread to write: {error}")))?;
         Ok(Self(Arc::new(Shared {
             kept,
+            catalogue: Mutex::default(),
             queue: Some(queue),
             writer: Some(writer),
         })))
@@ -73,6 +62,10 @@ impl Store {
 
     fn kept(&self) -> MutexGuard<'_, Kept> {
         lock(&self.0.kept)
+    }
+
+    fn catalogue(&self) -> MutexGuard<'_, catalogue::Kept> {
+        lock(&self.0.catalogue)
     }
 }
 
@@ -90,7 +83,7 @@ impl Drop for Shared {
     }
 }
 
-fn lock(kept: &Mutex<Kept>) -> MutexGuard<'_, Kept> {
+fn lock<T>(kept: &Mutex<T>) -> MutexGuard<'_, T> {
     kept.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -163,31 +156,11 @@ impl Kept {
             started: start.at,
             stopped,
             wake_at: append.wake_at,
+            origin: start.origin.clone(),
         };
         self.executions
             .insert(append.execution, (record, append.events.clone()));
         AppendOutcome::Appended
-    }
-
-    fn listed_machine(&mut self, id: MachineId) -> Result<&mut (MachineRecord, Presence), CatalogueError> {
-        let machine = self
-            .machines
-            .get_mut(&id)
-            .filter(|(_, presence)| *presence == Presence::Listed);
-        machine.ok_or(CatalogueError::NoSuchMachine(id))
-    }
-
-    fn listed_machines(&self) -> impl Iterator<Item = &MachineRecord> {
-        self.machines
-            .values()
-            .filter(|(_, presence)| *presence == Presence::Listed)
-            .map(|(machine, _)| machine)
-    }
-
-    fn put_definition(&mut self, text: String) -> Digest {
-        let digest = digest_of(text.as_bytes());
-        self.definitions.insert(digest.clone(), text);
-        digest
     }
 }
 
@@ -213,7 +186,9 @@ impl Reader for Store {
 
     fn executions(&self, query: &ExecutionQuery) -> Result<Vec<ExecutionRecord>, StoreError> {
         let is_wanted = |record: &&ExecutionRecord| {
+            let through = query.through.as_ref().filter(|_| query.machine.is_some());
             query.machine.is_none_or(|machine| record.machine == machine)
+                && through.is_none_or(|through| through.includes(record.origin.as_ref()))
                 && query.status.is_none_or(|status| record.status == status)
                 && query.before.is_none_or(|before| record.id < before)
         };
@@ -252,128 +227,5 @@ impl Reader for Store {
             .next_back()
             .copied()
             .unwrap_or(ExecutionId(0)))
-    }
-}
-
-impl Catalogue for Store {
-    fn create_machine(&self, new: NewMachine) -> Result<MachineRecord, CatalogueError> {
-        let mut kept = self.kept();
-        if kept.listed_machines().any(|machine| machine.name == new.name) {
-            return Err(CatalogueError::MachineExists(new.name));
-        }
-        let id = MachineId(kept.machines.keys().next_back().map_or(1, |last| last.0 + 1));
-        let machine = MachineRecord {
-            id,
-            name: new.name,
-            machine_type: new.machine_type,
-            definition: kept.put_definition(new.definition),
-            revision: new.revision,
-            role: new.role,
-            created: new.at,
-            updated: new.at,
-            configuration: new.configuration,
-            modules: new.modules,
-        };
-        kept.machines.insert(id, (machine.clone(), Presence::Listed));
-        Ok(machine)
-    }
-
-    fn update_machine(&self, id: MachineId, update: MachineUpdate) -> Result<MachineRecord, CatalogueError> {
-        let mut kept = self.kept();
-        let mut machine = kept.listed_machine(id)?.0.clone();
-        if let Some(definition) = update.definition {
-            machine.definition = kept.put_definition(definition);
-        }
-        machine.role = update.role.unwrap_or(machine.role);
-        machine.configuration = update.configuration.unwrap_or(machine.configuration);
-        machine.modules = update.modules.unwrap_or(machine.modules);
-        machine.revision = update.revision;
-        machine.updated = update.at;
-        kept.machines.insert(id, (machine.clone(), Presence::Listed));
-        Ok(machine)
-    }
-
-    fn delete_machine(&self, id: MachineId) -> Result<(), CatalogueError> {
-        self.kept().listed_machine(id)?.1 = Presence::Deleted;
-        Ok(())
-    }
-
-    fn machines(&self) -> Result<Vec<MachineRecord>, CatalogueError> {
-        Ok(self.kept().listed_machines().cloned().collect())
-    }
-
-    fn machines_named(&self, name: &str) -> Result<Vec<MachineRecord>, CatalogueError> {
-        let kept = self.kept();
-        let newest_first = kept.machines.values().rev().map(|(machine, _)| machine);
-        Ok(newest_first.filter(|machine| machine.name == name).cloned().collect())
-    }
-
-    fn machine(&self, id: MachineId) -> Result<Option<MachineRecord>, CatalogueError> {
-        Ok(self.kept().machines.get(&id).map(|(machine, _)| machine.clone()))
-    }
-
-    fn definition(&self, digest: &Digest) -> Result<Option<String>, CatalogueError> {
-        Ok(self.kept().definitions.get(digest).cloned())
-    }
-
-    fn put_module(
-        &self,
-        name: &str,
-        component: &[u8],
-        description: ModuleDescription,
-        at: Timestamp,
-    ) -> Result<ModuleRecord, CatalogueError> {
-        let mut kept = self.kept();
-        let digest = digest_of(component);
-        let last = kept.last_versions.get(name).copied().unwrap_or(0);
-        let newest = kept.modules.get(&(name.to_owned(), last));
-        if let Some(newest) = newest.filter(|newest| newest.digest == digest && newest.description == description) {
-            return Ok(newest.clone());
-        }
-        let version = last + 1;
-        let size = component.len() as u64;
-        let module = ModuleRecord {
-            name: name.to_owned(),
-            version,
-            digest,
-            size,
-            created: at,
-            description,
-        };
-        kept.components.insert(module.digest.clone(), component.to_vec());
-        kept.last_versions.insert(name.to_owned(), version);
-        kept.modules.insert((name.to_owned(), version), module.clone());
-        Ok(module)
-    }
-
-    fn modules(&self) -> Result<Vec<ModuleRecord>, CatalogueError> {
-        Ok(self.kept().modules.values().cloned().collect())
-    }
-
-    fn delete_module(&self, name: &str, force: bool) -> Result<(), CatalogueError> {
-        let mut kept = self.kept();
-        if !kept.modules.values().any(|module| module.name == name) {
-            return Err(CatalogueError::NoSuchModule(name.to_owned()));
-        }
-        let users = kept
-            .listed_machines()
-            .filter(|machine| machine.modules.iter().any(|module| module == name));
-        let machines: Vec<String> = users.map(|machine| machine.name.clone()).collect();
-        if !force && !machines.is_empty() {
-            return Err(CatalogueError::ModuleInUse {
-                module: name.to_owned(),
-                machines,
-            });
-        }
-        let Kept {
-            modules, components, ..
-        } = &mut *kept;
-        modules.retain(|_, module| module.name != name);
-        components.retain(|digest, _| modules.values().any(|module| module.digest == *digest));
-        Ok(())
-    }
-
-    fn component(&self, digest: &Digest) -> Result<Option<Vec<u8>>, CatalogueError> {
-        Ok(self.kept().components.get(digest).cloned())
     }
 }

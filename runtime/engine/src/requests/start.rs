@@ -49,6 +49,7 @@ impl Engine {
             name: request.name.clone(),
             definition: request.definition.clone(),
             at: now,
+            origin: request.origin.clone(),
         };
         let answer = (request.reply, Reply::Started { execution: id, at: now });
         let machine = Arc::clone(&request.state_machine);

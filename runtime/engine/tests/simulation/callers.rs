@@ -79,6 +79,7 @@ impl World {
             machine: caller.machine,
             definition: Digest(format!("sha256:{}", caller.machine.0)),
             state_machine: Arc::clone(&self.disk.machines[&caller.machine]),
+            origin: None,
             name: caller.name.clone(),
             input: caller.input.clone(),
             id_text: format!("arn:{}", caller.name),

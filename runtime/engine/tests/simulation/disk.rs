@@ -123,6 +123,7 @@ impl Disk {
             started: stored.start.at,
             stopped: None,
             wake_at: stored.wake_at,
+            origin: None,
         })
         .collect()
     }

@@ -6,7 +6,8 @@
 use asl::Timestamp;
 use engine::ids::{Digest, MachineId};
 use engine::ports::{
-    Catalogue, CatalogueError, MachineRecord, MachineUpdate, ModuleDescription, ModuleRecord, NewMachine, StoreError,
+    AliasRecord, Catalogue, CatalogueError, MachineRecord, MachineUpdate, ModuleDescription, ModuleRecord, NewAlias,
+    NewMachine, NewVersion, StoreError, Tag, Tagged, VersionRecord,
 };
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
@@ -14,6 +15,8 @@ use super::Store;
 use super::encoding::{column, machine_type_code, machine_type_of};
 use super::error::{ReadError, store_error};
 use super::journal::definition_number;
+use super::tags::{delete_tags, insert_tags};
+use super::versions::insert_version;
 use crate::address::digest_of;
 
 impl Catalogue for Store {
@@ -44,12 +47,17 @@ impl Catalogue for Store {
             updated: new.at,
             configuration: new.configuration,
             modules: new.modules,
+            last_version: u32::from(new.publish.is_some()),
         };
-        let row = machine.clone();
-        machine.id = self
-            .0
-            .writer
-            .change(&attempted, move |connection| insert_machine(connection, &row))?;
+        let mut row = machine.clone();
+        machine.id = self.0.writer.change(&attempted, move |connection| {
+            row.id = insert_machine(connection, &row)?;
+            if let Some(publish) = new.publish {
+                insert_version(connection, &VersionRecord::of(&row, publish, new.at))?;
+            }
+            insert_tags(connection, &Tagged::Machine(row.id), &new.tags)?;
+            Ok(row.id)
+        })?;
         Ok(machine)
     }
 
@@ -65,10 +73,15 @@ impl Catalogue for Store {
         machine.modules = update.modules.unwrap_or(machine.modules);
         machine.revision = update.revision;
         machine.updated = update.at;
+        machine.last_version += u32::from(update.publish.is_some());
         let row = machine.clone();
-        self.0
-            .writer
-            .change(&attempted, move |connection| rewrite_machine(connection, &row))?;
+        self.0.writer.change(&attempted, move |connection| {
+            rewrite_machine(connection, &row)?;
+            match update.publish {
+                Some(publish) => insert_version(connection, &VersionRecord::of(&row, publish, update.at)),
+                None => Ok(()),
+            }
+        })?;
         Ok(machine)
     }
 
@@ -80,7 +93,13 @@ impl Catalogue for Store {
             connection
                 .prepare_cached("UPDATE machines SET deleted = 1 WHERE id = ?1")?
                 .execute([column(id.0)])?;
-            Ok(())
+            connection
+                .prepare_cached("DELETE FROM aliases WHERE machine = ?1")?
+                .execute([column(id.0)])?;
+            connection
+                .prepare_cached("DELETE FROM versions WHERE machine = ?1")?
+                .execute([column(id.0)])?;
+            delete_tags(connection, &Tagged::Machine(id))
         })?;
         Ok(())
     }
@@ -104,6 +123,43 @@ impl Catalogue for Store {
 
     fn machine(&self, id: MachineId) -> Result<Option<MachineRecord>, CatalogueError> {
         Ok(self.machine_or_deleted(id)?.map(|(machine, _)| machine))
+    }
+
+    fn publish_version(
+        &self,
+        machine: MachineId,
+        new: NewVersion,
+        at: Timestamp,
+    ) -> Result<VersionRecord, CatalogueError> {
+        self.publish(machine, new, at)
+    }
+
+    fn delete_version(&self, machine: MachineId, number: u32) -> Result<(), CatalogueError> {
+        self.unpublish(machine, number)
+    }
+
+    fn versions(&self) -> Result<Vec<VersionRecord>, CatalogueError> {
+        self.every_version()
+    }
+
+    fn put_alias(&self, machine: MachineId, new: NewAlias) -> Result<AliasRecord, CatalogueError> {
+        self.create_or_change_alias(machine, new)
+    }
+
+    fn delete_alias(&self, machine: MachineId, name: &str) -> Result<(), CatalogueError> {
+        self.remove_alias(machine, name)
+    }
+
+    fn aliases(&self) -> Result<Vec<AliasRecord>, CatalogueError> {
+        self.every_alias()
+    }
+
+    fn tags(&self, tagged: &Tagged) -> Result<Vec<Tag>, CatalogueError> {
+        self.tags_of(tagged)
+    }
+
+    fn set_tags(&self, tagged: &Tagged, tags: Vec<Tag>) -> Result<(), CatalogueError> {
+        self.replace_tags(tagged, tags)
     }
 
     fn definition(&self, digest: &Digest) -> Result<Option<String>, CatalogueError> {
@@ -158,7 +214,7 @@ impl Store {
         Ok(digest)
     }
 
-    fn machine_not_deleted(&self, id: MachineId) -> Result<MachineRecord, CatalogueError> {
+    pub(super) fn machine_not_deleted(&self, id: MachineId) -> Result<MachineRecord, CatalogueError> {
         match self.machine_or_deleted(id)? {
             Some((machine, false)) => Ok(machine),
             Some((_, true)) | None => Err(CatalogueError::NoSuchMachine(id)),
@@ -187,7 +243,7 @@ fn absent<T>(is_named: bool, what: &str, digest: &Digest) -> Result<Option<T>, C
 
 /// The columns [`machine_record`] reads.
 const MACHINES: &str = "SELECT m.id, m.name, m.machine_type, d.digest, m.revision, m.role, m.created, m.updated,
-     m.configuration, m.modules, m.deleted FROM machines AS m CROSS JOIN definitions AS d ON d.id = m.definition";
+     m.configuration, m.modules, m.last_version, m.deleted FROM machines AS m CROSS JOIN definitions AS d ON d.id = m.definition";
 
 fn machine_records(
     connection: &Connection,
@@ -214,8 +270,9 @@ fn machine_record(row: &Row<'_>) -> rusqlite::Result<(MachineRecord, bool)> {
         updated: Timestamp(row.get(7)?),
         configuration: json_in(row, 8)?,
         modules: json_in(row, 9)?,
+        last_version: row.get(10)?,
     };
-    Ok((machine, row.get(10)?))
+    Ok((machine, row.get(11)?))
 }
 
 /// The value in a column that holds JSON text.
@@ -228,8 +285,8 @@ pub(super) fn json_in<T: for<'de> serde::Deserialize<'de>>(row: &Row<'_>, index:
 fn insert_machine(connection: &Connection, machine: &MachineRecord) -> rusqlite::Result<MachineId> {
     connection
         .prepare_cached(
-            "INSERT INTO machines (name, machine_type, definition, revision, role, created, updated, configuration, modules)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+            "INSERT INTO machines (name, machine_type, definition, revision, role, created, updated, configuration, modules, last_version)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
         )?
         .execute(params![
             machine.name,
@@ -241,6 +298,7 @@ fn insert_machine(connection: &Connection, machine: &MachineRecord) -> rusqlite:
             machine.updated.0,
             machine.configuration.to_string(),
             names_json(&machine.modules),
+            machine.last_version,
         ])?;
     Ok(MachineId(connection.last_insert_rowid().cast_unsigned()))
 }
@@ -248,8 +306,8 @@ fn insert_machine(connection: &Connection, machine: &MachineRecord) -> rusqlite:
 fn rewrite_machine(connection: &Connection, machine: &MachineRecord) -> rusqlite::Result<()> {
     connection
         .prepare_cached(
-            "UPDATE machines SET definition = ?2, revision = ?3, role = ?4, updated = ?5, configuration = ?6, modules = ?7
-             WHERE id = ?1",
+            "UPDATE machines SET definition = ?2, revision = ?3, role = ?4, updated = ?5, configuration = ?6,
+                 modules = ?7, last_version = ?8 WHERE id = ?1",
         )?
         .execute(params![
             column(machine.id.0),
@@ -259,10 +317,11 @@ fn rewrite_machine(connection: &Connection, machine: &MachineRecord) -> rusqlite
             machine.updated.0,
             machine.configuration.to_string(),
             names_json(&machine.modules),
+            machine.last_version,
         ])?;
     Ok(())
 }
 
-fn names_json(names: &[String]) -> String {
+pub(super) fn names_json(names: &[String]) -> String {
     serde_json::Value::from(names).to_string()
 }

@@ -12,9 +12,10 @@ use super::error::Error;
 const DATABASE_FILE: &str = "sandstep.db";
 
 /// What brings a database from format n to format n + 1. Format 0 is an empty file.
-const MIGRATIONS: [&str; 2] = [
+const MIGRATIONS: [&str; 3] = [
     include_str!("../../migrations/0001_journal.sql"),
     include_str!("../../migrations/0002_catalogue.sql"),
+    include_str!("../../migrations/0003_versions.sql"),
 ];
 
 /// The newest format, the one written.
@@ -238,7 +239,7 @@ mod tests {
             let migrated = open_writer(&file).expect("migrates");
             assert_eq!(checked_format(&migrated, &file).expect("reads"), FORMAT);
             migrated
-                .execute_batch("SELECT * FROM modules, machines, journal, executions")
+                .execute_batch("SELECT * FROM tags, aliases, versions, modules, machines, journal, executions")
                 .expect("has every table");
             drop(migrated);
             open_writer(&file).expect("opens again");

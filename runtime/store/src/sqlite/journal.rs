@@ -98,8 +98,8 @@ impl Journals {
         let definition = self.definition_number(connection, &start.definition)?;
         let inserted = connection
             .prepare_cached(
-                "INSERT INTO executions (id, machine, name, definition, status, started, stopped, wake_at)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT DO NOTHING",
+                "INSERT INTO executions (id, machine, name, definition, status, started, stopped, wake_at, version, alias)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) ON CONFLICT DO NOTHING",
             )?
             .execute(params![
                 column(append.execution.0),
@@ -110,6 +110,8 @@ impl Journals {
                 start.at.0,
                 stopped(append),
                 append.wake_at.map(|at| at.0),
+                start.origin.as_ref().map(|origin| origin.version),
+                start.origin.as_ref().and_then(|origin| origin.alias.as_deref()),
             ])?;
         Ok(inserted == 1)
     }

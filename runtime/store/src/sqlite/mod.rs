@@ -14,6 +14,8 @@ mod error;
 mod journal;
 mod modules;
 mod reader;
+mod tags;
+mod versions;
 mod writer;
 
 use std::path::Path;

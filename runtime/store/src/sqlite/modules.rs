@@ -116,9 +116,11 @@ impl Store {
     }
 }
 
-/// Names of the machines that refer to a module.
+/// Names of the machines that refer to a module, now or in a version.
 const USERS: &str = "SELECT name FROM machines
-     WHERE deleted = 0 AND ?1 IN (SELECT value FROM json_each(machines.modules)) ORDER BY id";
+     WHERE deleted = 0 AND (?1 IN (SELECT value FROM json_each(machines.modules))
+         OR EXISTS (SELECT 1 FROM versions, json_each(versions.modules) AS module
+                    WHERE versions.machine = machines.id AND module.value = ?1)) ORDER BY id";
 
 fn strings(connection: &Connection, sql: &str, name: &str) -> Result<Vec<String>, super::error::ReadError> {
     let mut statement = connection.prepare_cached(sql)?;

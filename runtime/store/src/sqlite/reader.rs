@@ -5,7 +5,8 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 use asl::{Event, Timestamp};
 use engine::ids::{Digest, ExecutionId, MachineId};
-use engine::ports::{ExecutionQuery, ExecutionRecord, StoreError};
+use engine::ports::{ExecutionQuery, ExecutionRecord, Origin, StoreError, Through};
+use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::database;
@@ -156,11 +157,15 @@ impl Readers {
         let status = query.status.map(status_code);
         let before = query.before.map_or(i64::MAX, |before| column(before.0));
         let limit = column(query.limit as u64);
+        let through = query.through.as_ref().map(|through| match through {
+            Through::Version(number) => Value::Integer(i64::from(*number)),
+            Through::Alias(name) => Value::Text(name.clone()),
+        });
         self.read(
             || "list executions".to_owned(),
             |connection| {
                 let mut page = connection.prepare_cached(&page_sql(query))?;
-                let rows = page.query_map(params![machine, status, before, limit], record)?;
+                let rows = page.query_map(params![machine, status, before, limit, through], record)?;
                 Ok(rows.collect::<Result<_, _>>()?)
             },
         )
@@ -277,7 +282,8 @@ const FIRST_AND_LAST: &str = "SELECT id, position, count, events FROM journal
                   (SELECT max(id) FROM journal WHERE execution = ?1)) ORDER BY id";
 
 /// The columns [`record`] reads. CROSS JOIN keeps SQLite from beginning with the definitions.
-const RECORDS: &str = "SELECT e.id, e.machine, e.name, d.digest, e.status, e.started, e.stopped, e.wake_at
+const RECORDS: &str =
+    "SELECT e.id, e.machine, e.name, d.digest, e.status, e.started, e.stopped, e.wake_at, e.version, e.alias
      FROM executions AS e CROSS JOIN definitions AS d ON d.id = e.definition";
 
 fn record(row: &Row<'_>) -> rusqlite::Result<ExecutionRecord> {
@@ -292,31 +298,45 @@ fn record(row: &Row<'_>) -> rusqlite::Result<ExecutionRecord> {
         started: Timestamp(row.get(5)?),
         stopped: row.get::<_, Option<i64>>(6)?.map(Timestamp),
         wake_at: row.get::<_, Option<i64>>(7)?.map(Timestamp),
+        origin: match row.get(8)? {
+            Some(version) => Some(Origin {
+                version,
+                alias: row.get(9)?,
+            }),
+            None => None,
+        },
     })
 }
 
-/// A page of executions: ?1 is the machine, ?2 the status, ?3 the id before which the page begins, ?4 its length.
-/// Every form reads as many rows as it answers, but one: a status without a machine looks at everybody's.
+/// A page of executions: ?1 is the machine, ?2 the status, ?3 the id before which the page begins, ?4 its length, ?5 the
+/// version or alias. Every form reads as many rows as it answers, but one: a status without a machine looks at
+/// everybody's.
 fn page_sql(query: &ExecutionQuery) -> String {
-    match (query.machine, query.status) {
-        (Some(_), Some(_)) => {
-            format!("{RECORDS} WHERE e.machine = ?1 AND e.status = ?2 AND e.id < ?3 ORDER BY e.id DESC LIMIT ?4")
+    // Parameters keep their place where a form has no use for them.
+    let whose = match (query.machine, &query.through) {
+        (None, _) => {
+            let status = match query.status {
+                Some(_) => "e.status = ?2",
+                None => "?2 IS NULL",
+            };
+            return format!(
+                "{RECORDS} WHERE {status} AND e.id < ?3 AND ?1 IS NULL AND ?5 IS ?5 ORDER BY e.id DESC LIMIT ?4"
+            );
         }
-        (Some(_), None) => {
-            // One range of the index for each status, merged; `?2` keeps its place among the parameters.
-            let ranges: Vec<String> = (0..STATUSES.len())
-                .map(|code| format!("SELECT id FROM executions WHERE machine = ?1 AND status = {code} AND id < ?3"))
-                .collect();
-            let page = format!("{} ORDER BY id DESC LIMIT ?4", ranges.join(" UNION ALL "));
-            format!("{RECORDS} WHERE e.id IN ({page}) AND ?2 IS NULL ORDER BY e.id DESC")
+        (Some(_), None) => "machine = ?1",
+        (Some(_), Some(Through::Version(_))) => "machine = ?1 AND version = ?5",
+        (Some(_), Some(Through::Alias(_))) => "machine = ?1 AND alias = ?5",
+    };
+    let of = |status: &str| format!("SELECT id FROM executions WHERE {whose} AND status = {status} AND id < ?3");
+    let page = match query.status {
+        Some(_) => of("?2"),
+        // One range of the index for each status, merged.
+        None => {
+            let ranges: Vec<String> = (0..STATUSES.len()).map(|code| of(&code.to_string())).collect();
+            ranges.join(" UNION ALL ")
         }
-        (None, Some(_)) => {
-            format!("{RECORDS} WHERE e.status = ?2 AND e.id < ?3 AND ?1 IS NULL ORDER BY e.id DESC LIMIT ?4")
-        }
-        (None, None) => {
-            format!("{RECORDS} WHERE e.id < ?3 AND ?1 IS NULL AND ?2 IS NULL ORDER BY e.id DESC LIMIT ?4")
-        }
-    }
+    };
+    format!("{RECORDS} WHERE e.id IN ({page} ORDER BY id DESC LIMIT ?4) AND ?2 IS ?2 AND ?5 IS ?5 ORDER BY e.id DESC")
 }
 
 #[cfg(test)]
@@ -343,15 +363,20 @@ mod tests {
     fn every_query_uses_the_index_made_for_it_and_sorts_nothing() {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let connection = database::open_writer(&database::file_in(directory.path())).expect("creates");
-        let page = |machine, status| {
+        let page_through = |machine, through, status| {
             page_sql(&ExecutionQuery {
                 machine,
+                through,
                 status,
                 before: None,
                 limit: 1,
             })
         };
+        let page = |machine, status| page_through(machine, None, status);
         let (machine, status) = (Some(MachineId(1)), Some(Status::Failed));
+        let (version, alias) = (Some(Through::Version(1)), Some(Through::Alias("a".into())));
+        let by_version = "INDEX executions_by_version (machine=? AND version=? AND status=? AND rowid<?)";
+        let by_alias = "INDEX executions_by_alias (machine=? AND alias=? AND status=? AND rowid<?)";
         for (sql, index) in [
             (
                 page(machine, status),
@@ -361,6 +386,10 @@ mod tests {
                 page(machine, None),
                 "INDEX executions_by_status (machine=? AND status=? AND rowid<?)",
             ),
+            (page_through(machine, version.clone(), status), by_version),
+            (page_through(machine, version, None), by_version),
+            (page_through(machine, alias.clone(), status), by_alias),
+            (page_through(machine, alias, None), by_alias),
             (page(None, status), "USING INTEGER PRIMARY KEY (rowid<?)"),
             (page(None, None), "USING INTEGER PRIMARY KEY (rowid<?)"),
             (

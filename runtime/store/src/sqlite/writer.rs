@@ -267,6 +267,7 @@ mod tests {
             name: format!("n{execution}"),
             definition: Digest("sha256:1".to_owned()),
             at: Timestamp(1),
+            origin: None,
         };
         let output = Payload::from_value(text.into());
         let kind = if text.is_empty() {

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::backends;
 
-fn machine(name: &str) -> NewMachine {
+pub fn machine(name: &str) -> NewMachine {
     NewMachine {
         name: name.to_owned(),
         machine_type: MachineType::Express,
@@ -17,10 +17,12 @@ fn machine(name: &str) -> NewMachine {
         at: Timestamp(10),
         configuration: json!({"b": [1, 2], "a": null}),
         modules: vec![],
+        publish: None,
+        tags: vec![],
     }
 }
 
-fn description(export: &str) -> ModuleDescription {
+pub fn description(export: &str) -> ModuleDescription {
     ModuleDescription {
         entry: "sandstep:task".to_owned(),
         exports: vec![export.to_owned()],
@@ -82,6 +84,7 @@ fn a_machine_is_created_updated_and_deleted() {
             configuration: Some(json!({})),
             modules: Some(vec!["charge".to_owned()]),
             revision: "r3".to_owned(),
+            publish: None,
             at: Timestamp(30),
         };
         let changed = catalogue.update_machine(created.id, update).expect("updates");

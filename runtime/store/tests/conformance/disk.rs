@@ -40,6 +40,8 @@ fn machine(definition: &str) -> NewMachine {
         at: Timestamp(1),
         configuration: serde_json::json!({}),
         modules: vec![],
+        publish: None,
+        tags: vec![],
     }
 }
 

@@ -347,6 +347,7 @@ fn pages_list_the_newest_first() {
 
 fn check_pages(reader: &dyn Reader, machine: Option<MachineId>, status: Option<Status>, name: &str) {
     let everything = ExecutionQuery {
+        through: None,
         machine: None,
         status: None,
         before: Some(ExecutionId(u64::MAX)),
@@ -361,6 +362,7 @@ fn check_pages(reader: &dyn Reader, machine: Option<MachineId>, status: Option<S
     loop {
         let page = reader
             .executions(&ExecutionQuery {
+                through: None,
                 machine,
                 status,
                 before,

@@ -8,6 +8,7 @@ mod disk;
 mod journal;
 mod objects;
 mod random;
+mod versions;
 
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
@@ -132,6 +133,7 @@ fn start(id: u64, name: &str, input: &str) -> Append {
             name: name.to_owned(),
             definition: Digest("sha256:1".to_owned()),
             at: Timestamp(at),
+            origin: None,
         }),
         status: Status::Running,
         wake_at: None,

@@ -5,7 +5,7 @@
 use asl::{Status, Timestamp};
 use engine::batch::{Append, Start};
 use engine::ids::{Digest, ExecutionId, MachineId};
-use engine::ports::ExecutionQuery;
+use engine::ports::{ExecutionQuery, Origin, Through};
 use proptest::prelude::*;
 
 use super::{Backend, aborted, backends, outcomes, started, task_started};
@@ -17,25 +17,31 @@ fn any_status() -> impl Strategy<Value = Status> {
     prop_oneof![4 => Just(Status::Running), 1 => Just(Status::Aborted), 1 => Just(Status::Succeeded)]
 }
 
+fn any_origin() -> impl Strategy<Value = Option<Origin>> {
+    let alias = proptest::option::of(prop_oneof!["live", "next"]);
+    proptest::option::of((1..3u32, alias)).prop_map(|origin| origin.map(|(version, alias)| Origin { version, alias }))
+}
+
 prop_compose! {
     fn any_append()(
         execution in 1..=IDS,
         // Where the append believes the journal to end: mostly right, see `aimed`.
         aim in prop_oneof![8 => Just(0i64), 1 => -1..=1i64],
-        start in proptest::option::weighted(0.4, (1..=2u64, 0..4u8, 0..3u8)),
+        start in proptest::option::weighted(0.4, (1..=2u64, 0..4u8, 0..3u8, any_origin())),
         count in 1..4usize,
         status in any_status(),
         wake_at in proptest::option::of(0..3i64),
         padding in prop_oneof![3 => Just(0usize), 1 => 0..2000usize],
     ) -> (Append, i64) {
         let mut events: Vec<_> = (0..count).map(|at| task_started(at as i64)).collect();
-        let start = start.map(|(machine, name, input)| {
+        let start = start.map(|(machine, name, input, origin)| {
             events[0] = started(9, &format!("[{input}, \"{}\"]", "x".repeat(padding)));
             Start {
                 machine: MachineId(machine),
                 name: format!("n{name}"),
                 definition: Digest(format!("sha256:{input}")),
                 at: Timestamp(i64::from(input)),
+                origin,
             }
         });
         if status != Status::Running {
@@ -67,9 +73,19 @@ fn everything(backend: &Backend) -> impl PartialEq + std::fmt::Debug + use<> {
     let pages: Vec<_> = [None, Some(MachineId(1)), Some(MachineId(2))]
         .into_iter()
         .flat_map(|machine| [None, Some(Status::Running), Some(Status::Aborted)].map(|status| (machine, status)))
-        .map(|(machine, status)| {
+        .flat_map(|(machine, status)| {
+            let through = [
+                None,
+                Some(Through::Version(1)),
+                Some(Through::Version(2)),
+                Some(Through::Alias("live".into())),
+            ];
+            through.map(|through| (machine, through, status))
+        })
+        .map(|(machine, through, status)| {
             let query = ExecutionQuery {
                 machine,
+                through,
                 status,
                 before: Some(ExecutionId(IDS)),
                 limit: 3,

@@ -88,6 +88,8 @@ pub async fn call(handle: &Handle, asked: Asked) -> Answer<Answered> {
         at: clock::now(),
         configuration: asked.configuration.to_stored(),
         modules,
+        publish: None,
+        tags: Vec::new(),
     };
     match handle.blocking(move |inner| inner.machines.create(new, parsed)).await? {
         Ok(machine) => {

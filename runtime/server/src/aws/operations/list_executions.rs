@@ -85,6 +85,7 @@ pub async fn call(handle: &Handle, asked: Asked) -> Answer<Answered> {
     } else {
         let query = ExecutionQuery {
             machine: Some(machine.record.id),
+            through: None,
             status: status(&filter),
             before,
             // One more says whether there is a next page.

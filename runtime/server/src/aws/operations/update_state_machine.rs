@@ -92,6 +92,7 @@ pub async fn call(handle: &Handle, asked: Asked) -> Answer<Answered> {
         configuration,
         modules,
         revision,
+        publish: None,
         at: clock::now(),
     };
     match handle
