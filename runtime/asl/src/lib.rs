@@ -7,10 +7,12 @@
 pub mod definition;
 pub mod execution;
 pub mod expression;
+pub mod limits;
 pub mod payload;
 pub mod timestamp;
 
 pub use execution::event::*;
-pub use execution::{ApplyError, Dice, Env, Execution, Limits, OpenTask, TaskOutcome, Wakeup};
+pub use execution::{ApplyError, Dice, Env, Execution, OpenTask, TaskOutcome, Wakeup};
+pub use limits::{Limit, Limits};
 pub use payload::Payload;
 pub use timestamp::Timestamp;

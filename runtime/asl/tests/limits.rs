@@ -117,3 +117,124 @@ fn a_result_over_the_limit_is_a_failure_of_the_task() {
     );
     assert_eq!(run(one, &over, Limits::OFF).status(), Status::Succeeded);
 }
+
+/// A Pass state for each of `sizes`, assigning one variable of so many bytes; or all in one Assign.
+fn assigning(sizes: &[usize], at_once: bool) -> serde_json::Value {
+    let value = |size: &usize| json!("v".repeat(size - 2));
+    let mut states = serde_json::Map::new();
+    if at_once {
+        let assign: serde_json::Map<_, _> = (0..)
+            .zip(sizes)
+            .map(|(index, size): (i32, _)| (format!("v{index}"), value(size)))
+            .collect();
+        states.insert("S0".into(), json!({"Type": "Pass", "Assign": assign, "End": true}));
+    } else {
+        for (index, size) in sizes.iter().enumerate() {
+            let name = format!("v{index}");
+            states.insert(
+                format!("S{index}"),
+                json!({"Type": "Pass", "Assign": {name: value(size)}, "Next": format!("S{}", index + 1)}),
+            );
+        }
+        states.insert(format!("S{}", sizes.len()), json!({"Type": "Succeed"}));
+    }
+    json!({"StartAt": "S0", "States": states})
+}
+
+#[test]
+fn variables_have_three_limits() {
+    let limits = Limits {
+        variable_bytes: 100,
+        assign_bytes: 150,
+        stored_variable_bytes: 400,
+        ..Limits::default()
+    };
+    let fails = |sizes: &[usize], at_once| {
+        let execution = run(assigning(sizes, at_once), &Payload::null(), limits);
+        let failure = execution.failure().cloned().unwrap_or_default();
+        assert_eq!(execution.status() == Status::Failed, failure.error.is_some());
+        assert!(failure.error.is_none_or(|error| error == "States.DataLimitExceeded"));
+        failure.cause
+    };
+    assert_eq!(fails(&[100], false), None);
+    assert_eq!(
+        fails(&[101], false).as_deref(),
+        Some(
+            "The state/task 'S0' assigned a variable with a size exceeding the maximum number of bytes service limit."
+        )
+    );
+    assert_eq!(fails(&[75, 75], true), None);
+    assert!(fails(&[75, 76], true).is_some_and(|cause| cause.contains("a combined size")));
+    assert_eq!(fails(&[100, 100, 100, 100], false), None);
+    assert!(fails(&[100, 100, 100, 100, 3], false).is_some_and(|cause| cause.contains("'S4'")));
+}
+
+#[test]
+fn variables_that_are_replaced_or_out_of_scope_do_not_count() {
+    let value = "v".repeat(98);
+    let replaced = json!({"StartAt": "A", "States": {
+        "A": {"Type": "Pass", "Assign": {"x": value}, "Next": "B"},
+        "B": {"Type": "Pass", "Assign": {"x": value}, "Next": "M"},
+        "M": {"Type": "Map", "MaxConcurrency": 1, "ItemsPath": "$.items", "Next": "P", "ResultPath": null, "ItemProcessor": {
+            "StartAt": "I", "States": {"I": {"Type": "Pass", "Assign": {"y": value}, "Result": {}, "End": true}}}},
+        "P": {"Type": "Parallel", "Next": "L", "Branches": [{
+            "StartAt": "F", "States": {"F": {"Type": "Pass", "Assign": {"z": value}, "Next": "G"}, "G": {"Type": "Fail"}}}],
+            "Catch": [{"ErrorEquals": ["States.ALL"], "Next": "L"}]},
+        "L": {"Type": "Pass", "Assign": {"w": value}, "End": true},
+    }});
+    let mut machine = replaced;
+    machine["States"]["A"]["Result"] = json!({"items": [1, 2, 3, 4]});
+    let room_for = |variables: usize| Limits {
+        stored_variable_bytes: variables * 100,
+        ..Limits::default()
+    };
+    assert_eq!(
+        run(machine.clone(), &Payload::null(), room_for(2)).status(),
+        Status::Succeeded
+    );
+    assert_eq!(run(machine, &Payload::null(), room_for(1)).status(), Status::Failed);
+}
+
+#[test]
+fn what_states_hand_to_their_branches_and_items_is_limited_too() {
+    let limits = Limits {
+        payload_bytes: 100,
+        ..Limits::default()
+    };
+    let inner = json!({"StartAt": "I", "States": {"I": {"Type": "Succeed"}}});
+    let long = "v".repeat(100);
+    for state in [
+        json!({"Type": "Parallel", "End": true, "Parameters": {"a": long}, "Branches": [inner]}),
+        json!({"Type": "Map", "End": true, "QueryLanguage": "JSONata", "Items": [long], "ItemProcessor": inner}),
+        json!({"Type": "Map", "End": true, "QueryLanguage": "JSONata", "Items": [1], "ItemSelector": {"a": long}, "ItemProcessor": inner}),
+    ] {
+        let machine = json!({"StartAt": "S", "States": {"S": state}});
+        let execution = run(machine.clone(), &Payload::null(), limits);
+        let failure = execution.failure().cloned().unwrap_or_default();
+        assert_eq!(failure.error.as_deref(), Some("States.DataLimitExceeded"), "{machine}");
+        assert_eq!(
+            run(machine, &Payload::null(), Limits::default()).status(),
+            Status::Succeeded
+        );
+    }
+}
+
+#[test]
+fn definitions_are_read_within_limits() {
+    let name = "n".repeat(81);
+    let text = json!({"StartAt": name, "States": {name.clone(): {"Type": "Succeed"}}}).to_string();
+    let findings = |limits: &Limits| {
+        let (_, diagnostics) = asl::definition::parse_within(&text, limits);
+        diagnostics.iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    assert!(findings(&Limits::default())[0].starts_with("INVALID_STATE_NAME: State name is longer than 80 characters"));
+    assert!(findings(&Limits::OFF).is_empty());
+    let short = Limits {
+        definition_characters: 20,
+        ..Limits::OFF
+    };
+    assert_eq!(
+        findings(&short),
+        ["SCHEMA_VALIDATION_FAILED: The definition is longer than 20 characters at /"]
+    );
+}

@@ -19,6 +19,7 @@ Exit status:
 Environment:
   SANDSTEP_ENDPOINT  the server that commands talk to
   SANDSTEP_DATA      the directory `serve` keeps everything in
+  SANDSTEP_LIMITS    what `serve` and `run` let workflows use
   RUST_LOG           what `serve` and `run` log, for instance `info` or `server=debug`
   NO_COLOR           no colours, when set and not empty";
 
@@ -113,10 +114,7 @@ pub enum Command {
     Stop(Stop),
     /// Check a definition here and now, without a server
     #[command(visible_alias = "validate-state-machine-definition")]
-    Validate {
-        /// The definition, as JSON; `-` reads standard input
-        file: PathBuf,
-    },
+    Validate(Validate),
     /// Print the completion script of a shell
     #[command(after_help = "For bash: sandstep completions bash > ~/.local/share/bash-completion/completions/sandstep")]
     Completions {
@@ -144,6 +142,9 @@ pub struct Serve {
     /// Account shown in ARNs
     #[arg(long, value_name = "DIGITS", default_value = "000000000000", value_parser = account)]
     pub account: String,
+    /// What definitions and executions may use
+    #[command(flatten)]
+    pub limits: Limits,
     /// How log lines look on standard error
     #[arg(long, value_enum, value_name = "FORMAT", default_value = "text")]
     pub log_format: LogFormat,
@@ -169,9 +170,37 @@ pub struct Run {
     /// A module the workflow uses: NAME=FILE, or a FILE or directory of them named by file stem
     #[arg(long = "module", short, value_name = "NAME=FILE", num_args = 1..)]
     pub modules: Vec<String>,
+    /// What the workflow may use
+    #[command(flatten)]
+    pub limits: Limits,
     /// Show the history on standard error
     #[arg(long)]
     pub history: bool,
+}
+
+/// `sandstep validate`
+#[derive(Debug, ClapArgs)]
+pub struct Validate {
+    /// The definition, as JSON; `-` reads standard input
+    pub file: PathBuf,
+    /// What the definition may use
+    #[command(flatten)]
+    pub limits: Limits,
+}
+
+/// What definitions and executions may use.
+#[derive(Debug, ClapArgs)]
+pub struct Limits {
+    /// Bounds on payloads, histories, definitions and variables: `aws` for AWS's quotas, `off` for none, or a TOML or
+    /// JSON file of those that differ from AWS's
+    #[arg(
+        long = "limits",
+        value_name = "aws|off|FILE",
+        default_value = "aws",
+        env = "SANDSTEP_LIMITS",
+        hide_env = true
+    )]
+    pub limits: String,
 }
 
 /// Where an execution's input comes from.

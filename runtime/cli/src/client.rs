@@ -17,9 +17,10 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 /// Compiling the largest guests takes half a minute of a desktop's time; a small board is twenty times slower.
 const UPLOAD_TIMEOUT: Duration = Duration::from_secs(900);
-/// A page of history holds at most [`HISTORY_PAGE`] events of 256 KiB each, and a little around them.
-const ANSWER_LIMIT: u64 = 64 << 20;
-/// Events asked for at once: few enough that a page of the largest ones stays under [`ANSWER_LIMIT`].
+/// A page of history ends after 8 MiB, but holds one event whole: with limits lifted that is a payload of hundreds of
+/// megabytes, escaped.
+const ANSWER_LIMIT: u64 = 1 << 30;
+/// Events asked for at once.
 pub const HISTORY_PAGE: usize = 100;
 /// Things asked for at once in lists, the most AWS allows.
 const LIST_PAGE: usize = 1000;

@@ -4,15 +4,15 @@ use std::ffi::OsStr;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
+use asl::Limits;
+
 use crate::args;
 use crate::problem::{Problem, Result};
 use crate::source::Source;
 
-/// AWS's limit on an execution's input, and ours. Checked here only so that a giant file isn't read whole; the
-/// server's word counts.
-const INPUT_LIMIT: u64 = 256 << 10;
-/// AWS's limit on a definition is 1 MiB; whatever is larger is another file.
-const DEFINITION_LIMIT: u64 = 1 << 20;
+/// No definition and no input is larger, whatever the server's limits: read at most so much of a file that is another
+/// than was meant. The server's word counts.
+const LARGEST_TEXT: u64 = Limits::OFF.payload_bytes as u64;
 
 /// A module on this machine's disk.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,7 +35,7 @@ pub struct WorkflowFile {
 /// Reads a definition; `-` is standard input.
 pub fn definition(path: &Path) -> Result<Source> {
     let hint = "name a file with a state machine's definition, or `-` for standard input";
-    let text = read_text(path, DEFINITION_LIMIT, "a definition", hint)?;
+    let text = read_text(path, LARGEST_TEXT, "a definition", hint)?;
     let name = if path == Path::new("-") {
         "standard input".to_owned()
     } else {
@@ -51,7 +51,7 @@ pub fn input(argument: &args::Input) -> Result<String> {
     let is_file = path == "-" || path.len() < argument.text.len() || Path::new(path).is_file();
     let source = if is_file {
         let hint = "--input takes a file, `-` for standard input, or a JSON text";
-        let text = read_text(Path::new(path), INPUT_LIMIT, "an input", hint)?;
+        let text = read_text(Path::new(path), LARGEST_TEXT, "an input", hint)?;
         Source::new(if path == "-" { "standard input" } else { path }.to_owned(), text)
     } else {
         Source::new("--input".to_owned(), argument.text.clone())
@@ -72,7 +72,8 @@ pub fn input(argument: &args::Input) -> Result<String> {
     ))
 }
 
-fn read_text(path: &Path, limit: u64, what: &str, hint: &str) -> Result<String> {
+/// A text of at most `limit` bytes; `-` is standard input. `what` says what it is for.
+pub fn read_text(path: &Path, limit: u64, what: &str, hint: &str) -> Result<String> {
     let cannot = |reason: String| Problem::usage(format!("can't read `{}`: {reason}", path.display()), hint);
     let mut text = String::new();
     let read = if path == Path::new("-") {

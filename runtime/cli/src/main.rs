@@ -8,6 +8,7 @@ mod client;
 mod commands;
 mod config;
 mod events;
+mod limits;
 mod logging;
 mod output;
 mod problem;
@@ -56,7 +57,7 @@ fn run(args: &Args) -> Result {
         Command::History(asked) => commands::history::history(&client(), asked, &output),
         Command::List(asked) => commands::list::list(&client(), asked, &output),
         Command::Stop(asked) => commands::stop::stop(&client(), asked, &output),
-        Command::Validate { file } => commands::validate::validate(file, &output),
+        Command::Validate(asked) => commands::validate::validate(asked, &output),
         Command::Completions { shell } => commands::completions::completions(*shell, &output),
     }
 }

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use asl::Limits;
 use sandbox::Sandbox;
 use server::{Config, Ports, Server};
 use store::{ObjectDirectory, Store};
@@ -11,6 +12,7 @@ use tokio::runtime::Runtime;
 
 use crate::args::{self, Format};
 use crate::config;
+use crate::limits::limits;
 use crate::logging;
 use crate::output::Output;
 use crate::problem::{Ending, Problem, Result};
@@ -24,12 +26,15 @@ const BLOCKING_THREADS: usize = 48;
 const COMPILED: &str = "compiled";
 /// Directory of objects: `s3://BUCKET/KEY` is the file `BUCKET/KEY` in it.
 const OBJECTS: &str = "objects";
+/// A task that answers a little too much is told so in the language's words, `States.DataLimitExceeded`.
+const OUTPUT_SLACK: usize = 64 << 10;
 /// What shells say of a process that a signal ended.
 const EXIT_INTERRUPTED: i32 = 130;
 
 /// Runs the server until it is told to end.
 pub fn serve(asked: &args::Serve, output: &Output) -> Result {
     logging::to_stderr(asked.log_format, "info");
+    let limits = limits(&asked.limits)?;
     let data = config::data_directory(asked.data.clone())?;
     let runtime = runtime()?;
     runtime.block_on(async {
@@ -47,8 +52,8 @@ pub fn serve(asked: &args::Serve, output: &Output) -> Result {
             )
         })?;
         let signals = Signals::new()?;
-        let ports = open_ports(&data)?;
-        let server = Server::open(configuration(asked), ports)
+        let ports = open_ports(&data, &limits)?;
+        let server = Server::open(configuration(asked, limits), ports)
             .await
             .map_err(server_problem)?;
         announce(&format!("http://{address}"), &data, output);
@@ -73,15 +78,16 @@ pub fn runtime() -> Result<Runtime> {
         })
 }
 
-fn configuration(asked: &args::Serve) -> Config {
+fn configuration(asked: &args::Serve, limits: Limits) -> Config {
     Config {
         region: asked.region.clone(),
         account: asked.account.clone(),
+        limits,
         ..Config::default()
     }
 }
 
-fn open_ports(data: &Path) -> Result<Ports> {
+fn open_ports(data: &Path, limits: &Limits) -> Result<Ports> {
     let store = Store::open(data).map_err(|error| {
         Problem::refused(
             error.to_string(),
@@ -94,7 +100,7 @@ fn open_ports(data: &Path) -> Result<Ports> {
             "the data directory must belong to the user who starts the server",
         )
     })?;
-    let sandbox = Sandbox::open(sandbox::Options::new(data.join(COMPILED))).map_err(sandbox_problem)?;
+    let sandbox = Sandbox::open(sandbox_options(&data.join(COMPILED), limits)).map_err(sandbox_problem)?;
     let store = Arc::new(store);
     Ok(Ports {
         log: Arc::clone(&store) as Arc<_>,
@@ -103,6 +109,17 @@ fn open_ports(data: &Path) -> Result<Ports> {
         runner: Arc::new(sandbox),
         objects: Arc::new(objects),
     })
+}
+
+/// A sandbox whose tasks may answer what the limits let them.
+pub fn sandbox_options(compiled: &Path, limits: &Limits) -> sandbox::Options {
+    let options = sandbox::Options::new(compiled);
+    sandbox::Options {
+        output_bytes: options
+            .output_bytes
+            .max(limits.payload_bytes.saturating_add(OUTPUT_SLACK)),
+        ..options
+    }
 }
 
 /// Why no guest can run here.

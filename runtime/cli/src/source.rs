@@ -1,5 +1,6 @@
 //! A JSON text of the user's and what is wrong with it, pointed at: file, line, column, the line and a caret.
 
+use asl::Limits;
 use serde_json::{Value, json};
 
 use crate::output::{Style, paint, printable};
@@ -61,12 +62,12 @@ impl Source {
         row.char_indices().filter(|(at, _)| *at < before).count() + 1
     }
 
-    /// Everything the language's own check has to say, in the order of the text.
-    pub fn check(&self) -> Vec<Finding> {
+    /// Everything the language's own check has to say within limits, in the order of the text.
+    pub fn check(&self, limits: &Limits) -> Vec<Finding> {
         if let Some(error) = self.syntax_error() {
             return vec![error];
         }
-        let (_, diagnostics) = asl::definition::parse(&self.text);
+        let (_, diagnostics) = asl::definition::parse_within(&self.text, limits);
         let mut findings: Vec<Finding> = diagnostics
             .into_iter()
             .map(|diagnostic| Finding {

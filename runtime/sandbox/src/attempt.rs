@@ -8,7 +8,7 @@ use wasmtime::{ResourceLimiter, Store};
 
 use crate::grants::Wasi;
 use crate::guest_threads::{Finished, OpenAttempt};
-use crate::limits::{MemoryBudget, OUTPUT_BYTES};
+use crate::limits::MemoryBudget;
 use crate::module_cache::ModuleCache;
 use crate::outcome::{self, Phase};
 
@@ -45,7 +45,7 @@ impl ResourceLimiter for Guest {
 }
 
 /// Runs the attempt's guest. Clocks and cancelling are not looked at here: they drop this future.
-pub(crate) async fn run(modules: Arc<ModuleCache>, attempt: Arc<OpenAttempt>) -> Finished {
+pub(crate) async fn run(modules: Arc<ModuleCache>, attempt: Arc<OpenAttempt>, output_bytes: usize) -> Finished {
     let module = match modules.loaded(&attempt.job().module) {
         Ok(module) => module,
         Err(error) => {
@@ -64,7 +64,7 @@ pub(crate) async fn run(modules: Arc<ModuleCache>, attempt: Arc<OpenAttempt>) ->
     };
     let mut store = Store::new(modules.engine(), guest);
     store.limiter(|guest| guest);
-    store.set_hostcall_fuel(OUTPUT_BYTES);
+    store.set_hostcall_fuel(output_bytes);
     store.set_epoch_deadline(1);
     store.epoch_deadline_async_yield_and_update(1);
 
@@ -81,7 +81,7 @@ pub(crate) async fn run(modules: Arc<ModuleCache>, attempt: Arc<OpenAttempt>) ->
     .await;
     let outcome = match answer {
         Ok(answer) => outcome::of_answer(answer),
-        Err(error) => Outcome::Failed(outcome::of_error(&error, phase, &mut attempt.output())),
+        Err(error) => Outcome::Failed(outcome::of_error(&error, phase, output_bytes, &mut attempt.output())),
     };
     let fuel = store.get_fuel().ok().map(|left| limits.fuel.saturating_sub(left));
     Finished { outcome, fuel }

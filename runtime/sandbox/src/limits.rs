@@ -14,7 +14,7 @@ pub const DEFAULT_CEILING: TaskLimits = TaskLimits {
     memory: 1 << 30,
 };
 
-/// Largest result, eight times what the language lets a state hand on: larger ones are refused before
+/// Largest result unless told otherwise, eight times what the language lets a state hand on: larger ones are refused before
 /// the host allocates room for them. Bounds every other text a guest hands over in one call, too.
 pub const OUTPUT_BYTES: usize = 2 << 20;
 

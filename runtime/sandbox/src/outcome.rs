@@ -7,7 +7,7 @@ use wasmtime_wasi::I32Exit;
 
 use crate::entry::Answer;
 use crate::guest_output::{GuestOutput, cut};
-use crate::limits::{MemoryExceeded, OUTPUT_BYTES};
+use crate::limits::MemoryExceeded;
 
 /// The fuel of the attempt is burnt.
 pub(crate) const FUEL_EXHAUSTED: &str = "Sandbox.FuelExhausted";
@@ -75,7 +75,12 @@ pub(crate) fn of_answer(answer: Answer) -> Outcome {
 }
 
 /// What an error of wasmtime means.
-pub(crate) fn of_error(error: &wasmtime::Error, phase: Phase, output: &mut GuestOutput) -> Failure {
+pub(crate) fn of_error(
+    error: &wasmtime::Error,
+    phase: Phase,
+    output_bytes: usize,
+    output: &mut GuestOutput,
+) -> Failure {
     if let Some(exceeded) = error.downcast_ref::<MemoryExceeded>() {
         return Failure::new(MEMORY_EXCEEDED, exceeded.to_string());
     }
@@ -102,7 +107,7 @@ pub(crate) fn of_error(error: &wasmtime::Error, phase: Phase, output: &mut Guest
                 return Failure::new(
                     OUTPUT_TOO_LARGE,
                     format!(
-                        "the task answered more than `{OUTPUT_BYTES}` bytes; store large data elsewhere and answer a reference to it"
+                        "the task answered more than `{output_bytes}` bytes; store large data elsewhere and answer a reference to it"
                     ),
                 );
             }

@@ -8,7 +8,7 @@ use engine::ports::{Job, ModuleError, Prepared, StoreError, TaskLimits, TaskRunn
 use wasmtime::component::Linker;
 
 use crate::guest_threads::{Done, GuestThreads};
-use crate::limits::{DEFAULT_CEILING, within};
+use crate::limits::{DEFAULT_CEILING, OUTPUT_BYTES, within};
 use crate::module_cache::ModuleCache;
 use crate::wasm_config::{self, Allocation};
 use crate::{Error, attempt, grants, host_calls, prepare};
@@ -29,6 +29,8 @@ pub struct Options {
     pub ceiling: TaskLimits,
     /// What a module's attempts may use where its upload doesn't say.
     pub limits: TaskLimits,
+    /// Bytes a task may answer.
+    pub output_bytes: usize,
 }
 
 impl Options {
@@ -40,6 +42,7 @@ impl Options {
             threads: std::thread::available_parallelism().map_or(1, usize::from),
             ceiling: DEFAULT_CEILING,
             limits: TaskLimits::default(),
+            output_bytes: OUTPUT_BYTES,
         }
     }
 }
@@ -51,6 +54,7 @@ pub struct Sandbox {
     slots: usize,
     ceiling: TaskLimits,
     limits: TaskLimits,
+    output_bytes: usize,
     allocation: Allocation,
 }
 
@@ -83,6 +87,7 @@ impl Sandbox {
             slots,
             ceiling: options.ceiling,
             limits: within(options.limits, options.ceiling),
+            output_bytes: options.output_bytes,
             allocation,
         })
     }
@@ -122,8 +127,9 @@ impl TaskRunner for Sandbox {
 
     fn run(&self, job: Job, done: Done) {
         let limits = within(job.limits, self.ceiling);
+        let output_bytes = self.output_bytes;
         self.threads.run(job, limits, done, |attempt| {
-            attempt::run(Arc::clone(&self.modules), attempt)
+            attempt::run(Arc::clone(&self.modules), attempt, output_bytes)
         });
     }
 

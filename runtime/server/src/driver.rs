@@ -12,7 +12,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use asl::{Failure, Timestamp};
+use asl::{Failure, Limits, Timestamp};
 use engine::ids::{Digest, ExecutionId, ReplyTo};
 use engine::input::{Input, StartExecution};
 use engine::output::{Output, Reply};
@@ -144,10 +144,12 @@ impl Driver {
         runner: Runner,
         mailbox: Mailbox,
         inbox: Receiver<Message>,
+        limits: Limits,
     ) -> Self {
         let options = Options {
             slots: runner.slots(),
             seed: seed(),
+            limits,
             ..Options::default()
         };
         Self {

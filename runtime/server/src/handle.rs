@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use asl::{Failure, Payload, Status, Timestamp};
+use asl::{Failure, Limits, Payload, Status, Timestamp};
 use engine::ids::ExecutionId;
 use engine::input::StartExecution;
 use engine::output::Reply;
@@ -31,6 +31,7 @@ pub struct Handle(Arc<Inner>);
 /// What requests share.
 pub(crate) struct Inner {
     pub(crate) namespace: Namespace,
+    pub(crate) limits: Limits,
     pub(crate) reader: Arc<dyn Reader>,
     pub(crate) machines: Arc<Machines>,
     pub(crate) modules: Arc<Modules>,
@@ -69,6 +70,7 @@ pub struct Closed {
 impl Handle {
     pub(crate) fn new(
         namespace: Namespace,
+        limits: Limits,
         reader: Arc<dyn Reader>,
         machines: Arc<Machines>,
         modules: Arc<Modules>,
@@ -77,6 +79,7 @@ impl Handle {
     ) -> Self {
         Self(Arc::new(Inner {
             namespace,
+            limits,
             reader,
             machines,
             modules,

@@ -18,6 +18,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Instant;
 
+use asl::Limits;
 use engine::input::Input;
 use engine::ports::{Catalogue, CatalogueError, CommitLog, Reader, SharedObjects, SharedRunner, StoreError};
 use tokio::net::TcpListener;
@@ -39,6 +40,8 @@ pub struct Config {
     pub region: String,
     /// Account in every ARN, twelve digits.
     pub account: String,
+    /// What definitions and executions may use.
+    pub limits: Limits,
 }
 
 impl Default for Config {
@@ -47,6 +50,7 @@ impl Default for Config {
             partition: "aws".into(),
             region: "us-east-1".into(),
             account: "000000000000".into(),
+            limits: Limits::default(),
         }
     }
 }
@@ -126,11 +130,19 @@ impl Server {
         let loaders = Loaders::spawn(Arc::clone(&ports.reader), Arc::clone(&machines), &mailbox)?;
         let runner = Runner::new(ports.runner, Arc::clone(&modules), mailbox.clone());
         let (gone, driver_gone) = oneshot::channel();
-        let driver = Driver::new(ports.log, loaders, runner, mailbox.clone(), inbox).spawn(gone)?;
+        let driver = Driver::new(ports.log, loaders, runner, mailbox.clone(), inbox, config.limits).spawn(gone)?;
         compile_in_background(&modules, &mailbox)?;
 
         let namespace = Namespace::new(&config.partition, &config.region, &config.account);
-        let handle = Handle::new(namespace, ports.reader, machines, modules, ports.objects, mailbox);
+        let handle = Handle::new(
+            namespace,
+            config.limits,
+            ports.reader,
+            machines,
+            modules,
+            ports.objects,
+            mailbox,
+        );
         Ok(Self {
             handle,
             driver,

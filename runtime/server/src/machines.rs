@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock, Weak};
 
+use asl::Limits;
 use asl::definition::{self, StateMachine};
 use engine::ids::{Digest, MachineId};
 use engine::ports::{Catalogue, CatalogueError, MachineRecord, MachineUpdate, NewMachine, StoreError};
@@ -186,7 +187,7 @@ impl Definitions {
             return Ok(known);
         }
         let text = self.text(digest)?;
-        let (parsed, diagnostics) = definition::parse(&text);
+        let (parsed, diagnostics) = definition::parse_within(&text, &Limits::OFF);
         let Some(parsed) = parsed else {
             let first = diagnostics.first().map_or("", |diagnostic| &diagnostic.message);
             return Err(unreadable(

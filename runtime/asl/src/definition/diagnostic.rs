@@ -109,6 +109,18 @@ impl Diagnostic {
         self
     }
 
+    /// A text too long to be looked at.
+    pub(super) fn too_long(most: usize) -> Self {
+        Self {
+            position: Some(Position { line: 1, column: 1 }),
+            ..Self::error(
+                Code::SchemaValidationFailed,
+                format!("The definition is longer than {most} characters"),
+                &[],
+            )
+        }
+    }
+
     /// AWS's parser is Jackson; its words for the commonest mistake, a bare word, are given as it gives them.
     pub(super) fn not_json(text: &str, error: &serde_json::Error) -> Self {
         let (message, position) = json_error(text, error);

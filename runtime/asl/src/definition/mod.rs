@@ -16,19 +16,26 @@ mod state_machine;
 pub use diagnostic::{Code, Diagnostic, Position, Severity};
 pub use state_machine::*;
 
+use crate::limits::Limits;
 use reader::Reader;
 
-/// Largest definition, in bytes of UTF-8 (AWS's limit).
-pub const MAX_DEFINITION_BYTES: usize = 1_048_576;
+/// Reads a definition within AWS's quotas. See [`parse_within`].
+pub fn parse(text: &str) -> (Option<StateMachine>, Vec<Diagnostic>) {
+    parse_within(text, &Limits::default())
+}
 
 /// Reads a definition. The machine is there exactly when no diagnostic is an error; all mistakes are
-/// listed, not the first.
-pub fn parse(text: &str) -> (Option<StateMachine>, Vec<Diagnostic>) {
+/// listed, not the first. One that was accepted once is read with [`Limits::OFF`]: limits set later are no reason
+/// to lose what runs.
+pub fn parse_within(text: &str, limits: &Limits) -> (Option<StateMachine>, Vec<Diagnostic>) {
+    if text.len() > limits.definition_characters && text.chars().count() > limits.definition_characters {
+        return (None, vec![Diagnostic::too_long(limits.definition_characters)]);
+    }
     let document = match serde_json::from_str::<serde_json::Value>(text) {
         Ok(document) => document,
         Err(error) => return (None, vec![Diagnostic::not_json(text, &error)]),
     };
-    let mut reader = Reader::default();
+    let mut reader = Reader::new(limits);
     let machine = reader.machine(&document);
     let mut diagnostics = reader.diagnostics;
     for path in locate::duplicate_keys(text) {

@@ -11,28 +11,36 @@ use super::fields::Fields;
 use super::state_machine::*;
 use crate::execution::event::Percentage;
 use crate::expression::Template;
+use crate::limits::Limits;
 use crate::payload::Payload;
 use crate::timestamp::Timestamp;
 
 /// AWS's bound on seconds in definitions.
 pub(super) const MAX_SECONDS: u64 = 99_999_999;
-/// AWS's bound on a state's name, in characters.
-const MAX_STATE_NAME: usize = 80;
 /// Parallel and Map states within each other. AWS doesn't publish its bound; the JSON parser's, 128
 /// levels, allows 31, and this one comes first to say it in the language's words.
 const MAX_NESTING: usize = 25;
 
 const KINDS: [&str; 8] = ["Task", "Wait", "Pass", "Succeed", "Fail", "Choice", "Parallel", "Map"];
 
-#[derive(Default)]
 pub(super) struct Reader {
     pub diagnostics: Vec<Diagnostic>,
+    limits: Limits,
     /// The machine's.
     language: QueryLanguage,
     flows: Vec<Option<Flow>>,
 }
 
 impl Reader {
+    pub fn new(limits: &Limits) -> Self {
+        Self {
+            diagnostics: Vec::new(),
+            limits: *limits,
+            language: QueryLanguage::default(),
+            flows: Vec::new(),
+        }
+    }
+
     /// The machine, when all of it could be read.
     pub fn machine(&mut self, document: &Value) -> Option<StateMachine> {
         let fields = Fields::of(document, Vec::new(), QueryLanguage::JsonPath, &mut self.diagnostics)?;
@@ -98,10 +106,13 @@ impl Reader {
         for (name, document) in states {
             let mut path = fields.at("States");
             path.push(Step::Field(name.clone()));
-            if name.chars().count() > MAX_STATE_NAME {
+            if name.chars().count() > self.limits.state_name_characters {
                 self.diagnostics.push(Diagnostic::error(
                     Code::InvalidStateName,
-                    format!("State name is longer than {MAX_STATE_NAME} characters"),
+                    format!(
+                        "State name is longer than {} characters",
+                        self.limits.state_name_characters
+                    ),
                     &path,
                 ));
             }

@@ -161,7 +161,7 @@ impl Execution {
                 let Some(Scope {
                     place: Place::Done(output),
                     ..
-                }) = self.scopes.remove(&child)
+                }) = self.remove_scope(child)
                 else {
                     return Err("the iteration isn't done".into());
                 };
@@ -345,22 +345,30 @@ impl Execution {
         self.active(id)?;
         self.forget_timers(id);
         let scope = self.scope(id)?;
+        let mut freed = 0_usize;
+        let mut taken = 0_usize;
         if !assigned.is_empty() {
             let variables = Arc::make_mut(&mut scope.variables);
             for assignment in assigned {
-                variables.insert(assignment.name.clone(), assignment.value.clone());
+                let before = variables.insert(assignment.name.clone(), assignment.value.clone());
+                freed += before.map_or(0, |value| value.len());
+                taken += assignment.value.len();
             }
+            scope.variable_bytes = (scope.variable_bytes + taken).saturating_sub(freed);
         }
-        if let Some(next) = next {
-            scope.place = Place::Before {
+        let parent = scope.parent;
+        scope.place = match next {
+            Some(next) => Place::Before {
                 state: next.to_owned(),
                 input: output.clone(),
-            };
+            },
+            None => Place::Done(output.clone()),
+        };
+        self.variable_bytes = (self.variable_bytes + taken).saturating_sub(freed);
+        if next.is_some() {
             self.ready.insert(id);
             return Ok(());
         }
-        scope.place = Place::Done(output.clone());
-        let parent = scope.parent;
         // a branch is done with its last state; an iteration and the root say so in an event of their own
         let Some(Parent { scope: parent, index }) = parent else {
             self.ready.insert(id);
@@ -369,7 +377,7 @@ impl Execution {
         if let Phase::Parallel(branches) = &mut self.active(parent)?.phase {
             *branches.outputs.get_mut(index as usize).ok_or("no such branch")? = Some(output.clone());
             branches.open -= 1;
-            self.scopes.remove(&id);
+            self.remove_scope(id);
             self.ready.remove(&id);
             self.refresh(parent);
         } else {
@@ -394,11 +402,19 @@ impl Execution {
                 parent,
                 flow,
                 variables,
+                variable_bytes: 0,
                 place: Place::Before { state, input },
             },
         );
         self.ready.insert(id);
         id
+    }
+
+    /// Takes a scope out, with what its variables held.
+    fn remove_scope(&mut self, id: ScopeId) -> Option<Scope> {
+        let scope = self.scopes.remove(&id)?;
+        self.variable_bytes = self.variable_bytes.saturating_sub(scope.variable_bytes);
+        Some(scope)
     }
 
     /// Takes a scope and everything below it away.
@@ -408,7 +424,7 @@ impl Execution {
         }
         self.forget_timers(id);
         self.close_children(id);
-        self.scopes.remove(&id);
+        self.remove_scope(id);
         self.ready.remove(&id);
     }
 

@@ -18,8 +18,9 @@ use crate::expression::context::ExecutionContext;
 use crate::payload::Payload;
 use crate::timestamp::Timestamp;
 
+pub use crate::limits::Limits;
 pub use apply::ApplyError;
-pub use env::{Dice, Env, Limits, Nothing, Outside};
+pub use env::{Dice, Env, Nothing, Outside};
 use event::{Failure, ScopeId, Status};
 pub use open_work::{OpenTask, TaskOutcome, Wakeup};
 use scope::Scope;
@@ -38,6 +39,8 @@ pub struct Execution {
     timers: BTreeSet<(Timestamp, ScopeId)>,
     /// Attempts that should be running, by the position of their TaskScheduled event.
     tasks: BTreeMap<u64, ScopeId>,
+    /// Bytes of all variables, in all scopes.
+    variable_bytes: usize,
     position: u64,
     history_entries: u64,
     deadline: Option<Timestamp>,
@@ -58,6 +61,7 @@ impl Execution {
             ready: BTreeSet::new(),
             timers: BTreeSet::new(),
             tasks: BTreeMap::new(),
+            variable_bytes: 0,
             position: 0,
             history_entries: 0,
             deadline: None,

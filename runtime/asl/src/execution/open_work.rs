@@ -1,9 +1,9 @@
 //! What should be happening outside while an execution waits: tasks and wake-ups.
 
 use super::Execution;
-use super::env::Limits;
 use super::event::{Attempt, EventKind, Failure, ScopeId, TimeoutKind};
 use super::scope::{Phase, Place, TaskAttempt};
+use crate::limits::Limits;
 use crate::payload::Payload;
 use crate::timestamp::Timestamp;
 

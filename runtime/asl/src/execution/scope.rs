@@ -17,6 +17,8 @@ pub(super) struct Scope {
     pub parent: Option<Parent>,
     pub flow: FlowId,
     pub variables: Variables,
+    /// Bytes of the variables this scope itself assigned.
+    pub variable_bytes: usize,
     pub place: Place,
 }
 

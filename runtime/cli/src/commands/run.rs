@@ -17,11 +17,12 @@ use crate::args::{self, LogFormat};
 use crate::client::HISTORY_PAGE;
 use crate::config::{self, ModuleFile};
 use crate::events::EventTable;
+use crate::limits::limits;
 use crate::logging;
 use crate::output::{Output, takes_colour};
 use crate::problem::{Ending, Problem, Result};
 use crate::progress::Progress;
-use crate::serve::{runtime, sandbox_problem, server_problem};
+use crate::serve::{runtime, sandbox_options, sandbox_problem, server_problem};
 
 const ROLE: &str = "arn:aws:iam::000000000000:role/sandstep";
 /// The execution's own name: there is only one.
@@ -32,18 +33,19 @@ const LONGEST_NAME: usize = 80;
 /// Runs a workflow.
 pub fn run(asked: &args::Run, output: &Output) -> Result {
     logging::to_stderr(LogFormat::Text, "warn");
+    let limits = limits(&asked.limits)?;
     let source = config::definition(&asked.workflow)?;
     let name = machine_name(&config::workflow_name(&asked.workflow));
     let input = config::input(&asked.input)?;
     let modules = config::modules(&asked.modules)?;
-    if !validate::all_pass([&source], output)? {
+    if !validate::all_pass([&source], &limits, output)? {
         return Ok(Ending::Bad);
     }
     let input =
         Payload::from_text(input).map_err(|error| Problem::usage(error.to_string(), "--input takes a JSON text"))?;
     let compiled = CompiledCode::new()?;
     let store = Arc::new(Store::new().map_err(store_problem)?);
-    let sandbox = Sandbox::open(sandbox::Options::new(&compiled.path)).map_err(sandbox_problem)?;
+    let sandbox = Sandbox::open(sandbox_options(&compiled.path, &limits)).map_err(sandbox_problem)?;
     let ports = Ports {
         log: Arc::clone(&store) as Arc<_>,
         reader: Arc::clone(&store) as Arc<_>,
@@ -51,10 +53,12 @@ pub fn run(asked: &args::Run, output: &Output) -> Result {
         runner: Arc::new(sandbox),
         objects: Arc::new(store::memory::Objects::default()),
     };
+    let config = server::Config {
+        limits,
+        ..server::Config::default()
+    };
     runtime()?.block_on(async {
-        let server = Server::open(server::Config::default(), ports)
-            .await
-            .map_err(server_problem)?;
+        let server = Server::open(config, ports).await.map_err(server_problem)?;
         let handle = server.handle();
         let parameters = json!({ "name": name, "definition": source.text, "roleArn": ROLE });
         call(&handle, "CreateStateMachine", &parameters).await?;

@@ -1,18 +1,20 @@
 //! `sandstep validate`: every mistake of a definition, each with its line.
 
-use std::path::Path;
-
+use asl::Limits;
 use serde_json::{Value, json};
 
+use crate::args;
 use crate::config;
+use crate::limits::limits;
 use crate::output::{Output, note, takes_colour};
 use crate::problem::{Ending, Result};
 use crate::source::{Finding, Source};
 
 /// Checks a definition without a server.
-pub fn validate(file: &Path, output: &Output) -> Result {
-    let source = config::definition(file)?;
-    let findings = source.check();
+pub fn validate(asked: &args::Validate, output: &Output) -> Result {
+    let limits = limits(&asked.limits)?;
+    let source = config::definition(&asked.file)?;
+    let findings = source.check(&limits);
     if output.is_json() {
         output.json(&verdict(&[(&source, &findings)]))?;
     } else {
@@ -31,8 +33,11 @@ pub fn validate(file: &Path, output: &Output) -> Result {
 
 /// Whether definitions may be used at all. Where one may not, everything found in all of them is shown, on standard error
 /// for people and on standard output for programs.
-pub fn all_pass<'a>(sources: impl IntoIterator<Item = &'a Source>, output: &Output) -> Result<bool> {
-    let checked: Vec<_> = sources.into_iter().map(|source| (source, source.check())).collect();
+pub fn all_pass<'a>(sources: impl IntoIterator<Item = &'a Source>, limits: &Limits, output: &Output) -> Result<bool> {
+    let checked: Vec<_> = sources
+        .into_iter()
+        .map(|source| (source, source.check(limits)))
+        .collect();
     let passes = !checked
         .iter()
         .any(|(_, findings)| findings.iter().any(|finding| finding.is_error));

@@ -8,10 +8,6 @@ use super::errors::{Answer, ApiError};
 pub const NAME_LENGTH: usize = 80;
 /// Longest ARN, in characters.
 pub const ARN_LENGTH: usize = 256;
-/// Longest definition, in characters.
-pub const DEFINITION_LENGTH: usize = 1_048_576;
-/// Largest execution input, in bytes of UTF-8.
-pub const INPUT_BYTES: usize = 262_144;
 /// Longest error name, in characters.
 pub const ERROR_LENGTH: usize = 256;
 /// Longest cause, in characters.
@@ -183,8 +179,7 @@ mod tests {
              Member must have value less than or equal to 1000"
         );
         let mut two = Constraints::new();
-        two.text("name", Some(""), NAME_LENGTH)
-            .text("definition", None, DEFINITION_LENGTH);
+        two.text("name", Some(""), NAME_LENGTH).text("definition", None, 9);
         assert_eq!(
             two.check().expect_err("two").message,
             "2 validation errors detected: Value '' at 'name' failed to satisfy constraint: Member must have \
@@ -202,9 +197,9 @@ mod tests {
                 .check()
                 .is_ok()
         );
-        let long = "x".repeat(DEFINITION_LENGTH + 1);
+        let long = "x".repeat(1_048_577);
         let message = Constraints::new()
-            .text("definition", Some(&long), DEFINITION_LENGTH)
+            .text("definition", Some(&long), 1_048_576)
             .check()
             .expect_err("too long")
             .message;

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
+use asl::Limits;
 use asl::definition::{self, Severity, StateMachine};
 use engine::ports::MachineType;
 use serde::Serialize;
@@ -55,9 +56,9 @@ impl fmt::Display for Finding {
     }
 }
 
-/// Checks a definition for a type of machine.
-pub fn check(text: &str, machine_type: MachineType) -> Checked {
-    let (state_machine, diagnostics) = definition::parse(text);
+/// Checks a definition for a type of machine, within limits.
+pub fn check(text: &str, machine_type: MachineType, limits: &Limits) -> Checked {
+    let (state_machine, diagnostics) = definition::parse_within(text, limits);
     let mut findings: Vec<Finding> = diagnostics
         .into_iter()
         .map(|diagnostic| Finding {
@@ -184,7 +185,7 @@ mod tests {
     use super::*;
 
     fn findings(text: &str, machine_type: MachineType) -> Vec<String> {
-        check(text, machine_type)
+        check(text, machine_type, &Limits::default())
             .findings
             .iter()
             .map(Finding::to_string)
@@ -208,7 +209,11 @@ mod tests {
             found[1].ends_with(" at /States/P/Branches[0]/States/M/ItemProcessor/States/T/Resource"),
             "{found:?}"
         );
-        assert!(check(text, MachineType::Standard).state_machine.is_none());
+        assert!(
+            check(text, MachineType::Standard, &Limits::default())
+                .state_machine
+                .is_none()
+        );
     }
 
     #[test]
@@ -227,6 +232,9 @@ mod tests {
             "A": {"Type": "Task", "Resource": "wasm:ship@2", "Next": "B"},
             "B": {"Type": "Task", "Resource": "arn:aws:lambda:us-east-1:000000000000:function:charge", "Next": "C"},
             "C": {"Type": "Task", "Resource": "wasm:ship", "End": true}}}"#;
-        assert_eq!(check(text, MachineType::Standard).modules, ["charge", "ship"]);
+        assert_eq!(
+            check(text, MachineType::Standard, &Limits::default()).modules,
+            ["charge", "ship"]
+        );
     }
 }

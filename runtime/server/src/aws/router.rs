@@ -3,6 +3,7 @@
 use std::error::Error as _;
 use std::time::Duration;
 
+use asl::Limits;
 use axum::Router;
 use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::State;
@@ -15,8 +16,11 @@ use super::{operations, wire};
 use crate::handle::Handle;
 use crate::http;
 
-/// Largest request in bytes: a definition of a million characters, escaped in JSON, and what is around it.
-const BODY_LIMIT: usize = 8 << 20;
+/// Bytes of a request for each byte of the largest text in it: escaped in JSON it may have six times as many, and
+/// there is something around it.
+const BODY_BYTES_A_BYTE: usize = 8;
+/// No request is larger, whatever the limits: it is held in memory while it is read.
+const LARGEST_BODY: usize = 1 << 30;
 /// Time a request's body may take to come; a definition over the slowest link takes seconds.
 const BODY_TIMEOUT: Duration = Duration::from_secs(60);
 /// What stands before the operation in `X-Amz-Target`.
@@ -30,19 +34,27 @@ pub fn routes() -> Router<Handle> {
 }
 
 async fn operation(State(handle): State<Handle>, headers: HeaderMap, body: Body) -> Response<Body> {
-    let answer = match (target(&headers), receive(body).await) {
+    let answer = match (
+        target(&headers),
+        receive(body, body_limit(&handle.inner().limits)).await,
+    ) {
         (Ok(operation), Ok(body)) => operations::call(&handle, operation, &body).await,
         (Err(error), _) | (Ok(_), Err(error)) => Err(error),
     };
     wire::respond(answer)
 }
 
-async fn receive(body: Body) -> Answer<Bytes> {
-    match tokio::time::timeout(BODY_TIMEOUT, to_bytes(body, BODY_LIMIT)).await {
+fn body_limit(limits: &Limits) -> usize {
+    let largest = limits.definition_characters.max(limits.payload_bytes);
+    largest.saturating_mul(BODY_BYTES_A_BYTE).min(LARGEST_BODY)
+}
+
+async fn receive(body: Body, limit: usize) -> Answer<Bytes> {
+    match tokio::time::timeout(BODY_TIMEOUT, to_bytes(body, limit)).await {
         Ok(Ok(body)) => Ok(body),
         Ok(Err(error)) if error.source().is_some_and(|source| source.is::<LengthLimitError>()) => Err(ApiError {
             kind: "RequestEntityTooLargeException",
-            message: format!("the request is larger than {BODY_LIMIT} bytes; shorten the definition or the input"),
+            message: format!("the request is larger than {limit} bytes; shorten the definition or the input"),
             status: 413,
         }),
         Ok(Err(error)) => Err(ApiError::serialization(format!("the body can't be read: {error}"))),

@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use super::At;
 use crate::definition::{Dynamic, Items, Kind, Map, QueryLanguage};
+use crate::execution::env::Env;
 use crate::execution::event::{EventKind, Failure, Percentage};
 use crate::execution::scope::Iterations;
 use crate::expression::jsonata::EVALUATION_ERROR;
@@ -11,7 +12,7 @@ use crate::expression::{Bindings, Fault};
 use crate::payload::Payload;
 
 impl At<'_> {
-    pub(super) fn start_map(&self, map: &Map) -> Result<EventKind, Fault> {
+    pub(super) fn start_map(&self, map: &Map, env: &Env<'_>) -> Result<EventKind, Fault> {
         let input = self.effective_input()?;
         let bindings = self.bindings(input.value());
         let items = match &map.items {
@@ -42,17 +43,18 @@ impl At<'_> {
         let max_concurrency = self.max_concurrency(map, &bindings)?;
         // a tolerance that can't be read fails the state, but only after AWS has shown it as started
         let (tolerated_count, tolerated_percentage) = self.tolerance(map, &bindings).unwrap_or_default();
-        Ok(EventKind::MapStarted {
+        let started = EventKind::MapStarted {
             scope: self.id,
-            items,
+            items: items.clone(),
             input: input.clone(),
             max_concurrency,
             tolerated_count,
             tolerated_percentage,
-        })
+        };
+        Ok(self.bounded(&items, env, started))
     }
 
-    pub(super) fn continue_map(&self, iterations: &Iterations) -> Result<EventKind, Fault> {
+    pub(super) fn continue_map(&self, iterations: &Iterations, env: &Env<'_>) -> Result<EventKind, Fault> {
         let Kind::Map(map) = &self.state.kind else {
             return Err(Fault::runtime("not a Map state"));
         };
@@ -90,11 +92,12 @@ impl At<'_> {
                     Payload::from_value(template.evaluate(&bindings.with_item(index, item))?)
                 }
             };
-            return Ok(EventKind::IterationStarted {
+            let started = EventKind::IterationStarted {
                 scope: self.id,
                 index,
-                input,
-            });
+                input: input.clone(),
+            };
+            return Ok(self.bounded(&input, env, started));
         }
         Ok(EventKind::MapSucceeded { scope: self.id })
     }

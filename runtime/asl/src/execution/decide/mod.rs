@@ -14,12 +14,14 @@ mod wait;
 use serde_json::Value;
 
 use super::Execution;
-use super::env::{Env, Limits};
+use super::env::Env;
 use super::event::{Event, EventKind, Failure, ScopeId, TimeoutKind};
+use super::open_work::too_large;
 use super::scope::{Active, Phase, Place, Scope};
 use crate::definition::{Kind, PayloadPath, State};
 use crate::expression::context::{Chance, ExecutionContext, StateContext};
 use crate::expression::{Bindings, Fault};
+use crate::limits::Limits;
 use crate::payload::Payload;
 
 impl Execution {
@@ -122,7 +124,7 @@ impl At<'_> {
                 attempt: Default::default(),
             }),
             Phase::Parallel(_) => Ok(EventKind::ParallelSucceeded { scope: self.id }),
-            Phase::Map(iterations) => self.continue_map(iterations),
+            Phase::Map(iterations) => self.continue_map(iterations, env),
             Phase::Returned(result) => self.exit_with_result(result, env),
             Phase::Failed(failing) => Ok(self.on_error(failing, env)),
         }
@@ -136,8 +138,8 @@ impl At<'_> {
             Kind::Wait(wait) => self.start_wait(wait, env),
             Kind::Succeed => self.exit(env),
             Kind::Fail(fail) => self.fail(fail),
-            Kind::Parallel(parallel) => self.start_parallel(parallel),
-            Kind::Map(map) => self.start_map(map),
+            Kind::Parallel(parallel) => self.start_parallel(parallel, env),
+            Kind::Map(map) => self.start_map(map, env),
         }
     }
 
@@ -191,6 +193,22 @@ impl At<'_> {
                 .evaluate(&self.bindings(whole.value()))
                 .map(Payload::from_value)
                 .map_err(|missing| Fault::runtime(format!("Invalid path '{}' : {}", path.text(), missing.0))),
+        }
+    }
+
+    /// `event`, or the failure of a state whose `payload` is over the limit.
+    fn bounded(&self, payload: &Payload, env: &Env<'_>, event: EventKind) -> EventKind {
+        if payload.len() > env.limits.payload_bytes {
+            return self.over_limit(too_large(&self.active.state));
+        }
+        event
+    }
+
+    fn over_limit(&self, failure: Failure) -> EventKind {
+        EventKind::StateFailed {
+            scope: self.id,
+            failure,
+            location: None,
         }
     }
 

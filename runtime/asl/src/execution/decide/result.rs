@@ -3,7 +3,7 @@
 use super::At;
 use crate::definition::{PayloadPath, QueryLanguage, ResultPath, Transition};
 use crate::execution::env::Env;
-use crate::execution::event::{Assignment, EventKind};
+use crate::execution::event::{Assignment, EventKind, Failure};
 use crate::execution::open_work::too_large;
 use crate::expression::{Bindings, Fault, Template};
 use crate::payload::Payload;
@@ -110,13 +110,11 @@ impl At<'_> {
 
     /// The exit itself, or the failure of an output over the limit.
     fn exited(&self, way: Way<'_>, output: Payload, assigned: Vec<Assignment>, env: &Env<'_>) -> EventKind {
-        let over = |payload: &Payload| payload.len() > env.limits.payload_bytes;
-        if over(&output) || assigned.iter().any(|assignment| over(&assignment.value)) {
-            return EventKind::StateFailed {
-                scope: self.id,
-                failure: too_large(&self.active.state),
-                location: None,
-            };
+        if output.len() > env.limits.payload_bytes {
+            return self.over_limit(too_large(&self.active.state));
+        }
+        if let Some(what) = self.over_variable_limit(&assigned, env) {
+            return self.over_limit(too_much_assigned(&self.active.state, what));
         }
         EventKind::StateExited {
             scope: self.id,
@@ -128,6 +126,34 @@ impl At<'_> {
             catcher: way.catcher,
         }
     }
+
+    /// Which of the limits on variables these assignments break.
+    fn over_variable_limit(&self, assigned: &[Assignment], env: &Env<'_>) -> Option<&'static str> {
+        let limits = &env.limits;
+        if assigned
+            .iter()
+            .any(|variable| variable.value.len() > limits.variable_bytes)
+        {
+            return Some("a variable with a size");
+        }
+        let taken: usize = assigned.iter().map(|variable| variable.value.len()).sum();
+        if taken > limits.assign_bytes {
+            return Some("variables with a combined size");
+        }
+        let replaced = |variable: &Assignment| self.scope.variables.get(&variable.name).map_or(0, Payload::len);
+        let freed: usize = assigned.iter().map(replaced).sum();
+        let stored = (self.execution.variable_bytes + taken).saturating_sub(freed);
+        (stored > limits.stored_variable_bytes)
+            .then_some("variables that bring all variables of the execution to a size")
+    }
+}
+
+/// AWS names the limits and not what breaking them says; the name and the sentence are those of too large an output.
+fn too_much_assigned(state: &str, what: &str) -> Failure {
+    Failure::new(
+        "States.DataLimitExceeded",
+        format!("The state/task '{state}' assigned {what} exceeding the maximum number of bytes service limit."),
+    )
 }
 
 fn assigned(template: Option<&Template>, bindings: &Bindings<'_>) -> Result<Vec<Assignment>, Fault> {

@@ -7,7 +7,7 @@ use engine::ports::{CatalogueError, MachineType, NewMachine};
 use serde::{Deserialize, Serialize};
 
 use super::configuration::Configuration;
-use crate::aws::constraints::{ARN_LENGTH, Constraints, DEFINITION_LENGTH, NAME_LENGTH, is_name};
+use crate::aws::constraints::{ARN_LENGTH, Constraints, NAME_LENGTH, is_name};
 use crate::aws::errors::{Answer, ApiError};
 use crate::aws::{definition, wire};
 use crate::clock;
@@ -41,7 +41,11 @@ pub async fn call(handle: &Handle, asked: Asked) -> Answer<Answered> {
     let mut constraints = Constraints::new();
     constraints
         .text("name", asked.name.as_deref(), NAME_LENGTH)
-        .text("definition", asked.definition.as_deref(), DEFINITION_LENGTH)
+        .text(
+            "definition",
+            asked.definition.as_deref(),
+            handle.inner().limits.definition_characters,
+        )
         .text("roleArn", asked.role_arn.as_deref(), ARN_LENGTH)
         .one_of("type", asked.r#type.as_deref(), &["STANDARD", "EXPRESS"]);
     asked.configuration.check(&mut constraints);
@@ -57,7 +61,7 @@ pub async fn call(handle: &Handle, asked: Asked) -> Answer<Answered> {
     let machine_type = machine_type(asked.r#type.as_deref());
     let text = asked.definition.unwrap_or_default();
     let (text, checked) = handle
-        .blocking(move |_| (definition::check(&text, machine_type), text))
+        .blocking(move |inner| (definition::check(&text, machine_type, &inner.limits), text))
         .await
         .map(|(c, t)| (t, c))?;
     let (parsed, modules) = checked.accepted()?;

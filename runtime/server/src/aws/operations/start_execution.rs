@@ -3,7 +3,7 @@
 use asl::{Payload, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::aws::constraints::{ARN_LENGTH, Constraints, INPUT_BYTES, NAME_LENGTH, is_name};
+use crate::aws::constraints::{ARN_LENGTH, Constraints, NAME_LENGTH, is_name};
 use crate::aws::errors::{Answer, ApiError};
 use crate::aws::{json_syntax, wire};
 use crate::handle::Handle;
@@ -32,7 +32,7 @@ pub async fn call(handle: &Handle, asked: Asked) -> Answer<Answered> {
     Constraints::new()
         .text("stateMachineArn", asked.state_machine_arn.as_deref(), ARN_LENGTH)
         .length("name", asked.name.as_deref(), 1, NAME_LENGTH)
-        .sensitive_bytes("input", asked.input.as_deref(), INPUT_BYTES)
+        .sensitive_bytes("input", asked.input.as_deref(), handle.inner().limits.payload_bytes)
         .length("traceHeader", asked.trace_header.as_deref(), 0, TRACE_HEADER_LENGTH)
         .check()?;
     let arn = asked.state_machine_arn.unwrap_or_default();

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::configuration::Configuration;
 use super::create_state_machine::{FIRST_REVISION, check_publish, check_role};
-use crate::aws::constraints::{ARN_LENGTH, Constraints, DEFINITION_LENGTH};
+use crate::aws::constraints::{ARN_LENGTH, Constraints};
 use crate::aws::errors::{Answer, ApiError};
 use crate::aws::{definition, wire};
 use crate::clock;
@@ -36,7 +36,12 @@ pub async fn call(handle: &Handle, asked: Asked) -> Answer<Answered> {
     let mut constraints = Constraints::new();
     constraints
         .text("stateMachineArn", asked.state_machine_arn.as_deref(), ARN_LENGTH)
-        .length("definition", asked.definition.as_deref(), 1, DEFINITION_LENGTH)
+        .length(
+            "definition",
+            asked.definition.as_deref(),
+            1,
+            handle.inner().limits.definition_characters,
+        )
         .length("roleArn", asked.role_arn.as_deref(), 1, ARN_LENGTH);
     asked.configuration.check(&mut constraints);
     constraints.check()?;
@@ -66,7 +71,7 @@ pub async fn call(handle: &Handle, asked: Asked) -> Answer<Answered> {
         let (digest, machine_type) = (record.definition.clone(), record.machine_type);
         let (new, checked, stored) = handle
             .blocking(move |inner| {
-                let checked = definition::check(&new, machine_type);
+                let checked = definition::check(&new, machine_type, &inner.limits);
                 let stored = inner.machines.text(&digest);
                 (new, checked, stored)
             })

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::create_state_machine::machine_type;
-use crate::aws::constraints::{Constraints, DEFINITION_LENGTH};
+use crate::aws::constraints::Constraints;
 use crate::aws::definition::{self, Finding};
 use crate::aws::errors::Answer;
 use crate::handle::Handle;
@@ -29,14 +29,20 @@ pub struct Answered {
 
 pub async fn call(handle: &Handle, asked: Asked) -> Answer<Answered> {
     Constraints::new()
-        .text("definition", asked.definition.as_deref(), DEFINITION_LENGTH)
+        .text(
+            "definition",
+            asked.definition.as_deref(),
+            handle.inner().limits.definition_characters,
+        )
         .one_of("type", asked.r#type.as_deref(), &["STANDARD", "EXPRESS"])
         .one_of("severity", asked.severity.as_deref(), &["ERROR", "WARNING"])
         .range("maxResults", asked.max_results, 0, MOST)
         .check()?;
     let text = asked.definition.unwrap_or_default();
     let machine_type = machine_type(asked.r#type.as_deref());
-    let checked = handle.blocking(move |_| definition::check(&text, machine_type)).await?;
+    let checked = handle
+        .blocking(move |inner| definition::check(&text, machine_type, &inner.limits))
+        .await?;
     let result = if checked.state_machine.is_some() { "OK" } else { "FAIL" };
     let warnings = asked.severity.as_deref() == Some("WARNING");
     let mut diagnostics = checked.findings;
