@@ -13,6 +13,7 @@ use crate::aws::arn::Namespace;
 use crate::aws::errors::{Answer, ApiError};
 use crate::aws::history::Pages;
 use crate::aws::operations;
+use crate::aws::target::{Target, Throw};
 use crate::clock;
 use crate::driver::Mailbox;
 use crate::machines::{Machine, Machines};
@@ -116,29 +117,44 @@ impl Handle {
     /// # Errors
     /// `StateMachineDoesNotExist`, `ExecutionAlreadyExists`, or a fault of ours.
     pub async fn start(&self, machine: &str, name: String, input: Payload, until_closed: bool) -> Answer<Started> {
-        let namespace = &self.0.namespace;
-        let machine_arn = namespace.machine(machine);
         let Some(machine) = self.0.machines.get(machine) else {
-            return Err(ApiError::state_machine_does_not_exist(machine_arn));
+            return Err(ApiError::state_machine_does_not_exist(
+                self.0.namespace.machine(machine),
+            ));
         };
-        let state_machine = match machine.parsed() {
+        self.start_target(Target::latest(machine), name, input, until_closed)
+            .await
+    }
+
+    /// Starts an execution of a machine or a version of it, and answers once the start is durable.
+    pub(crate) async fn start_target(
+        &self,
+        target: Target,
+        name: String,
+        input: Payload,
+        until_closed: bool,
+    ) -> Answer<Started> {
+        let state_machine = match target.parsed() {
             Some(parsed) => Arc::clone(parsed),
             None => {
-                let machine = Arc::clone(&machine);
-                self.blocking(move |inner| inner.machines.state_machine(&machine))
+                let target = target.clone();
+                self.blocking(move |inner| target.state_machine(&inner.machines))
                     .await??
             }
         };
+        let namespace = &self.0.namespace;
+        let machine = &target.machine;
+        let machine_arn = namespace.machine(&machine.record.name);
         let arn = namespace.execution(&machine.record.name, &name);
         let request = |reply, on_closed| StartExecution {
             machine: machine.record.id,
-            definition: machine.record.definition.clone(),
+            definition: target.definition().clone(),
             state_machine,
-            origin: None,
+            origin: target.origin(),
             name,
             input,
             id_text: arn.clone(),
-            role: Some(machine.record.role.clone()),
+            role: Some(target.role().to_owned()),
             machine_id_text: machine_arn,
             machine_name: machine.record.name.clone(),
             reply,
@@ -210,14 +226,19 @@ impl Handle {
         }
     }
 
-    /// The machine of this ARN, which must be one that can be started.
+    /// The machine of this ARN, which must name no version or alias.
     pub(crate) fn machine(&self, arn: &str) -> Answer<Arc<Machine>> {
         let parsed = self.0.namespace.parse_machine(arn)?;
         match (self.0.machines.get(parsed.name), parsed.qualifier) {
             (Some(machine), None) => Ok(machine),
-            // No machine has versions or aliases here, so none of them exists.
             _ => Err(ApiError::state_machine_does_not_exist(arn)),
         }
+    }
+
+    /// The machine or version of this ARN; `throw` chooses where it names an alias.
+    pub(crate) fn target(&self, arn: &str, throw: impl FnOnce() -> Throw) -> Answer<Target> {
+        let parsed = self.0.namespace.parse_machine(arn)?;
+        Target::find(&self.0.machines, parsed, throw).ok_or_else(|| ApiError::state_machine_does_not_exist(arn))
     }
 }
 

@@ -1,21 +1,75 @@
 //! The state machines that may be started, in memory, in front of the catalogue.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock, Weak};
 
-use asl::Limits;
 use asl::definition::{self, StateMachine};
+use asl::{Limits, Timestamp};
 use engine::ids::{Digest, MachineId};
-use engine::ports::{Catalogue, CatalogueError, MachineRecord, MachineUpdate, NewMachine, StoreError};
+use engine::ports::{
+    AliasRecord, Catalogue, CatalogueError, MachineRecord, MachineUpdate, NewAlias, NewMachine, NewVersion, StoreError,
+    Tag, Tagged, VersionRecord,
+};
 
 /// A machine as it stands.
+#[derive(Clone)]
 pub struct Machine {
     /// What the catalogue says of it.
     pub record: MachineRecord,
+    /// Its versions by number.
+    pub versions: BTreeMap<u32, Arc<Version>>,
+    /// Its aliases in the order they were created.
+    pub aliases: Vec<Arc<AliasRecord>>,
+    parsed: OnceLock<Arc<StateMachine>>,
+}
+
+/// A version as it was published.
+pub struct Version {
+    /// What the catalogue says of it.
+    pub record: VersionRecord,
     parsed: OnceLock<Arc<StateMachine>>,
 }
 
 impl Machine {
+    fn new(record: MachineRecord) -> Self {
+        Self {
+            record,
+            versions: BTreeMap::new(),
+            aliases: Vec::new(),
+            parsed: OnceLock::new(),
+        }
+    }
+
+    /// The alias of this name.
+    pub fn alias(&self, name: &str) -> Option<&Arc<AliasRecord>> {
+        self.aliases.iter().find(|alias| alias.name == name)
+    }
+
+    /// The version that froze the revision the machine has now.
+    pub fn version_of_revision(&self) -> Option<&Arc<Version>> {
+        let is_current = |version: &&Arc<Version>| version.record.revision == self.record.revision;
+        self.versions.values().rev().find(is_current)
+    }
+
+    /// The parsed definition, once somebody asked for it.
+    pub fn parsed(&self) -> Option<&Arc<StateMachine>> {
+        self.parsed.get()
+    }
+
+    fn add_version(&mut self, record: VersionRecord) -> Arc<Version> {
+        // The revision just frozen is most often the one in use.
+        let parsed = if record.definition == self.record.definition {
+            self.parsed.clone()
+        } else {
+            OnceLock::new()
+        };
+        let version = Arc::new(Version { record, parsed });
+        self.versions.insert(version.record.number, Arc::clone(&version));
+        version
+    }
+}
+
+impl Version {
     /// The parsed definition, once somebody asked for it.
     pub fn parsed(&self) -> Option<&Arc<StateMachine>> {
         self.parsed.get()
@@ -35,18 +89,22 @@ impl Machines {
     /// # Errors
     /// [`CatalogueError`] when they can't be read.
     pub fn open(catalogue: Arc<dyn Catalogue>) -> Result<Self, CatalogueError> {
-        let by_name = catalogue
-            .machines()?
-            .into_iter()
-            .map(|record| {
-                (
-                    record.name.clone(),
-                    Arc::new(Machine {
-                        record,
-                        parsed: OnceLock::new(),
-                    }),
-                )
-            })
+        let machines = catalogue.machines()?.into_iter();
+        let mut by_id: BTreeMap<MachineId, Machine> =
+            machines.map(|record| (record.id, Machine::new(record))).collect();
+        for version in catalogue.versions()? {
+            if let Some(machine) = by_id.get_mut(&version.machine) {
+                machine.add_version(version);
+            }
+        }
+        for alias in catalogue.aliases()? {
+            if let Some(machine) = by_id.get_mut(&alias.machine) {
+                machine.aliases.push(Arc::new(alias));
+            }
+        }
+        let by_name = by_id
+            .into_values()
+            .map(|machine| (machine.record.name.clone(), Arc::new(machine)))
             .collect();
         let definitions = Definitions {
             catalogue: Arc::clone(&catalogue),
@@ -105,6 +163,18 @@ impl Machines {
         Ok(Arc::clone(machine.parsed.get_or_init(|| parsed)))
     }
 
+    /// The parsed definition of a version. Blocks while the store reads, the first time.
+    ///
+    /// # Errors
+    /// [`CatalogueError`] when it can't be read or no longer parses.
+    pub fn state_machine_of_version(&self, version: &Version) -> Result<Arc<StateMachine>, CatalogueError> {
+        if let Some(parsed) = version.parsed.get() {
+            return Ok(Arc::clone(parsed));
+        }
+        let parsed = self.definitions.get(&version.record.definition)?;
+        Ok(Arc::clone(version.parsed.get_or_init(|| parsed)))
+    }
+
     /// The parsed definitions by digest.
     pub fn definitions(&self) -> &Definitions {
         &self.definitions
@@ -115,8 +185,16 @@ impl Machines {
     /// # Errors
     /// [`CatalogueError::MachineExists`] where the name is taken.
     pub fn create(&self, new: NewMachine, parsed: Arc<StateMachine>) -> Result<Arc<Machine>, CatalogueError> {
+        let (publish, at) = (new.publish.clone(), new.at);
         let record = self.catalogue.create_machine(new)?;
-        Ok(self.remember(record, Some(parsed)))
+        self.definitions.remember(&record.definition, &parsed);
+        let mut machine = Machine::new(record);
+        let _ = machine.parsed.set(parsed);
+        if let Some(publish) = publish {
+            let version = VersionRecord::of(&machine.record, publish, at);
+            machine.add_version(version);
+        }
+        Ok(self.remember(machine))
     }
 
     /// Changes a machine. Blocks until that is durable.
@@ -129,8 +207,89 @@ impl Machines {
         update: MachineUpdate,
         parsed: Option<Arc<StateMachine>>,
     ) -> Result<Arc<Machine>, CatalogueError> {
+        let (publish, at) = (update.publish.clone(), update.at);
         let record = self.catalogue.update_machine(id, update)?;
-        Ok(self.remember(record, parsed))
+        let mut machine = match self.get(&record.name) {
+            Some(known) if known.record.id == id => Machine::clone(&known),
+            _ => Machine::new(record.clone()),
+        };
+        if machine.record.definition != record.definition {
+            machine.parsed = OnceLock::new();
+        }
+        if let Some(parsed) = parsed {
+            self.definitions.remember(&record.definition, &parsed);
+            let _ = machine.parsed.set(parsed);
+        }
+        machine.record = record;
+        if let Some(publish) = publish {
+            let version = VersionRecord::of(&machine.record, publish, at);
+            machine.add_version(version);
+        }
+        Ok(self.remember(machine))
+    }
+
+    /// Publishes a machine's current revision. Blocks until that is durable.
+    ///
+    /// # Errors
+    /// [`CatalogueError::NoSuchMachine`] where it is gone.
+    pub fn publish(&self, id: MachineId, new: NewVersion, at: Timestamp) -> Result<Arc<Version>, CatalogueError> {
+        let record = self.catalogue.publish_version(id, new, at)?;
+        let change = |machine: &mut Machine| {
+            machine.record.last_version = record.number;
+            machine.add_version(record.clone())
+        };
+        self.change(id, change).ok_or(CatalogueError::NoSuchMachine(id))
+    }
+
+    /// Takes a version away. Blocks until that is durable.
+    ///
+    /// # Errors
+    /// [`CatalogueError::NoSuchVersion`] and [`CatalogueError::VersionInUse`].
+    pub fn unpublish(&self, id: MachineId, number: u32) -> Result<(), CatalogueError> {
+        self.catalogue.delete_version(id, number)?;
+        self.change(id, |machine| machine.versions.remove(&number));
+        Ok(())
+    }
+
+    /// Creates or changes an alias. Blocks until that is durable.
+    ///
+    /// # Errors
+    /// [`CatalogueError::NoSuchVersion`] where a route leads nowhere.
+    pub fn put_alias(&self, id: MachineId, new: NewAlias) -> Result<Arc<AliasRecord>, CatalogueError> {
+        let alias = Arc::new(self.catalogue.put_alias(id, new)?);
+        self.change(id, |machine| {
+            match machine.aliases.iter_mut().find(|known| known.id == alias.id) {
+                Some(known) => *known = Arc::clone(&alias),
+                None => machine.aliases.push(Arc::clone(&alias)),
+            }
+        });
+        Ok(alias)
+    }
+
+    /// Takes an alias away. Blocks until that is durable.
+    ///
+    /// # Errors
+    /// [`CatalogueError::NoSuchAlias`].
+    pub fn delete_alias(&self, id: MachineId, name: &str) -> Result<(), CatalogueError> {
+        self.catalogue.delete_alias(id, name)?;
+        self.change(id, |machine| machine.aliases.retain(|alias| alias.name != name));
+        Ok(())
+    }
+
+    /// The tags of something. Blocks while the store reads.
+    ///
+    /// # Errors
+    /// [`CatalogueError`] when they can't be read.
+    pub fn tags(&self, tagged: &Tagged) -> Result<Vec<Tag>, CatalogueError> {
+        self.catalogue.tags(tagged)
+    }
+
+    /// Replaces the tags of something. Blocks until that is durable.
+    ///
+    /// # Errors
+    /// [`CatalogueError`] when they can't be written.
+    pub fn set_tags(&self, tagged: &Tagged, tags: Vec<Tag>) -> Result<(), CatalogueError> {
+        self.catalogue.set_tags(tagged, tags)
     }
 
     /// Takes a machine away. Blocks until that is durable.
@@ -153,16 +312,21 @@ impl Machines {
         Ok(())
     }
 
-    fn remember(&self, record: MachineRecord, parsed: Option<Arc<StateMachine>>) -> Arc<Machine> {
-        let cell = OnceLock::new();
-        if let Some(parsed) = parsed {
-            self.definitions.remember(&record.definition, &parsed);
-            let _ = cell.set(parsed);
-        }
-        let machine = Arc::new(Machine { record, parsed: cell });
+    fn remember(&self, machine: Machine) -> Arc<Machine> {
+        let machine = Arc::new(machine);
         let mut by_name = self.by_name.write().unwrap_or_else(PoisonError::into_inner);
         by_name.insert(machine.record.name.clone(), Arc::clone(&machine));
         machine
+    }
+
+    /// Changes what is remembered of a machine, after the catalogue did.
+    fn change<T>(&self, id: MachineId, change: impl FnOnce(&mut Machine) -> T) -> Option<T> {
+        let mut by_name = self.by_name.write().unwrap_or_else(PoisonError::into_inner);
+        let known = by_name.values_mut().find(|machine| machine.record.id == id)?;
+        let mut machine = Machine::clone(known);
+        let changed = change(&mut machine);
+        *known = Arc::new(machine);
+        Some(changed)
     }
 }
 

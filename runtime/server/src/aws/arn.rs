@@ -1,5 +1,7 @@
 //! Amazon Resource Names of machines and executions.
 
+use std::fmt;
+
 use super::errors::{Answer, ApiError};
 
 /// What stands before the resource in every ARN this server gives out.
@@ -28,6 +30,15 @@ pub struct ExecutionArn<'a> {
     pub name: &'a str,
 }
 
+/// The ARN of something that can have tags, taken apart. What follows the type need not be a name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TaggedArn<'a> {
+    /// A machine's.
+    Machine(&'a str),
+    /// An activity's.
+    Activity(&'a str),
+}
+
 /// The part of an ARN after the account, where it is one of ours.
 enum Resource<'a> {
     /// `<type>:<rest>`, in this namespace.
@@ -53,6 +64,11 @@ impl Namespace {
     /// The ARN of a machine.
     pub fn machine(&self, name: &str) -> String {
         format!("{}stateMachine:{name}", self.prefix)
+    }
+
+    /// The ARN of a version or an alias of a machine.
+    pub fn qualified(&self, machine: &str, qualifier: impl fmt::Display) -> String {
+        format!("{}stateMachine:{machine}:{qualifier}", self.prefix)
     }
 
     /// The ARN of an execution.
@@ -107,6 +123,19 @@ impl Namespace {
                 Ok(ExecutionArn { machine, name })
             }
             _ => Err(ApiError::invalid_arn(format_args!("Invalid execution ARN: {arn}"))),
+        }
+    }
+
+    /// Reads the ARN of something that can have tags.
+    ///
+    /// # Errors
+    /// `InvalidArn` for a text that is no such ARN, `ResourceNotFound` for one of another account.
+    pub fn parse_tagged<'a>(&self, arn: &'a str) -> Answer<TaggedArn<'a>> {
+        match self.resource(arn)? {
+            Resource::Elsewhere => Err(ApiError::resource_not_found(arn)),
+            Resource::Ours("stateMachine", rest) => Ok(TaggedArn::Machine(rest)),
+            Resource::Ours("activity", rest) => Ok(TaggedArn::Activity(rest)),
+            Resource::Ours(kind, _) => Err(wrong_type(kind)),
         }
     }
 

@@ -8,6 +8,10 @@ use super::errors::{Answer, ApiError};
 pub const NAME_LENGTH: usize = 80;
 /// Longest ARN, in characters.
 pub const ARN_LENGTH: usize = 256;
+/// Longest ARN where the model allows for long ones, in characters.
+pub const LONG_ARN_LENGTH: usize = 2000;
+/// Longest description of a version or an alias, in characters.
+pub const DESCRIPTION_LENGTH: usize = 256;
 /// Longest error name, in characters.
 pub const ERROR_LENGTH: usize = 256;
 /// Longest cause, in characters.
@@ -19,8 +23,9 @@ pub const EXECUTIONS_TOKEN_LENGTH: usize = 3096;
 /// Most entries on one page.
 pub const PAGE_SIZE: i64 = 1000;
 
-/// Longer values are cut in messages, so that a refused megabyte isn't sent back.
-const SHOWN_LENGTH: usize = 1024;
+/// Longer values are cut in messages, so that a refused megabyte isn't sent back; longer than the longest page token,
+/// which AWS shows whole.
+const SHOWN_LENGTH: usize = 4096;
 
 /// Collects violations; [`Constraints::check`] answers them together.
 #[derive(Default)]
@@ -62,6 +67,50 @@ impl Constraints {
         } else if value.len() > max && value.chars().count() > max {
             self.violated(
                 format_args!("Value '{}' at '{field}'", shown(value)),
+                &format!("Member must have length less than or equal to {max}"),
+            );
+        }
+        self
+    }
+
+    /// A text whose value isn't shown, measured in characters.
+    pub fn sensitive_length(&mut self, field: &str, value: Option<&str>, max: usize) -> &mut Self {
+        if value.is_some_and(|value| value.len() > max && value.chars().count() > max) {
+            self.violated(
+                format_args!("Value at '{field}'"),
+                &format!("Member must have length less than or equal to {max}"),
+            );
+        }
+        self
+    }
+
+    /// A text, where given, matches the pattern that `holds` stands for.
+    pub fn pattern(
+        &mut self,
+        field: &str,
+        value: Option<&str>,
+        holds: impl Fn(&str) -> bool,
+        pattern: &str,
+    ) -> &mut Self {
+        if let Some(value) = value.filter(|value| !holds(value)) {
+            self.violated(
+                format_args!("Value '{}' at '{field}'", shown(value)),
+                &format!("Member must satisfy regular expression pattern: {pattern}"),
+            );
+        }
+        self
+    }
+
+    /// A list, where given, has between `min` and `max` members; `shown` is how AWS writes it.
+    pub fn members(&mut self, field: &str, shown: &str, count: usize, min: usize, max: usize) -> &mut Self {
+        if count < min {
+            self.violated(
+                format_args!("Value '{shown}' at '{field}'"),
+                &format!("Member must have length greater than or equal to {min}"),
+            );
+        } else if count > max {
+            self.violated(
+                format_args!("Value '{shown}' at '{field}'"),
                 &format!("Member must have length less than or equal to {max}"),
             );
         }

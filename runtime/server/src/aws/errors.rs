@@ -13,6 +13,8 @@ pub struct ApiError {
     pub message: String,
     /// 400 for the caller's mistakes, 500 for ours.
     pub status: u16,
+    /// What the error carries beside its message: `reason`, `resourceName`.
+    pub member: Option<(&'static str, String)>,
 }
 
 /// What an operation comes to.
@@ -24,6 +26,14 @@ impl ApiError {
             kind,
             message: message.into(),
             status: 400,
+            member: None,
+        }
+    }
+
+    fn with(self, member: &'static str, value: impl fmt::Display) -> Self {
+        Self {
+            member: Some((member, value.to_string())),
+            ..self
         }
     }
 
@@ -117,9 +127,44 @@ impl ApiError {
         Self::caller("ExecutionAlreadyExists", format!("Execution Already Exists: '{arn}'"))
     }
 
-    /// No Map run of this ARN.
+    /// Nothing of this ARN: no Map run, nothing that can have tags.
     pub fn resource_not_found(resource: impl fmt::Display) -> Self {
-        Self::caller("ResourceNotFound", format!("Resource not found: '{resource}'"))
+        Self::caller("ResourceNotFound", format!("Resource not found: '{resource}'")).with("resourceName", resource)
+    }
+
+    /// An alias that isn't there, or a version an alias is to point to.
+    pub fn reference_not_found(resource: impl fmt::Display) -> Self {
+        Self::caller("ResourceNotFound", "Request references a resource that doesn't exist.")
+            .with("resourceName", resource)
+    }
+
+    /// Versions or aliases that stand in each other's way.
+    pub fn conflict(message: impl Into<String>) -> Self {
+        Self::caller("ConflictException", message)
+    }
+
+    /// More versions or aliases than a machine may have.
+    pub fn service_quota_exceeded(message: impl Into<String>) -> Self {
+        Self::caller("ServiceQuotaExceededException", message)
+    }
+
+    /// More tags than something may have.
+    pub fn too_many_tags(resource: impl fmt::Display) -> Self {
+        Self::caller(
+            "TooManyTags",
+            format!("You've exceeded the number of tags allowed for a resource: '{resource}'"),
+        )
+        .with("resourceName", resource)
+    }
+
+    /// An alias whose routes don't work out.
+    pub fn invalid_routing(message: impl Into<String>) -> Self {
+        Self::validation(message).with("reason", "INVALID_ROUTING_CONFIGURATION")
+    }
+
+    /// A field that is needed where another is, or is not, given.
+    pub fn missing_field(message: impl Into<String>) -> Self {
+        Self::validation(message).with("reason", "MISSING_REQUIRED_PARAMETER")
     }
 
     /// Ours: the disk, a failed commit, a bug. The details are for the log, the text for the caller.
@@ -128,6 +173,7 @@ impl ApiError {
             kind: "InternalFailure",
             message: message.into(),
             status: 500,
+            member: None,
         }
     }
 
@@ -137,6 +183,7 @@ impl ApiError {
             kind: "ServiceUnavailable",
             message: "the server is shutting down; nothing of this request was done, send it again".into(),
             status: 503,
+            member: None,
         }
     }
 }

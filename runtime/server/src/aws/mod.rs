@@ -15,6 +15,7 @@ pub mod operations;
 mod page_token;
 pub mod resource;
 mod router;
+pub(crate) mod target;
 mod wire;
 
 pub(crate) use constraints::is_name;

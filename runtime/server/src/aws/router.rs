@@ -56,6 +56,7 @@ async fn receive(body: Body, limit: usize) -> Answer<Bytes> {
             kind: "RequestEntityTooLargeException",
             message: format!("the request is larger than {limit} bytes; shorten the definition or the input"),
             status: 413,
+            member: None,
         }),
         Ok(Err(error)) => Err(ApiError::serialization(format!("the body can't be read: {error}"))),
         Err(_) => Err(ApiError {
@@ -65,6 +66,7 @@ async fn receive(body: Body, limit: usize) -> Answer<Bytes> {
                 BODY_TIMEOUT.as_secs()
             ),
             status: 408,
+            member: None,
         }),
     }
 }

@@ -1,5 +1,6 @@
 //! JSON 1.0 over HTTP: bodies, headers, statuses.
 
+use std::collections::BTreeMap;
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -58,10 +59,16 @@ fn error_body(error: &ApiError) -> Vec<u8> {
         #[serde(rename = "__type")]
         kind: &'a str,
         message: &'a str,
+        #[serde(flatten)]
+        member: Option<BTreeMap<&'a str, &'a str>>,
     }
     serde_json::to_vec(&Body {
         kind: error.kind,
         message: &error.message,
+        member: error
+            .member
+            .as_ref()
+            .map(|(name, value)| BTreeMap::from([(*name, value.as_str())])),
     })
     .unwrap_or_default()
 }
@@ -99,6 +106,11 @@ mod tests {
         assert_eq!(
             String::from_utf8_lossy(&body),
             r#"{"__type":"InvalidName","message":"Invalid Name: 'a b'"}"#
+        );
+        let body = error_body(&ApiError::resource_not_found("x"));
+        assert_eq!(
+            String::from_utf8_lossy(&body),
+            r#"{"__type":"ResourceNotFound","message":"Resource not found: 'x'","resourceName":"x"}"#
         );
     }
 

@@ -9,4 +9,5 @@ mod http;
 mod machines;
 mod modules;
 mod recovery;
+mod versions;
 mod world;

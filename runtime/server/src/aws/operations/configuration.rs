@@ -1,4 +1,4 @@
-//! Logging, tracing, encryption and tags of a machine: kept and shown as the caller gave them.
+//! Logging, tracing and encryption of a machine: kept and shown as the caller gave them.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -16,8 +16,6 @@ pub struct Configuration {
     pub tracing_configuration: Option<Value>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub encryption_configuration: Option<Value>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub tags: Option<Value>,
 }
 
 impl Configuration {
@@ -77,7 +75,7 @@ impl Configuration {
         Ok(())
     }
 
-    /// Whether a second CreateStateMachine with `other` asks for the same; tags don't count there.
+    /// Whether a second CreateStateMachine with `other` asks for the same.
     pub fn same_behaviour(&self, other: &Self) -> bool {
         self.logging() == other.logging()
             && self.tracing() == other.tracing()

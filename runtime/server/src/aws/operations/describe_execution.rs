@@ -3,7 +3,7 @@
 use asl::{EventKind, Failure, Payload, Status, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::execution::{find, status_word};
+use super::execution::{alias_arn, find, status_word, version_arn};
 use crate::aws::constraints::{ARN_LENGTH, Constraints};
 use crate::aws::errors::{Answer, ApiError};
 use crate::aws::wire;
@@ -21,6 +21,10 @@ pub struct Asked {
 pub struct Answered {
     execution_arn: String,
     state_machine_arn: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    state_machine_version_arn: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    state_machine_alias_arn: Option<String>,
     name: String,
     status: &'static str,
     #[serde(serialize_with = "wire::seconds")]
@@ -82,6 +86,8 @@ fn describe(inner: &Inner, arn: String, data: bool) -> Answer<Answered> {
     Ok(Answered {
         execution_arn: arn,
         state_machine_arn: inner.namespace.machine(&machine.name),
+        state_machine_version_arn: version_arn(&inner.namespace, &machine.name, execution.origin.as_ref()),
+        state_machine_alias_arn: alias_arn(&inner.namespace, &machine.name, execution.origin.as_ref()),
         name: execution.name,
         status: word,
         start_date: execution.started,

@@ -12,6 +12,7 @@ use super::configuration::Configuration;
 use super::update_state_machine::shown_revision;
 use crate::aws::constraints::{ARN_LENGTH, Constraints};
 use crate::aws::errors::Answer;
+use crate::aws::target::Throw;
 use crate::aws::wire;
 use crate::handle::{Handle, Inner};
 
@@ -30,6 +31,8 @@ pub struct Answered {
     status: &'static str,
     definition: String,
     role_arn: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    description: Option<String>,
     r#type: &'static str,
     #[serde(serialize_with = "wire::seconds")]
     creation_date: Timestamp,
@@ -59,31 +62,38 @@ pub async fn call(handle: &Handle, asked: Asked) -> Answer<Answered> {
         )
         .check()?;
     let arn = asked.state_machine_arn.unwrap_or_default();
-    let machine = handle.machine(&arn)?;
-    let record = machine.record.clone();
+    let target = handle.target(&arn, || Throw::Heaviest)?;
+    let shown = target.clone();
     let (definition, variable_references) = if asked.included_data.as_deref() == Some("METADATA_ONLY") {
         (NO_DEFINITION.into(), References::new())
     } else {
         let read = move |inner: &Inner| {
-            let text = inner.machines.text(&machine.record.definition)?;
-            let parsed = inner.machines.state_machine(&machine)?;
+            let text = inner.machines.text(target.definition())?;
+            let parsed = target.state_machine(&inner.machines)?;
             Ok::<_, CatalogueError>((text, references(&parsed)))
         };
         handle.blocking(read).await??
     };
-    let configuration = Configuration::stored(&record.configuration);
+    let configuration = Configuration::stored(shown.configuration());
+    let namespace = &handle.inner().namespace;
+    let record = &shown.machine.record;
+    let version = shown.version().map(|version| &version.record);
     Ok(Answered {
-        state_machine_arn: arn,
-        name: record.name,
+        state_machine_arn: match version {
+            Some(version) => namespace.qualified(&record.name, version.number),
+            None => arn,
+        },
+        name: record.name.clone(),
+        description: version.and_then(|version| version.description.clone()),
         status: "ACTIVE",
         definition,
-        role_arn: record.role,
-        r#type: type_word(record.machine_type),
-        creation_date: record.created,
+        role_arn: shown.role().to_owned(),
+        r#type: type_word(shown.machine_type()),
+        creation_date: shown.created(),
         logging_configuration: configuration.logging(),
         tracing_configuration: configuration.tracing(),
         encryption_configuration: configuration.encryption_configuration,
-        revision_id: shown_revision(record.revision),
+        revision_id: shown_revision(shown.revision().to_owned()),
         variable_references,
     })
 }

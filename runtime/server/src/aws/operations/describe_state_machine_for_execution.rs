@@ -1,6 +1,9 @@
 //! DescribeStateMachineForExecution.
 
+use std::sync::Arc;
+
 use asl::Timestamp;
+use engine::ports::{ExecutionRecord, MachineRecord};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -12,6 +15,7 @@ use crate::aws::constraints::{ARN_LENGTH, Constraints};
 use crate::aws::errors::Answer;
 use crate::aws::wire;
 use crate::handle::{Handle, Inner};
+use crate::machines::Version;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -53,8 +57,26 @@ pub async fn call(handle: &Handle, asked: Asked) -> Answer<Answered> {
     handle.blocking(move |inner| describe(inner, &arn, data)).await?
 }
 
+/// The version an execution was started through, where it is still there.
+fn version_of(inner: &Inner, machine: &MachineRecord, execution: &ExecutionRecord) -> Option<Arc<Version>> {
+    let number = execution.origin.as_ref()?.version;
+    let machine = inner
+        .machines
+        .get(&machine.name)
+        .filter(|current| current.record.id == machine.id)?;
+    machine.versions.get(&number).cloned()
+}
+
 fn describe(inner: &Inner, arn: &str, data: bool) -> Answer<Answered> {
-    let (machine, execution) = find(inner, arn)?;
+    let (mut machine, execution) = find(inner, arn)?;
+    if let Some(version) = version_of(inner, &machine, &execution) {
+        let version = &version.record;
+        machine.definition.clone_from(&version.definition);
+        machine.revision.clone_from(&version.revision);
+        machine.role.clone_from(&version.role);
+        machine.configuration.clone_from(&version.configuration);
+        machine.updated = version.created;
+    }
     let configuration = Configuration::stored(&machine.configuration);
     // The execution is pinned to its definition; a machine that moved on has another revision.
     let revision = (machine.definition == execution.definition).then_some(machine.revision);

@@ -1,8 +1,9 @@
 //! Finding an execution by its ARN, and AWS's words for how it stands.
 
 use asl::Status;
-use engine::ports::{ExecutionRecord, MachineRecord};
+use engine::ports::{ExecutionRecord, MachineRecord, Origin};
 
+use crate::aws::arn::Namespace;
 use crate::aws::errors::{Answer, ApiError};
 use crate::handle::Inner;
 
@@ -15,6 +16,17 @@ pub fn status_word(status: Status) -> &'static str {
         Status::Aborted => "ABORTED",
         Status::TimedOut => "TIMED_OUT",
     }
+}
+
+/// The ARN of the version an execution was started through.
+pub fn version_arn(namespace: &Namespace, machine: &str, origin: Option<&Origin>) -> Option<String> {
+    origin.map(|origin| namespace.qualified(machine, origin.version))
+}
+
+/// The ARN of the alias an execution was started through.
+pub fn alias_arn(namespace: &Namespace, machine: &str, origin: Option<&Origin>) -> Option<String> {
+    let alias = origin.and_then(|origin| origin.alias.as_ref());
+    alias.map(|alias| namespace.qualified(machine, alias))
 }
 
 /// The execution of this ARN, also one of a deleted machine. Blocks while the store reads.

@@ -2,13 +2,14 @@
 
 use asl::{Status, Timestamp};
 use engine::ids::ExecutionId;
-use engine::ports::{ExecutionQuery, ExecutionRecord};
+use engine::ports::{ExecutionQuery, ExecutionRecord, Through};
 use serde::{Deserialize, Serialize};
 
-use super::execution::status_word;
+use super::execution::{alias_arn, status_word, version_arn};
 use crate::aws::constraints::{ARN_LENGTH, Constraints, EXECUTIONS_TOKEN_LENGTH, PAGE_SIZE, page_size};
 use crate::aws::errors::{Answer, ApiError};
 use crate::aws::page_token::Question;
+use crate::aws::target::{Qualifier, Throw};
 use crate::aws::wire;
 use crate::clock;
 use crate::handle::Handle;
@@ -37,6 +38,10 @@ pub struct Answered {
 struct Execution {
     execution_arn: String,
     state_machine_arn: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    state_machine_version_arn: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    state_machine_alias_arn: Option<String>,
     name: String,
     status: &'static str,
     #[serde(serialize_with = "wire::seconds")]
@@ -72,7 +77,14 @@ pub async fn call(handle: &Handle, asked: Asked) -> Answer<Answered> {
         (None, Some(map_run)) => return Err(ApiError::resource_not_found(map_run)),
         _ => return Err(ApiError::validation("Must provide a StateMachine ARN or MapRun ARN")),
     };
-    let machine = handle.machine(&arn)?;
+    let parsed = handle.inner().namespace.parse_machine(&arn)?;
+    // Found, not started: an alias need not choose.
+    let machine = handle.target(&arn, || Throw::Heaviest)?.machine;
+    let through = match parsed.qualifier.and_then(Qualifier::read) {
+        Some(Qualifier::Version(number)) => Some(Through::Version(number)),
+        Some(Qualifier::Alias(name)) => Some(Through::Alias(name.to_owned())),
+        None => None,
+    };
     let now = clock::now();
     let filter = asked.status_filter.unwrap_or_default();
     let redriven = asked.redrive_filter.unwrap_or_default();
@@ -85,7 +97,7 @@ pub async fn call(handle: &Handle, asked: Asked) -> Answer<Answered> {
     } else {
         let query = ExecutionQuery {
             machine: Some(machine.record.id),
-            through: None,
+            through,
             status: status(&filter),
             before,
             // One more says whether there is a next page.
@@ -102,7 +114,9 @@ pub async fn call(handle: &Handle, asked: Asked) -> Answer<Answered> {
     let namespace = &handle.inner().namespace;
     let show = |record: ExecutionRecord| Execution {
         execution_arn: namespace.execution(&machine.record.name, &record.name),
-        state_machine_arn: arn.clone(),
+        state_machine_arn: namespace.machine(&machine.record.name),
+        state_machine_version_arn: version_arn(namespace, &machine.record.name, record.origin.as_ref()),
+        state_machine_alias_arn: alias_arn(namespace, &machine.record.name, record.origin.as_ref()),
         name: record.name,
         status: status_word(record.status),
         start_date: record.started,

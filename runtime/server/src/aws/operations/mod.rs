@@ -1,18 +1,32 @@
 //! The API's operations, a verb a file.
 
+mod alias;
 mod configuration;
 mod create_state_machine;
+mod create_state_machine_alias;
 mod delete_state_machine;
+mod delete_state_machine_alias;
+mod delete_state_machine_version;
 mod describe_execution;
 mod describe_state_machine;
+mod describe_state_machine_alias;
 mod describe_state_machine_for_execution;
 mod execution;
 mod get_execution_history;
 mod list_executions;
+mod list_state_machine_aliases;
+mod list_state_machine_versions;
 mod list_state_machines;
+mod list_tags_for_resource;
+mod publish_state_machine_version;
+mod routing;
 mod start_execution;
 mod stop_execution;
+mod tag_resource;
+mod tags;
+mod untag_resource;
 mod update_state_machine;
+mod update_state_machine_alias;
 mod validate_state_machine_definition;
 
 use std::future::Future;
@@ -46,6 +60,17 @@ pub async fn call(handle: &Handle, operation: &str, body: &[u8]) -> Answer<Vec<u
         "ValidateStateMachineDefinition" => {
             answer(body, |asked| validate_state_machine_definition::call(handle, asked)).await
         }
+        "PublishStateMachineVersion" => answer(body, |asked| publish_state_machine_version::call(handle, asked)).await,
+        "DeleteStateMachineVersion" => answer(body, |asked| delete_state_machine_version::call(handle, asked)).await,
+        "ListStateMachineVersions" => answer(body, |asked| list_state_machine_versions::call(handle, asked)).await,
+        "CreateStateMachineAlias" => answer(body, |asked| create_state_machine_alias::call(handle, asked)).await,
+        "UpdateStateMachineAlias" => answer(body, |asked| update_state_machine_alias::call(handle, asked)).await,
+        "DescribeStateMachineAlias" => answer(body, |asked| describe_state_machine_alias::call(handle, asked)).await,
+        "DeleteStateMachineAlias" => answer(body, |asked| delete_state_machine_alias::call(handle, asked)).await,
+        "ListStateMachineAliases" => answer(body, |asked| list_state_machine_aliases::call(handle, asked)).await,
+        "TagResource" => answer(body, |asked| tag_resource::call(handle, asked)).await,
+        "UntagResource" => answer(body, |asked| untag_resource::call(handle, asked)).await,
+        "ListTagsForResource" => answer(body, |asked| list_tags_for_resource::call(handle, asked)).await,
         unknown => Err(ApiError::unknown_operation(format!(
             "the operation `{}` is not one of this server's; it has {}",
             unknown.chars().take(OPERATION_LENGTH).collect::<String>(),
@@ -57,18 +82,29 @@ pub async fn call(handle: &Handle, operation: &str, body: &[u8]) -> Answer<Vec<u
 /// Longest operation name repeated in an error, in characters.
 const OPERATION_LENGTH: usize = 128;
 /// What [`call`] takes.
-const OPERATIONS: [&str; 12] = [
+const OPERATIONS: [&str; 23] = [
     "CreateStateMachine",
+    "CreateStateMachineAlias",
     "DeleteStateMachine",
+    "DeleteStateMachineAlias",
+    "DeleteStateMachineVersion",
     "DescribeExecution",
     "DescribeStateMachine",
+    "DescribeStateMachineAlias",
     "DescribeStateMachineForExecution",
     "GetExecutionHistory",
     "ListExecutions",
+    "ListStateMachineAliases",
+    "ListStateMachineVersions",
     "ListStateMachines",
+    "ListTagsForResource",
+    "PublishStateMachineVersion",
     "StartExecution",
     "StopExecution",
+    "TagResource",
+    "UntagResource",
     "UpdateStateMachine",
+    "UpdateStateMachineAlias",
     "ValidateStateMachineDefinition",
 ];
 

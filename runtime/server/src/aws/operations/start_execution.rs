@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::aws::constraints::{ARN_LENGTH, Constraints, NAME_LENGTH, is_name};
 use crate::aws::errors::{Answer, ApiError};
+use crate::aws::target::Throw;
 use crate::aws::{json_syntax, wire};
 use crate::handle::Handle;
 
@@ -36,7 +37,7 @@ pub async fn call(handle: &Handle, asked: Asked) -> Answer<Answered> {
         .length("traceHeader", asked.trace_header.as_deref(), 0, TRACE_HEADER_LENGTH)
         .check()?;
     let arn = asked.state_machine_arn.unwrap_or_default();
-    let machine = handle.machine(&arn)?;
+    let target = handle.target(&arn, Throw::dice)?;
     let name = asked.name.unwrap_or_else(|| uuid::Uuid::new_v4().to_string());
     if !is_name(&name) {
         return Err(ApiError::invalid_name(&name));
@@ -46,7 +47,7 @@ pub async fn call(handle: &Handle, asked: Asked) -> Answer<Answered> {
         Some(text) => Payload::from_text(text.as_str())
             .map_err(|error| ApiError::invalid_execution_input(&json_syntax::complaint(&text).unwrap_or(error.0)))?,
     };
-    let started = handle.start(&machine.record.name, name, input, false).await?;
+    let started = handle.start_target(target, name, input, false).await?;
     Ok(Answered {
         execution_arn: started.arn,
         start_date: started.at,

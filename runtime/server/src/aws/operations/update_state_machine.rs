@@ -1,16 +1,20 @@
 //! UpdateStateMachine.
 
+use std::sync::Arc;
+
 use asl::Timestamp;
-use engine::ports::{CatalogueError, MachineUpdate};
+use engine::ports::{CatalogueError, MachineUpdate, NewVersion};
 use serde::{Deserialize, Serialize};
 
 use super::configuration::Configuration;
-use super::create_state_machine::{FIRST_REVISION, check_publish, check_role};
-use crate::aws::constraints::{ARN_LENGTH, Constraints};
+use super::create_state_machine::{FIRST_REVISION, check_role};
+use super::publish_state_machine_version::{check_description, check_quota, new_version, version_arn};
+use crate::aws::constraints::{ARN_LENGTH, Constraints, DESCRIPTION_LENGTH};
 use crate::aws::errors::{Answer, ApiError};
 use crate::aws::{definition, wire};
 use crate::clock;
 use crate::handle::Handle;
+use crate::machines::Machine;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -19,6 +23,7 @@ pub struct Asked {
     definition: Option<String>,
     role_arn: Option<String>,
     publish: Option<bool>,
+    version_description: Option<String>,
     #[serde(flatten)]
     configuration: Configuration,
 }
@@ -30,6 +35,8 @@ pub struct Answered {
     update_date: Timestamp,
     #[serde(skip_serializing_if = "Option::is_none")]
     revision_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    state_machine_version_arn: Option<String>,
 }
 
 pub async fn call(handle: &Handle, asked: Asked) -> Answer<Answered> {
@@ -42,16 +49,17 @@ pub async fn call(handle: &Handle, asked: Asked) -> Answer<Answered> {
             1,
             handle.inner().limits.definition_characters,
         )
-        .length("roleArn", asked.role_arn.as_deref(), 1, ARN_LENGTH);
+        .length("roleArn", asked.role_arn.as_deref(), 1, ARN_LENGTH)
+        .sensitive_length(
+            "versionDescription",
+            asked.version_description.as_deref(),
+            DESCRIPTION_LENGTH,
+        );
     asked.configuration.check(&mut constraints);
     constraints.check()?;
     let arn = asked.state_machine_arn.unwrap_or_default();
     handle.inner().namespace.parse_machine(&arn)?;
-    let nothing = Configuration {
-        tags: asked.configuration.tags.clone(),
-        ..Configuration::default()
-    };
-    if asked.definition.is_none() && asked.role_arn.is_none() && asked.configuration == nothing {
+    if asked.definition.is_none() && asked.role_arn.is_none() && asked.configuration == Configuration::default() {
         return Err(ApiError::missing_required_parameter(
             "Either the definition, the role ARN, the LoggingConfiguration, the TracingConfiguration or the \
              EncryptionConfiguration must be specified",
@@ -61,7 +69,8 @@ pub async fn call(handle: &Handle, asked: Asked) -> Answer<Answered> {
         check_role(role)?;
     }
     asked.configuration.check_meaning()?;
-    check_publish(asked.publish)?;
+    let publish = asked.publish.unwrap_or(false);
+    check_description(publish, asked.version_description.as_ref())?;
 
     let _changing = handle.changing_machines().await;
     let machine = handle.machine(&arn)?;
@@ -88,7 +97,10 @@ pub async fn call(handle: &Handle, asked: Asked) -> Answer<Answered> {
     let configuration = stored.clone().updated(asked.configuration);
     let configuration = (configuration != stored).then(|| configuration.to_stored());
     if text.is_none() && role.is_none() && configuration.is_none() {
-        return Ok(answered(record.updated, record.revision));
+        return unchanged(handle, machine, new_version(publish, asked.version_description)).await;
+    }
+    if publish {
+        check_quota(&machine)?;
     }
     let revision = uuid::Uuid::new_v4().to_string();
     let update = MachineUpdate {
@@ -97,7 +109,7 @@ pub async fn call(handle: &Handle, asked: Asked) -> Answer<Answered> {
         configuration,
         modules,
         revision,
-        publish: None,
+        publish: new_version(publish, asked.version_description),
         at: clock::now(),
     };
     match handle
@@ -110,17 +122,36 @@ pub async fn call(handle: &Handle, asked: Asked) -> Answer<Answered> {
                 revision = machine.record.revision,
                 "state machine updated"
             );
-            Ok(answered(machine.record.updated, machine.record.revision.clone()))
+            Ok(answered(handle, &machine, publish))
         }
         Err(CatalogueError::NoSuchMachine(_)) => Err(ApiError::state_machine_does_not_exist(arn)),
         Err(error) => Err(error.into()),
     }
 }
 
-fn answered(update_date: Timestamp, revision: String) -> Answered {
+/// An update that changes nothing makes no revision, and publishes the one there is unless that was done.
+async fn unchanged(handle: &Handle, machine: Arc<Machine>, publish: Option<NewVersion>) -> Answer<Answered> {
+    let Some(new) = publish else {
+        return Ok(answered(handle, &machine, false));
+    };
+    let mut answered = answered(handle, &machine, true);
+    if answered.state_machine_version_arn.is_none() {
+        check_quota(&machine)?;
+        let id = machine.record.id;
+        let version = handle
+            .blocking(move |inner| inner.machines.publish(id, new, clock::now()))
+            .await??;
+        answered.state_machine_version_arn = Some(version_arn(handle, &machine, version.record.number));
+    }
+    Ok(answered)
+}
+
+fn answered(handle: &Handle, machine: &Arc<Machine>, published: bool) -> Answered {
+    let version = machine.version_of_revision().filter(|_| published);
     Answered {
-        update_date,
-        revision_id: shown_revision(revision),
+        update_date: machine.record.updated,
+        revision_id: shown_revision(machine.record.revision.clone()),
+        state_machine_version_arn: version.map(|version| version_arn(handle, machine, version.record.number)),
     }
 }
 
