@@ -12,6 +12,7 @@ pub mod payload;
 pub mod timestamp;
 
 pub use execution::event::*;
+pub use execution::map_run::{Batches, ChildOf, ItemSource, MapItem, OpenMapRun, ResultTarget};
 pub use execution::{ApplyError, Dice, Env, Execution, OpenTask, TaskOutcome, Wakeup};
 pub use limits::{Limit, Limits};
 pub use payload::Payload;

@@ -69,7 +69,8 @@ impl Payload {
         Self::from_checked("null".into())
     }
 
-    fn from_checked(text: Box<str>) -> Self {
+    /// Takes a text that is known to be JSON.
+    pub(crate) fn from_checked(text: Box<str>) -> Self {
         Self(Arc::new(Inner {
             text,
             value: OnceLock::new(),

@@ -8,8 +8,11 @@ use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
+use asl::definition::StateMachine;
+use asl::execution::map_run::over_tolerance;
 use asl::{
-    Dice, Env, Event, EventKind, Execution, Failure, Limits, Payload, Status, TaskOutcome, TimeoutKind, Timestamp,
+    ChildOf, Dice, Env, Event, EventKind, Execution, Failure, Limits, MapItem, Payload, ScopeId, Status, TaskOutcome,
+    TimeoutKind, Timestamp,
 };
 use serde::Deserialize;
 use serde_json::Value;
@@ -21,6 +24,9 @@ struct Case {
     definition: Value,
     #[serde(default)]
     input: Option<Payload>,
+    /// What an ItemReader reads.
+    #[serde(default)]
+    read_items: Option<Vec<Payload>>,
     /// For each state, what its attempts do, in order; the last one again and again.
     #[serde(default)]
     tasks: BTreeMap<String, Vec<Script>>,
@@ -66,46 +72,100 @@ const START: Timestamp = Timestamp(1_700_000_000_000);
 /// A case that hasn't ended after this many events goes round for ever.
 const MAX_EVENTS: u64 = 10_000;
 
-fn run(case: &Case) -> (Execution, Vec<Event>) {
+/// Plays a case: its execution, and the child executions of its Map Runs.
+struct Player<'c> {
+    case: &'c Case,
+    machine: Arc<StateMachine>,
+    attempts: BTreeMap<String, usize>,
+    now: Timestamp,
+}
+
+/// An execution and its journal.
+type Played = (Execution, Vec<Event>);
+
+fn run(case: &Case) -> Played {
     let (machine, diagnostics) = asl::definition::parse(&case.definition.to_string());
     let machine = Arc::new(machine.unwrap_or_else(|| panic!("{}: {diagnostics:?}", case.name)));
-    let mut execution = Execution::new(Arc::clone(&machine));
-    let mut journal = Vec::new();
-    let mut now = START;
-    let mut attempts: BTreeMap<String, usize> = BTreeMap::new();
-    let mut record = |execution: &mut Execution, event: Event| {
-        execution
-            .apply(&event)
-            .unwrap_or_else(|error| panic!("{}: {error}: {event:?}", case.name));
-        journal.push(event);
-        assert!(execution.position() < MAX_EVENTS, "{} goes round for ever", case.name);
+    let mut player = Player {
+        case,
+        machine,
+        attempts: BTreeMap::new(),
+        now: START,
     };
-    let started = EventKind::ExecutionStarted {
-        input: case.input.clone().unwrap_or_else(Payload::empty_object),
-        id: "execution:id".into(),
-        name: "name".into(),
-        role: Some("role".into()),
-        machine_id: "machine:id".into(),
-        machine_name: "machine".into(),
-    };
-    record(&mut execution, Event { at: now, kind: started });
-    loop {
-        let mut env = Env {
-            now,
-            dice: &mut Half,
-            outside: &asl::execution::Nothing,
-            limits: Limits::default(),
+    player.play(case.input.clone().unwrap_or_else(Payload::empty_object), None)
+}
+
+impl Player<'_> {
+    fn play(&mut self, input: Payload, child_of: Option<ChildOf>) -> Played {
+        let case = self.case;
+        let mut execution = Execution::new(Arc::clone(&self.machine));
+        let mut journal = Vec::new();
+        let mut record = |execution: &mut Execution, event: Event| {
+            execution
+                .apply(&event)
+                .unwrap_or_else(|error| panic!("{}: {error}: {event:?}", case.name));
+            journal.push(event);
+            assert!(execution.position() < MAX_EVENTS, "{} goes round for ever", case.name);
         };
-        if let Some(event) = execution.next(&mut env) {
-            record(&mut execution, event);
-            continue;
+        let started = EventKind::ExecutionStarted {
+            input,
+            id: "execution:id".into(),
+            name: "name".into(),
+            role: Some("role".into()),
+            machine_id: "machine:id".into(),
+            machine_name: "machine".into(),
+            child_of: child_of.map(Box::new),
+        };
+        record(
+            &mut execution,
+            Event {
+                at: self.now,
+                kind: started,
+            },
+        );
+        loop {
+            let now = self.now;
+            let mut env = Env {
+                now,
+                dice: &mut Half,
+                outside: &asl::execution::Nothing,
+                limits: Limits::default(),
+            };
+            if let Some(event) = execution.next(&mut env) {
+                record(&mut execution, event);
+                continue;
+            }
+            if let Some((scope, Some(kind))) = self.attempt(&execution) {
+                let started = EventKind::TaskStarted { scope, worker: None };
+                for kind in [started, kind] {
+                    record(&mut execution, Event { at: now, kind });
+                }
+                continue;
+            }
+            let open = execution.open_map_runs().next().map(|run| run.position);
+            if let Some(position) = open {
+                let result = self.map_run(&execution, position);
+                let kind = execution.map_run_result(position, result, Limits::default());
+                let kind = kind.expect("the run is open");
+                record(&mut execution, Event { at: self.now, kind });
+                continue;
+            }
+            match execution.next_wakeup() {
+                Some((time, _)) => self.now = time,
+                None => return (execution, journal),
+            }
         }
-        let open = execution.open_tasks().find_map(|task| {
-            let script = case
+    }
+
+    /// What the first open attempt comes to, unless it hangs.
+    fn attempt(&mut self, execution: &Execution) -> Option<(ScopeId, Option<EventKind>)> {
+        execution.open_tasks().find_map(|task| {
+            let script = self
+                .case
                 .tasks
                 .get(task.state)
-                .unwrap_or_else(|| panic!("{}: no script for {}", case.name, task.state));
-            let attempt = attempts.entry(task.state.to_owned()).or_insert(0);
+                .unwrap_or_else(|| panic!("{}: no script for {}", self.case.name, task.state));
+            let attempt = self.attempts.entry(task.state.to_owned()).or_insert(0);
             let step = &script[(*attempt).min(script.len() - 1)];
             if matches!(step, Script::Hang) {
                 return None;
@@ -125,22 +185,63 @@ fn run(case: &Case) -> (Execution, Vec<Event>) {
                 task.scope,
                 execution.task_result(task.scheduled_at, outcome, Default::default(), Limits::default()),
             ))
-        });
-        if let Some((scope, Some(kind))) = open {
-            record(
-                &mut execution,
-                Event {
-                    at: now,
-                    kind: EventKind::TaskStarted { scope, worker: None },
-                },
+        })
+    }
+
+    /// Runs the children of a Map Run, one after the other.
+    fn map_run(&mut self, execution: &Execution, position: u64) -> Result<Payload, Failure> {
+        let run = execution.open_map_run(position).expect("it is open");
+        let items = match (run.reader, &self.case.read_items) {
+            (None, _) => execution.map_run_items(position, 0, usize::MAX),
+            (Some(_), Some(values)) => values
+                .iter()
+                .map(|value| MapItem {
+                    value: value.clone(),
+                    key: None,
+                    source: "S3://bucket/key".into(),
+                })
+                .collect(),
+            (Some(reader), None) => panic!("{}: nothing to read from {reader:?}", self.case.name),
+        };
+        let mut env = Env {
+            now: self.now,
+            dice: &mut Half,
+            outside: &asl::execution::Nothing,
+            limits: Limits::default(),
+        };
+        let mut inputs = Vec::new();
+        for (index, item) in (0..).zip(&items) {
+            inputs.push(
+                execution
+                    .map_item_input(position, index, item, &mut env)
+                    .expect("it is open")?,
             );
-            record(&mut execution, Event { at: now, kind });
-            continue;
         }
-        match execution.next_wakeup() {
-            Some((time, _)) => now = time,
-            None => return (execution, journal),
+        let (mut first, mut failed) = (0_usize, 0);
+        let mut outputs = Vec::new();
+        while let Some((count, input)) = execution.next_child(position, inputs[first..].iter(), true, Limits::default())
+        {
+            let child_of = ChildOf {
+                execution: 1,
+                position,
+                state: run.state.to_owned(),
+                item: first as u64,
+                items: count,
+                express: run.express,
+            };
+            first += usize::try_from(count).expect("small");
+            let (child, journal) = self.play(input, Some(child_of));
+            replays(&self.case.name, &self.case.definition, &journal);
+            match child.output() {
+                Some(output) => outputs.push(output.clone()),
+                None => failed += count,
+            }
+            if run.over_tolerance(failed, Some(items.len() as u64)) {
+                return Err(over_tolerance());
+            }
         }
+        assert_eq!(first, items.len(), "{}: every item has a child", self.case.name);
+        Ok(Payload::array_of(&outputs))
     }
 }
 

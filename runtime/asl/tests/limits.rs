@@ -25,6 +25,7 @@ fn run(definition: serde_json::Value, result: &Payload, limits: Limits) -> Execu
         role: None,
         machine_id: String::new(),
         machine_name: String::new(),
+        child_of: None,
     };
     execution.apply(&Event { at, kind: started }).expect("fits");
     while execution.status() == Status::Running {

@@ -153,11 +153,29 @@ pub(crate) fn size_of(event: &Event) -> usize {
         EventKind::ParallelFailed { failure: error, .. }
         | EventKind::IterationFailed { failure: error, .. }
         | EventKind::MapFailed { failure: error, .. }
+        | EventKind::MapRunFailed { failure: error, .. }
         | EventKind::StateFailed { failure: error, .. }
         | EventKind::ExecutionFailed { failure: error }
         | EventKind::ExecutionAborted { failure: error }
         | EventKind::ExecutionTimedOut { failure: error } => failure(error),
+        EventKind::MapRunStarted {
+            reader,
+            batches,
+            writer,
+            ..
+        } => {
+            let reader = reader
+                .as_ref()
+                .map_or(0, |reader| payload(&reader.parameters) + payload(&reader.config));
+            let writer = writer
+                .as_ref()
+                .map_or(0, |writer| payload(&writer.parameters) + payload(&writer.config));
+            let input = batches.as_ref().and_then(|batches| batches.input.as_ref());
+            reader + writer + input.map_or(0, payload)
+        }
+        EventKind::MapRunSucceeded { result, .. } => payload(result),
         EventKind::TaskStarted { .. }
+        | EventKind::MapRunUpdated { .. }
         | EventKind::WaitStarted { .. }
         | EventKind::RetryScheduled { .. }
         | EventKind::ParallelSucceeded { .. }

@@ -281,6 +281,7 @@ fn first_events(id: u64, name: &str) -> Vec<Event> {
             role: None,
             machine_id: machine.to_owned(),
             machine_name: "orders".to_owned(),
+            child_of: None,
         }),
         event(EventKind::StateEntered {
             scope,

@@ -20,6 +20,9 @@ const MAP: Names = &[
     "ToleratedFailureCount",
     "ToleratedFailurePercentage",
     "Label",
+    "ItemReader",
+    "ItemBatcher",
+    "ResultWriter",
 ];
 
 /// Groups of fields a state may have.

@@ -8,6 +8,7 @@ mod diagnostic;
 mod field_table;
 mod fields;
 mod locate;
+mod map;
 mod outcome;
 mod reader;
 mod references;

@@ -9,7 +9,6 @@ use super::diagnostic::{Code, Diagnostic, Step};
 use super::field_table;
 use super::fields::Fields;
 use super::state_machine::*;
-use crate::execution::event::Percentage;
 use crate::expression::Template;
 use crate::limits::Limits;
 use crate::payload::Payload;
@@ -66,7 +65,7 @@ impl Reader {
     }
 
     /// The language of a state: its own, or the machine's, which JSONata binds for all.
-    fn query_language(&mut self, fields: &Fields<'_>) -> QueryLanguage {
+    pub(super) fn query_language(&mut self, fields: &Fields<'_>) -> QueryLanguage {
         match fields
             .one_of("QueryLanguage", &["JSONPath", "JSONata"], &mut self.diagnostics)
             .as_deref()
@@ -84,7 +83,7 @@ impl Reader {
         }
     }
 
-    fn flow(&mut self, fields: &Fields<'_>, depth: usize) -> Option<FlowId> {
+    pub(super) fn flow(&mut self, fields: &Fields<'_>, depth: usize) -> Option<FlowId> {
         if depth > MAX_NESTING {
             self.diagnostics.push(Diagnostic::error(
                 Code::TooDeeplyNested,
@@ -332,107 +331,10 @@ impl Reader {
             outcome,
         }))
     }
-
-    fn map(&mut self, fields: &Fields<'_>, depth: usize) -> Option<Kind> {
-        fields.at_most_one(&["ItemProcessor", "Iterator"], &mut self.diagnostics);
-        fields.at_most_one(&["ItemSelector", "Parameters"], &mut self.diagnostics);
-        let findings = &mut self.diagnostics;
-        let items = match fields.language {
-            QueryLanguage::JsonPath => fields
-                .json_path("ItemsPath", findings)
-                .map_or(Items::Input, Items::Path),
-            QueryLanguage::JsonAta => fields.template("Items", findings).map_or(Items::Input, Items::Template),
-        };
-        let item_selector = fields
-            .template("ItemSelector", findings)
-            .or_else(|| fields.template("Parameters", findings));
-        let max_concurrency = fields.dynamic(
-            "MaxConcurrency",
-            |fields, findings| {
-                fields
-                    .integer("MaxConcurrency", 0..=u64::from(u32::MAX), findings)
-                    .and_then(|number| u32::try_from(number).ok())
-            },
-            findings,
-        );
-        let tolerated_count = fields.dynamic(
-            "ToleratedFailureCount",
-            |fields, findings| fields.integer("ToleratedFailureCount", 0..=MAX_SECONDS, findings),
-            findings,
-        );
-        let tolerated_percentage = fields.dynamic(
-            "ToleratedFailurePercentage",
-            |fields, findings| {
-                let number = fields.number("ToleratedFailurePercentage", findings)?;
-                let percentage = Percentage::from_number(number);
-                if percentage.is_none() {
-                    fields.refuse(
-                        "ToleratedFailurePercentage",
-                        "Value must be between 0 and 100",
-                        findings,
-                    );
-                }
-                percentage
-            },
-            findings,
-        );
-        let outcome = self.outcome(fields);
-        let name = if fields.map.contains_key("Iterator") {
-            "Iterator"
-        } else {
-            "ItemProcessor"
-        };
-        fields.require(&[name], &mut self.diagnostics);
-        let processor = Fields::of(
-            fields.map.get(name)?,
-            fields.at(name),
-            fields.language,
-            &mut self.diagnostics,
-        )?;
-        processor.only(
-            &[&["StartAt", "States", "Comment", "QueryLanguage", "ProcessorConfig"]],
-            &mut self.diagnostics,
-        );
-        self.query_language(&processor);
-        self.processor_config(&processor);
-        let processor = self.flow(&processor, depth + 1)?;
-        Some(Kind::Map(Box::new(Map {
-            processor,
-            items,
-            item_selector,
-            max_concurrency,
-            tolerated_count,
-            tolerated_percentage,
-            outcome,
-        })))
-    }
-
-    fn processor_config(&mut self, processor: &Fields<'_>) {
-        let Some(value) = processor.map.get("ProcessorConfig") else {
-            return;
-        };
-        let at = processor.at("ProcessorConfig");
-        let Some(config) = Fields::of(value, at, processor.language, &mut self.diagnostics) else {
-            return;
-        };
-        config.only(&[&["Mode", "ExecutionType"]], &mut self.diagnostics);
-        if config
-            .one_of("Mode", &["INLINE", "DISTRIBUTED"], &mut self.diagnostics)
-            .as_deref()
-            == Some("DISTRIBUTED")
-        {
-            config.refuse(
-                "Mode",
-                "Mode 'DISTRIBUTED' is not supported yet: use INLINE",
-                &mut self.diagnostics,
-            );
-        }
-        config.one_of("ExecutionType", &["STANDARD", "EXPRESS"], &mut self.diagnostics);
-    }
 }
 
 /// A state's Parameters, by the name its language gives them.
-fn arguments(fields: &Fields<'_>, findings: &mut Vec<Diagnostic>) -> Option<Template> {
+pub(super) fn arguments(fields: &Fields<'_>, findings: &mut Vec<Diagnostic>) -> Option<Template> {
     match fields.language {
         QueryLanguage::JsonPath => fields.template("Parameters", findings),
         QueryLanguage::JsonAta => fields.template("Arguments", findings),

@@ -79,7 +79,27 @@ impl References {
                 self.dynamic(map.max_concurrency.as_ref());
                 self.dynamic(map.tolerated_count.as_ref());
                 self.dynamic(map.tolerated_percentage.as_ref());
+                if let Some(distributed) = &map.distributed {
+                    self.distributed(distributed);
+                }
             }
+        }
+    }
+
+    fn distributed(&mut self, distributed: &Distributed) {
+        if let Some(reader) = &distributed.reader {
+            self.template(reader.parameters.as_ref());
+            self.template(Some(&reader.config));
+            self.dynamic(reader.max_items.as_ref());
+        }
+        if let Some(batcher) = &distributed.batcher {
+            self.template(batcher.input.as_ref());
+            self.dynamic(batcher.max_items.as_ref());
+            self.dynamic(batcher.max_bytes.as_ref());
+        }
+        if let Some(writer) = &distributed.writer {
+            self.template(writer.parameters.as_ref());
+            self.template(writer.config.as_ref());
         }
     }
 

@@ -42,6 +42,17 @@ impl StateMachine {
         &self.flows[id.0]
     }
 
+    /// The flow of the Map state with this name: what its child executions run.
+    pub fn processor_of(&self, map: &str) -> Option<FlowId> {
+        let states = self.flows.iter().flat_map(|flow| &flow.states);
+        states
+            .filter(|state| state.name == map)
+            .find_map(|state| match &state.kind {
+                Kind::Map(map) => Some(map.processor),
+                _ => None,
+            })
+    }
+
     /// The `Resource` of every Task state.
     pub fn resources(&self) -> impl Iterator<Item = &str> {
         self.flows
@@ -346,8 +357,69 @@ pub struct Map {
     pub tolerated_count: Option<Dynamic<u64>>,
     /// ToleratedFailurePercentage or its Path form.
     pub tolerated_percentage: Option<Dynamic<Percentage>>,
+    /// What a Map state in distributed mode has besides; absent in inline mode.
+    pub distributed: Option<Distributed>,
     /// What follows its result.
     pub outcome: OutcomeFields,
+}
+
+/// A Map state in distributed mode: its processor runs in child executions.
+#[derive(Debug, Clone)]
+pub struct Distributed {
+    /// ProcessorConfig's ExecutionType.
+    pub execution_type: ExecutionType,
+    /// Label; one that was made of the state's place where the author gave none.
+    pub label: String,
+    /// ItemReader.
+    pub reader: Option<ItemReader>,
+    /// ItemBatcher.
+    pub batcher: Option<ItemBatcher>,
+    /// ResultWriter.
+    pub writer: Option<ResultWriter>,
+}
+
+/// What child executions are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ExecutionType {
+    /// Durable at every step.
+    Standard,
+    /// Five minutes at most.
+    Express,
+}
+
+/// Where the items of a distributed Map state are read.
+#[derive(Debug, Clone)]
+pub struct ItemReader {
+    /// Resource.
+    pub resource: String,
+    /// Parameters, or Arguments.
+    pub parameters: Option<Template>,
+    /// ReaderConfig, without MaxItems.
+    pub config: Template,
+    /// ReaderConfig's MaxItems or MaxItemsPath.
+    pub max_items: Option<Dynamic<u64>>,
+}
+
+/// How the items of a distributed Map state are put together for each child.
+#[derive(Debug, Clone)]
+pub struct ItemBatcher {
+    /// MaxItemsPerBatch or its Path form.
+    pub max_items: Option<Dynamic<u64>>,
+    /// MaxInputBytesPerBatch or its Path form.
+    pub max_bytes: Option<Dynamic<u64>>,
+    /// BatchInput.
+    pub input: Option<Template>,
+}
+
+/// Where the results of a distributed Map state are written, and in what form.
+#[derive(Debug, Clone)]
+pub struct ResultWriter {
+    /// Resource; without one the results are only formatted.
+    pub resource: Option<String>,
+    /// Parameters, or Arguments.
+    pub parameters: Option<Template>,
+    /// WriterConfig.
+    pub config: Option<Template>,
 }
 
 /// Where a Map state's items come from.

@@ -1,12 +1,13 @@
 //! The fold: what each event means. Total and without judgement: whether an event should happen was
 //! decided before it was recorded.
 
-use std::collections::BTreeMap;
+mod map;
+
 use std::sync::Arc;
 
 use super::Execution;
 use super::event::{Event, EventKind, Failure, ScopeId, StateKind, Status};
-use super::scope::{Active, Branches, Failing, Iterations, Parent, Phase, Place, Scope, TaskAttempt};
+use super::scope::{Active, Branches, Failing, Parent, Phase, Place, Scope, TaskAttempt};
 use crate::definition::{FlowId, Kind};
 use crate::expression::context::ExecutionContext;
 use crate::expression::jsonata::EVALUATION_ERROR;
@@ -25,6 +26,9 @@ pub struct ApplyError {
 }
 
 type Applied = Result<(), String>;
+
+/// How long an Express workflow may take (AWS's quota: five minutes).
+const EXPRESS_CHILD_SECONDS: u64 = 300;
 
 impl Execution {
     /// Applies one event.
@@ -54,11 +58,22 @@ impl Execution {
                 role,
                 machine_id,
                 machine_name,
+                child_of,
             } => {
-                self.deadline = self
-                    .machine
-                    .timeout_seconds
-                    .map(|seconds| event.at.plus_seconds(seconds as f64));
+                // the machine's time is that of the execution which has the Map state
+                let timeout_seconds = match child_of {
+                    None => self.machine.timeout_seconds,
+                    Some(child) => child.express.then_some(EXPRESS_CHILD_SECONDS),
+                };
+                self.deadline = timeout_seconds.map(|seconds| event.at.plus_seconds(seconds as f64));
+                let flow = match child_of {
+                    None => FlowId::ROOT,
+                    Some(child) => self
+                        .machine
+                        .processor_of(&child.state)
+                        .ok_or_else(|| format!("`{}` is not a Map state", child.state))?,
+                };
+                self.child_of = child_of.as_deref().cloned();
                 self.context = Some(ExecutionContext {
                     id: id.clone(),
                     name: name.clone(),
@@ -68,7 +83,7 @@ impl Execution {
                     machine_id: machine_id.clone(),
                     machine_name: machine_name.clone(),
                 });
-                self.open_scope(None, FlowId::ROOT, Arc::default(), input.clone());
+                self.open_scope(None, flow, Arc::default(), input.clone());
                 Ok(())
             }
             EventKind::StateEntered {
@@ -128,68 +143,16 @@ impl Execution {
                 let result = Payload::array_of(outputs.ok_or("a branch isn't done")?);
                 self.set_phase(*scope, Phase::Returned(result))
             }
-            EventKind::MapStarted {
-                scope,
-                items,
-                input,
-                max_concurrency,
-                tolerated_count,
-                tolerated_percentage,
-            } => {
-                let length = items.value().as_array().map_or(0, Vec::len);
-                let length = u32::try_from(length).map_err(|_| "more items than can be counted")?;
-                self.set_phase(
-                    *scope,
-                    Phase::Map(Box::new(Iterations {
-                        items: items.clone(),
-                        input: input.clone(),
-                        max_concurrency: *max_concurrency,
-                        tolerated_count: *tolerated_count,
-                        tolerated_percentage: *tolerated_percentage,
-                        length,
-                        next: 0,
-                        open: BTreeMap::new(),
-                        outputs: vec![None; length as usize],
-                        failed: 0,
-                        last_failure: None,
-                    })),
-                )
-            }
-            EventKind::IterationStarted { scope, index, input } => self.iteration_opened(*scope, *index, input),
-            EventKind::IterationSucceeded { scope, index } => {
-                let child = self.iterations(*scope)?.open.remove(index).ok_or("no such iteration")?;
-                let Some(Scope {
-                    place: Place::Done(output),
-                    ..
-                }) = self.remove_scope(child)
-                else {
-                    return Err("the iteration isn't done".into());
-                };
-                self.ready.remove(&child);
-                let iterations = self.iterations(*scope)?;
-                *iterations.outputs.get_mut(*index as usize).ok_or("no such iteration")? = Some(output);
-                self.refresh(*scope);
-                Ok(())
-            }
-            EventKind::IterationFailed { scope, index, failure } => {
-                let child = self.iterations(*scope)?.open.remove(index).ok_or("no such iteration")?;
-                self.close_scope(child);
-                let iterations = self.iterations(*scope)?;
-                iterations.failed += 1;
-                iterations.last_failure = Some(failure.clone());
-                self.refresh(*scope);
-                Ok(())
-            }
-            EventKind::IterationAborted { scope, index } => {
-                let child = self.iterations(*scope)?.open.remove(index).ok_or("no such iteration")?;
-                self.close_scope(child);
-                self.refresh(*scope);
-                Ok(())
-            }
-            EventKind::MapSucceeded { scope } => {
-                let result = Payload::array_of(self.iterations(*scope)?.outputs.iter().flatten());
-                self.set_phase(*scope, Phase::Returned(result))
-            }
+            EventKind::MapStarted { .. }
+            | EventKind::MapSucceeded { .. }
+            | EventKind::IterationStarted { .. }
+            | EventKind::IterationSucceeded { .. }
+            | EventKind::IterationFailed { .. }
+            | EventKind::IterationAborted { .. } => self.map_event(&event.kind),
+            EventKind::MapRunStarted { .. }
+            | EventKind::MapRunUpdated { .. }
+            | EventKind::MapRunSucceeded { .. }
+            | EventKind::MapRunFailed { .. } => self.map_run_event(&event.kind),
             EventKind::StateFailed {
                 scope,
                 failure,
@@ -312,29 +275,6 @@ impl Execution {
         Ok(())
     }
 
-    fn iteration_opened(&mut self, id: ScopeId, index: u32, input: &Payload) -> Applied {
-        let (flow, state) = (self.scope(id)?.flow, self.active(id)?.state.clone());
-        let machine = Arc::clone(&self.machine);
-        let Some(Kind::Map(map)) = machine.flow(flow).state(&state).map(|state| &state.kind) else {
-            return Err(format!("`{state}` is not a Map state"));
-        };
-        let variables = Arc::clone(&self.scope(id)?.variables);
-        let iterations = self.iterations(id)?;
-        if iterations.next != index || index >= iterations.length {
-            return Err(format!("iteration {index} isn't next"));
-        }
-        iterations.next += 1;
-        let child = self.open_scope(
-            Some(Parent { scope: id, index }),
-            map.processor,
-            variables,
-            input.clone(),
-        );
-        self.iterations(id)?.open.insert(index, child);
-        self.refresh(id);
-        Ok(())
-    }
-
     fn exited(
         &mut self,
         id: ScopeId,
@@ -419,8 +359,8 @@ impl Execution {
 
     /// Takes a scope and everything below it away.
     fn close_scope(&mut self, id: ScopeId) {
-        if self.active(id).is_ok_and(|active| active.shows_abort()) {
-            self.history_entries += 1;
+        if let Ok(active) = self.active(id) {
+            self.history_entries += u64::from(active.shows_abort()) + u64::from(active.has_open_map_run());
         }
         self.forget_timers(id);
         self.close_children(id);
@@ -448,8 +388,12 @@ impl Execution {
     fn set_phase(&mut self, id: ScopeId, phase: Phase) -> Applied {
         self.active(id)?;
         self.forget_timers(id);
-        if let Phase::Task(attempt) = &phase {
-            self.tasks.insert(attempt.scheduled_at, id);
+        match &phase {
+            Phase::Task(attempt) => {
+                self.tasks.insert(attempt.scheduled_at, id);
+            }
+            Phase::MapRun(run) => self.map_runs.extend(run.open_at().map(|position| (position, id))),
+            _ => {}
         }
         let timer = match &phase {
             Phase::Waiting(until) | Phase::Retrying(until) => Some(*until),
@@ -462,9 +406,15 @@ impl Execution {
         Ok(())
     }
 
-    /// Takes the timers and the task of a scope's present phase off the lists.
+    /// Takes the timers, the task and the Map Run of a scope's present phase off the lists.
     fn forget_timers(&mut self, id: ScopeId) {
         let Ok(active) = self.active(id) else { return };
+        if let Phase::MapRun(run) = &active.phase
+            && let Some(position) = run.open_at()
+        {
+            self.map_runs.remove(&position);
+            return;
+        }
         let (timer, task) = match &active.phase {
             Phase::Waiting(until) | Phase::Retrying(until) => (Some(*until), None),
             Phase::Task(attempt) => (attempt.deadline, Some(attempt.scheduled_at)),
@@ -487,6 +437,7 @@ impl Execution {
             Ok(Phase::Map(iterations)) => {
                 iterations.may_start() || iterations.open.is_empty() || iterations.over_tolerance()
             }
+            Ok(Phase::MapRun(run)) => run.open_at().is_none(),
             Err(_) => self.scopes.contains_key(&id),
         };
         if ready {
@@ -503,6 +454,7 @@ impl Execution {
         self.ready.clear();
         self.timers.clear();
         self.tasks.clear();
+        self.map_runs.clear();
         self.deadline = None;
     }
 
@@ -516,13 +468,6 @@ impl Execution {
         match &mut self.scope(id)?.place {
             Place::In(active) => Ok(active),
             Place::Before { .. } | Place::Done(_) => Err(format!("scope {} is in no state", id.0)),
-        }
-    }
-
-    fn iterations(&mut self, id: ScopeId) -> Result<&mut Iterations, String> {
-        match &mut self.active(id)?.phase {
-            Phase::Map(iterations) => Ok(iterations),
-            _ => Err("no iterations are open".into()),
         }
     }
 }

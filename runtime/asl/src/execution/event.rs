@@ -3,6 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::map_run::{Batches, ChildOf, ItemSource, ResultTarget};
 use crate::payload::Payload;
 use crate::timestamp::Timestamp;
 
@@ -149,6 +150,9 @@ pub enum EventKind {
         machine_id: String,
         /// `$$.StateMachine.Name`.
         machine_name: String,
+        /// Of a child execution of a distributed Map state: the Map Run it belongs to.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        child_of: Option<Box<ChildOf>>,
     },
     /// A scope reached a state.
     StateEntered {
@@ -327,6 +331,54 @@ pub enum EventKind {
         /// With what.
         failure: Failure,
     },
+    /// A distributed Map state fixed where its items come from; its child executions may start once this is
+    /// durable. The position of this event names the Map Run.
+    MapRunStarted {
+        /// Where.
+        scope: ScopeId,
+        /// The state's Label, or the one made for it.
+        label: String,
+        /// Whether the child executions are Express workflows.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        express: bool,
+        /// What reads the items; absent where they are those of MapStarted.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reader: Option<ItemSource>,
+        /// How items are put together, where they are.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        batches: Option<Batches>,
+        /// What writes the results, where the state says so.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        writer: Option<ResultTarget>,
+    },
+    /// Somebody changed the bounds of a Map Run while it was going on; what is absent stays.
+    MapRunUpdated {
+        /// Where.
+        scope: ScopeId,
+        /// Child executions at once; 0 is no bound.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        max_concurrency: Option<u32>,
+        /// Failed items the run tolerates.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        tolerated_count: Option<u64>,
+        /// The same as a percentage of the items.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        tolerated_percentage: Option<Percentage>,
+    },
+    /// All child executions ended, within the tolerated failures, and the results are where they belong.
+    MapRunSucceeded {
+        /// Where.
+        scope: ScopeId,
+        /// The state's result: the children's outputs, or where they were written.
+        result: Payload,
+    },
+    /// The Map Run failed: items that can't be read, more failures than tolerated, results that can't be written.
+    MapRunFailed {
+        /// Where.
+        scope: ScopeId,
+        /// With what.
+        failure: Failure,
+    },
     /// A state failed by itself: a Fail state, a path or an expression that can't be evaluated,
     /// a limit, a branch or iteration that failed.
     StateFailed {
@@ -429,7 +481,7 @@ impl EventKind {
     /// How many entries of AWS's history show this event: expressions and error texts name entries by number.
     pub fn history_entries(&self) -> u64 {
         match self {
-            EventKind::WaitStarted { .. } | EventKind::RetryScheduled { .. } => 0,
+            EventKind::WaitStarted { .. } | EventKind::RetryScheduled { .. } | EventKind::MapRunUpdated { .. } => 0,
             EventKind::StateFailed { location, .. } => u64::from(location.is_some()),
             _ => 1,
         }

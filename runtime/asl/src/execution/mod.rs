@@ -7,6 +7,7 @@ mod apply;
 mod decide;
 pub mod env;
 pub mod event;
+pub mod map_run;
 mod open_work;
 mod scope;
 
@@ -22,6 +23,7 @@ pub use crate::limits::Limits;
 pub use apply::ApplyError;
 pub use env::{Dice, Env, Nothing, Outside};
 use event::{Failure, ScopeId, Status};
+use map_run::ChildOf;
 pub use open_work::{OpenTask, TaskOutcome, Wakeup};
 use scope::Scope;
 
@@ -41,12 +43,15 @@ pub struct Execution {
     tasks: BTreeMap<u64, ScopeId>,
     /// Bytes of all variables, in all scopes.
     variable_bytes: usize,
+    /// Map Runs that should be going on, by the position of their MapRunStarted event.
+    map_runs: BTreeMap<u64, ScopeId>,
     position: u64,
     history_entries: u64,
     deadline: Option<Timestamp>,
     status: Status,
     output: Option<Payload>,
     failure: Option<Failure>,
+    child_of: Option<ChildOf>,
     stopped: Option<Timestamp>,
 }
 
@@ -62,12 +67,14 @@ impl Execution {
             timers: BTreeSet::new(),
             tasks: BTreeMap::new(),
             variable_bytes: 0,
+            map_runs: BTreeMap::new(),
             position: 0,
             history_entries: 0,
             deadline: None,
             status: Status::Running,
             output: None,
             failure: None,
+            child_of: None,
             stopped: None,
         }
     }
@@ -120,6 +127,11 @@ impl Execution {
     /// When it closed.
     pub fn stopped(&self) -> Option<Timestamp> {
         self.stopped
+    }
+
+    /// The Map Run it belongs to, where it is a child execution.
+    pub fn child_of(&self) -> Option<&ChildOf> {
+        self.child_of.as_ref()
     }
 
     /// What `ExecutionStarted` said of it.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::event::{Failure, Percentage, ScopeId, StateKind};
+use super::map_run::{Batches, ItemSource, ResultTarget};
 use crate::definition::FlowId;
 use crate::payload::Payload;
 use crate::timestamp::Timestamp;
@@ -73,6 +74,11 @@ impl Active {
         }
     }
 
+    /// Whether child executions of its Map Run may be running.
+    pub fn has_open_map_run(&self) -> bool {
+        matches!(&self.phase, Phase::MapRun(run) if run.open_at().is_some())
+    }
+
     /// Retries so far, of all retriers.
     pub fn retry_count(&self) -> u32 {
         self.retries.iter().sum()
@@ -94,6 +100,8 @@ pub(super) enum Phase {
     Parallel(Branches),
     /// Running iterations.
     Map(Box<Iterations>),
+    /// Running child executions.
+    MapRun(Box<MapRun>),
     /// Holding a result that isn't processed yet.
     Returned(Payload),
     /// Holding a failure that isn't dealt with yet.
@@ -158,6 +166,40 @@ impl Iterations {
         self.next < self.length
             && (self.max_concurrency == 0 || self.open.len() < self.max_concurrency as usize)
             && !self.over_tolerance()
+    }
+}
+
+/// A distributed Map state at work.
+#[derive(Debug)]
+pub(super) struct MapRun {
+    /// Those of the state's input; none where a reader reads them.
+    pub items: Payload,
+    pub input: Payload,
+    pub max_concurrency: u32,
+    pub tolerated_count: Option<u64>,
+    pub tolerated_percentage: Option<Percentage>,
+    /// What MapRunStarted said.
+    pub started: Option<StartedRun>,
+    /// What the run came to, while that isn't the state's result yet.
+    pub result: Option<Payload>,
+}
+
+#[derive(Debug)]
+pub(super) struct StartedRun {
+    /// Position of its MapRunStarted event.
+    pub position: u64,
+    pub label: String,
+    pub express: bool,
+    pub reader: Option<ItemSource>,
+    pub batches: Option<Batches>,
+    pub writer: Option<ResultTarget>,
+}
+
+impl MapRun {
+    /// The run's position, while its children may be running.
+    pub fn open_at(&self) -> Option<u64> {
+        let started = self.started.as_ref()?;
+        self.result.is_none().then_some(started.position)
     }
 }
 

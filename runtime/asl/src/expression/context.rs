@@ -37,9 +37,34 @@ pub struct StateContext<'a> {
     /// `$$.State.RetryCount`, of states that can be retried.
     pub retry_count: Option<u32>,
     /// `$$.Map.Item` of the innermost iteration.
-    pub item: Option<(u32, &'a Value)>,
+    pub item: Option<Item<'a>>,
     /// `$$.Task.Token`.
     pub task_token: Option<&'a str>,
+}
+
+/// `$$.Map.Item`.
+#[derive(Debug, Clone, Copy)]
+pub struct Item<'a> {
+    /// Its number, counted from 0.
+    pub index: u64,
+    /// The item itself.
+    pub value: &'a Value,
+    /// Its name, where the items are the fields of an object.
+    pub key: Option<&'a str>,
+    /// Where it was read, of distributed Map states.
+    pub source: Option<&'a str>,
+}
+
+impl<'a> Item<'a> {
+    /// The item of an iteration of an inline Map state.
+    pub fn of_iteration(index: u32, value: &'a Value) -> Self {
+        Self {
+            index: u64::from(index),
+            value,
+            key: None,
+            source: None,
+        }
+    }
 }
 
 /// Everything one evaluation may read. The context object is built only when an expression asks.
@@ -105,12 +130,12 @@ impl<'a> Bindings<'a> {
     }
 
     /// The same within a Map state's iteration, as its ItemSelector sees it.
-    pub fn with_item<'b>(&'b self, index: u32, value: &'b Value) -> Bindings<'b>
+    pub fn with_item<'b>(&'b self, item: Item<'b>) -> Bindings<'b>
     where
         'a: 'b,
     {
         let state = StateContext {
-            item: Some((index, value)),
+            item: Some(item),
             ..self.state.clone()
         };
         Bindings::new(self.input, self.execution, state, self.variables, self.chance)
@@ -163,8 +188,16 @@ impl<'a> Bindings<'a> {
                 "StateMachine": {"Id": self.execution.machine_id, "Name": self.execution.machine_name},
                 "State": state,
             });
-            if let Some((index, value)) = self.state.item {
-                context["Map"] = json!({"Item": {"Index": index, "Value": value}});
+            if let Some(item) = self.state.item {
+                let mut shown = json!({"Index": item.index});
+                if let Some(key) = item.key {
+                    shown["Key"] = json!(key);
+                }
+                shown["Value"] = item.value.clone();
+                if let Some(source) = item.source {
+                    shown["Source"] = json!(source);
+                }
+                context["Map"] = json!({"Item": shown});
             }
             if let Some(token) = self.state.task_token {
                 context["Task"] = json!({"Token": token});

@@ -43,6 +43,7 @@ impl Engine {
             role: request.role.clone(),
             machine_id: request.machine_id_text.clone(),
             machine_name: request.machine_name.clone(),
+            child_of: None,
         };
         let start = Start {
             machine: request.machine,

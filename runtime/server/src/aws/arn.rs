@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use engine::ids::TaskId;
+
 use super::errors::{Answer, ApiError};
 
 /// What stands before the resource in every ARN this server gives out.
@@ -37,6 +39,17 @@ pub enum TaggedArn<'a> {
     Machine(&'a str),
     /// An activity's.
     Activity(&'a str),
+}
+
+/// A Map Run's ARN, taken apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MapRunArn<'a> {
+    /// The machine's name.
+    pub machine: &'a str,
+    /// The Map state's label.
+    pub label: &'a str,
+    /// Which run.
+    pub run: TaskId,
 }
 
 /// The part of an ARN after the account, where it is one of ours.
@@ -80,6 +93,42 @@ impl Namespace {
         arn.push(':');
         arn.push_str(name);
         arn
+    }
+
+    /// The ARN of a Map Run. `machine` may be the name of a child's machine, `NAME/LABEL`: labels are unique in
+    /// the whole definition.
+    pub fn map_run(&self, machine: &str, label: &str, run: TaskId) -> String {
+        format!(
+            "{}mapRun:{}/{label}:{}",
+            self.prefix,
+            unlabelled(machine),
+            run.to_uuid()
+        )
+    }
+
+    /// Reads a Map Run's ARN.
+    ///
+    /// # Errors
+    /// `InvalidArn` for a text that is no Map Run's ARN, `ResourceNotFound` for one this server never gave out.
+    pub fn parse_map_run<'a>(&self, arn: &'a str) -> Answer<MapRunArn<'a>> {
+        let (kind, rest) = match self.resource(arn)? {
+            Resource::Ours(kind, rest) => (kind, rest),
+            Resource::Elsewhere => return Err(ApiError::resource_not_found(arn)),
+        };
+        if kind != "mapRun" {
+            return Err(wrong_type(kind));
+        }
+        let parts = rest.split_once('/').and_then(|(machine, rest)| {
+            let (label, run) = rest.split_once(':')?;
+            (!machine.is_empty() && !label.is_empty() && !run.is_empty()).then_some((machine, label, run))
+        });
+        let Some((machine, label, run)) = parts else {
+            return Err(ApiError::invalid_arn(format_args!("Invalid map run ARN: {arn}")));
+        };
+        match TaskId::from_uuid(run) {
+            Some(run) => Ok(MapRunArn { machine, label, run }),
+            None => Err(ApiError::resource_not_found(arn)),
+        }
     }
 
     /// Reads a machine's ARN, with or without a version or alias.
@@ -155,6 +204,11 @@ impl Namespace {
         }
         Ok(Resource::Elsewhere)
     }
+}
+
+/// The name of a machine without the label of a Map state in it.
+pub fn unlabelled(machine: &str) -> &str {
+    machine.split_once('/').map_or(machine, |(name, _)| name)
 }
 
 fn wrong_type(kind: &str) -> ApiError {

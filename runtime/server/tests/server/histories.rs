@@ -10,9 +10,11 @@ use asl::{
     Attempt, Dice, Env, Event, EventKind, Execution, Failure, Limits, Payload, ScopeId, StateKind, TaskOutcome,
     TimeoutKind, Timestamp,
 };
+use engine::ids::ExecutionId;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use server::aws::history::{Timeline, render};
+use server::aws::arn::Namespace;
+use server::aws::history::{Origin, Timeline, render};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -27,6 +29,9 @@ struct Case {
     /// What a state's attempts do, in order: `ok`, `fail`, `time out`; `hang` from then on.
     #[serde(default)]
     tasks: BTreeMap<String, Vec<String>>,
+    /// How its Map Runs end, in order: `ok`, `fail`; from then on they go on.
+    #[serde(default)]
+    map_runs: Vec<String>,
     /// Stop it when nothing moves any more.
     #[serde(default)]
     stop: bool,
@@ -53,6 +58,7 @@ fn journal(case: &Case) -> Vec<Event> {
     let mut events = Vec::new();
     let mut now = Timestamp(1_700_000_000_000);
     let mut used: BTreeMap<String, usize> = BTreeMap::new();
+    let mut runs = 0;
     let mut next = Some(EventKind::ExecutionStarted {
         input: Payload::from_value(case.input.clone()),
         id: "id".into(),
@@ -60,6 +66,7 @@ fn journal(case: &Case) -> Vec<Event> {
         role: None,
         machine_id: "m".into(),
         machine_name: "m".into(),
+        child_of: None,
     });
     loop {
         while let Some(kind) = next.take() {
@@ -112,6 +119,14 @@ fn journal(case: &Case) -> Vec<Event> {
                 other => panic!("{}: no outcome `{other}`", case.name),
             };
             execution.task_result(scheduled_at, outcome, Attempt::default(), Limits::default())
+        } else if let (Some(run), Some(script)) = (execution.open_map_runs().next(), case.map_runs.get(runs)) {
+            runs += 1;
+            let result = match &**script {
+                "ok" => Ok(Payload::from_value(json!([]))),
+                "fail" => Err(asl::execution::map_run::over_tolerance()),
+                other => panic!("{}: no outcome `{other}`", case.name),
+            };
+            execution.map_run_result(run.position, result, Limits::default())
         } else if case.stop {
             Some(EventKind::ExecutionAborted {
                 failure: Failure::default(),
@@ -130,13 +145,25 @@ fn journal(case: &Case) -> Vec<Event> {
     }
 }
 
+fn namespace() -> Namespace {
+    Namespace::new("aws", "us-east-1", "000000000000")
+}
+
+fn origin(namespace: &Namespace) -> Origin<'_> {
+    Origin {
+        namespace,
+        execution: ExecutionId(1),
+    }
+}
+
 fn chain(events: Vec<Event>) -> Vec<String> {
     let mut timeline = Timeline::new();
     timeline.extend(events);
     (1..)
         .zip(timeline.entries())
         .map(|(id, entry)| {
-            let event = serde_json::to_value(render(entry, id, timeline.events(), "us-east-1", true)).unwrap();
+            let event =
+                serde_json::to_value(render(entry, id, timeline.events(), &origin(&namespace()), true)).unwrap();
             let details = event
                 .as_object()
                 .unwrap()
@@ -202,6 +229,7 @@ fn details_are_spelled_as_the_service_spells_them() {
             role: Some("arn:role".into()),
             machine_id: String::new(),
             machine_name: String::new(),
+            child_of: None,
         },
         entered,
         scheduled("arn:aws:states:::lambda:invoke"),
@@ -245,7 +273,9 @@ fn details_are_spelled_as_the_service_spells_them() {
     }));
     let events: Vec<Value> = (1..)
         .zip(timeline.entries())
-        .map(|(id, entry)| serde_json::to_value(render(entry, id, timeline.events(), "us-east-1", true)).unwrap())
+        .map(|(id, entry)| {
+            serde_json::to_value(render(entry, id, timeline.events(), &origin(&namespace()), true)).unwrap()
+        })
         .collect();
     let whole = json!({"truncated": false});
     let expected = json!([

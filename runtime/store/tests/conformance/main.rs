@@ -98,6 +98,7 @@ fn started(at: i64, input: &str) -> Event {
             role: None,
             machine_id: "machine".to_owned(),
             machine_name: "machine".to_owned(),
+            child_of: None,
         },
     )
 }

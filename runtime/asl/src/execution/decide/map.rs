@@ -7,6 +7,7 @@ use crate::definition::{Dynamic, Items, Kind, Map, QueryLanguage};
 use crate::execution::env::Env;
 use crate::execution::event::{EventKind, Failure, Percentage};
 use crate::execution::scope::Iterations;
+use crate::expression::context::Item;
 use crate::expression::jsonata::EVALUATION_ERROR;
 use crate::expression::{Bindings, Fault};
 use crate::payload::Payload;
@@ -15,7 +16,13 @@ impl At<'_> {
     pub(super) fn start_map(&self, map: &Map, env: &Env<'_>) -> Result<EventKind, Fault> {
         let input = self.effective_input()?;
         let bindings = self.bindings(input.value());
+        let has_reader = map
+            .distributed
+            .as_ref()
+            .is_some_and(|distributed| distributed.reader.is_some());
         let items = match &map.items {
+            // AWS shows a state whose items are read elsewhere with a length of 0
+            _ if has_reader => Payload::from_value(Value::Array(Vec::new())),
             Items::Input => input.clone(),
             Items::Path(path) => path
                 .evaluate(&bindings)
@@ -89,7 +96,7 @@ impl At<'_> {
                 None => Payload::from_value(item.clone()),
                 Some(template) => {
                     let bindings = self.bindings(iterations.input.value());
-                    Payload::from_value(template.evaluate(&bindings.with_item(index, item))?)
+                    Payload::from_value(template.evaluate(&bindings.with_item(Item::of_iteration(index, item)))?)
                 }
             };
             let started = EventKind::IterationStarted {
@@ -113,7 +120,11 @@ impl At<'_> {
         read.map(Option::unwrap_or_default)
     }
 
-    fn tolerance(&self, map: &Map, bindings: &Bindings<'_>) -> Result<(Option<u64>, Option<Percentage>), Fault> {
+    pub(super) fn tolerance(
+        &self,
+        map: &Map,
+        bindings: &Bindings<'_>,
+    ) -> Result<(Option<u64>, Option<Percentage>), Fault> {
         let count = read(
             "ToleratedFailureCountPath",
             map.tolerated_count.as_ref(),
@@ -140,7 +151,7 @@ impl At<'_> {
 }
 
 /// A number, or the text of one: AWS takes both.
-fn whole_number(value: &Value) -> Option<u64> {
+pub(super) fn whole_number(value: &Value) -> Option<u64> {
     value.as_u64().or_else(|| value.as_str()?.parse().ok())
 }
 
@@ -152,7 +163,7 @@ fn as_number(percentage: &Dynamic<Percentage>) -> Dynamic<f64> {
     }
 }
 
-fn read<T: Copy>(
+pub(super) fn read<T: Copy>(
     field: &str,
     value: Option<&Dynamic<T>>,
     bindings: &Bindings<'_>,

@@ -4,6 +4,7 @@
 mod choice;
 mod fail;
 mod map;
+mod map_run;
 mod on_error;
 mod parallel;
 mod pass;
@@ -19,7 +20,7 @@ use super::event::{Event, EventKind, Failure, ScopeId, TimeoutKind};
 use super::open_work::too_large;
 use super::scope::{Active, Phase, Place, Scope};
 use crate::definition::{Kind, PayloadPath, State};
-use crate::expression::context::{Chance, ExecutionContext, StateContext};
+use crate::expression::context::{Chance, ExecutionContext, Item, StateContext};
 use crate::expression::{Bindings, Fault};
 use crate::limits::Limits;
 use crate::payload::Payload;
@@ -125,6 +126,7 @@ impl At<'_> {
             }),
             Phase::Parallel(_) => Ok(EventKind::ParallelSucceeded { scope: self.id }),
             Phase::Map(iterations) => self.continue_map(iterations, env),
+            Phase::MapRun(run) => self.continue_map_run(run),
             Phase::Returned(result) => self.exit_with_result(result, env),
             Phase::Failed(failing) => Ok(self.on_error(failing, env)),
         }
@@ -167,7 +169,7 @@ impl At<'_> {
     }
 
     /// `$$.Map.Item` of the iteration this scope is in, its parents' included.
-    fn item(&self) -> Option<(u32, &Value)> {
+    fn item(&self) -> Option<Item<'_>> {
         let mut scope = self.scope;
         loop {
             let parent = scope.parent?;
@@ -175,7 +177,8 @@ impl At<'_> {
             if let Place::In(active) = &scope.place
                 && let Phase::Map(iterations) = &active.phase
             {
-                return Some((parent.index, iterations.items.value().get(parent.index as usize)?));
+                let item = iterations.items.value().get(parent.index as usize)?;
+                return Some(Item::of_iteration(parent.index, item));
             }
         }
     }

@@ -9,5 +9,5 @@ mod render;
 mod timeline;
 
 pub use pages::Pages;
-pub use render::{Rendered, render};
+pub use render::{Origin, Rendered, render};
 pub use timeline::{Entry, Shape, Timeline};

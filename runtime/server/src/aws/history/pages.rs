@@ -84,7 +84,11 @@ fn size(event: &Event) -> usize {
             output.len() + assigned.iter().map(|variable| variable.value.len()).sum::<usize>()
         }
         EventKind::TaskSubmitted { output, .. } | EventKind::ExecutionSucceeded { output } => output.len(),
+        EventKind::MapRunSucceeded { result, .. } => result.len(),
         EventKind::TaskStarted { .. }
+        | EventKind::MapRunStarted { .. }
+        | EventKind::MapRunUpdated { .. }
+        | EventKind::MapRunFailed { .. }
         | EventKind::WaitStarted { .. }
         | EventKind::RetryScheduled { .. }
         | EventKind::ParallelSucceeded { .. }

@@ -4,10 +4,12 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use asl::{Assignment, Attempt, Event, EventKind, Failure, LogLine, Payload, TimeoutKind};
+use engine::ids::{ExecutionId, TaskId};
 use serde::ser::{SerializeMap, Serializer};
 use serde::{Deserialize, Serialize};
 
 use super::timeline::{Entry, Shape};
+use crate::aws::arn::Namespace;
 
 /// An AWS history event, ready to be written.
 #[derive(Debug, PartialEq)]
@@ -76,6 +78,8 @@ struct Details<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     cause: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    map_run_arn: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     location: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     state: Option<&'a str>,
@@ -116,13 +120,18 @@ struct Cost<'a> {
 }
 
 /// Writes the event with this `id` of a timeline. Without `data` the inputs, outputs and variables stay away.
-pub fn render<'a>(entry: &Entry, id: u32, events: &'a [Event], region: &'a str, data: bool) -> Rendered<'a> {
+pub fn render<'a>(entry: &Entry, id: u32, events: &'a [Event], origin: &'a Origin<'a>, data: bool) -> Rendered<'a> {
     let event = &events[entry.event as usize];
     let context = &events[entry.context as usize].kind;
+    let region = origin.namespace.region();
     let (kind, details) = match entry.shape {
         Shape::StateAborted(kind) => (Cow::Owned(format!("{}StateAborted", kind.as_str())), None),
         Shape::EvaluationFailed => evaluation_failed(&event.kind, context),
-        Shape::Plain => plain(&event.kind, context, region, data),
+        Shape::MapRunAborted => bare("MapRunAborted"),
+        Shape::Plain => match &event.kind {
+            EventKind::MapRunStarted { label, .. } => map_run_started(origin, events, label, entry.event),
+            kind => plain(kind, context, region, data),
+        },
     };
     Rendered {
         id,
@@ -131,6 +140,15 @@ pub fn render<'a>(entry: &Entry, id: u32, events: &'a [Event], region: &'a str, 
         kind,
         details: details.map(|(key, details)| (key, Box::new(details))),
     }
+}
+
+/// Whose history it is.
+#[derive(Debug, Clone, Copy)]
+pub struct Origin<'a> {
+    /// For the ARNs of Map Runs, and the region of tasks.
+    pub namespace: &'a Namespace,
+    /// The execution.
+    pub execution: ExecutionId,
 }
 
 type Named<'a> = (Cow<'static, str>, Option<(&'static str, Details<'a>)>);
@@ -203,6 +221,8 @@ fn plain<'a>(event: &'a EventKind, context: &'a EventKind, region: &'a str, data
                 ..Details::default()
             },
         ),
+        EventKind::MapRunSucceeded { .. } => bare("MapRunSucceeded"),
+        EventKind::MapRunFailed { failure, .. } => named("MapRunFailed", "mapRunFailedEventDetails", failed(failure)),
         EventKind::MapSucceeded { .. } => bare("MapStateSucceeded"),
         EventKind::MapFailed { .. } => bare("MapStateFailed"),
         EventKind::IterationStarted { index, .. } => named(
@@ -244,8 +264,32 @@ fn plain<'a>(event: &'a EventKind, context: &'a EventKind, region: &'a str, data
             named("ExecutionTimedOut", "executionTimedOutEventDetails", failed(failure))
         }
         // The timeline gives these no entry of their own.
-        EventKind::WaitStarted { .. } | EventKind::RetryScheduled { .. } | EventKind::StateFailed { .. } => bare(""),
+        EventKind::WaitStarted { .. }
+        | EventKind::RetryScheduled { .. }
+        | EventKind::MapRunStarted { .. }
+        | EventKind::MapRunUpdated { .. }
+        | EventKind::StateFailed { .. } => bare(""),
     }
+}
+
+/// `position` is the event's, which names the run.
+fn map_run_started<'a>(origin: &Origin<'_>, events: &[Event], label: &str, position: u32) -> Named<'a> {
+    let machine = match events.first().map(|event| &event.kind) {
+        Some(EventKind::ExecutionStarted { machine_name, .. }) => machine_name,
+        _ => "",
+    };
+    let run = TaskId {
+        execution: origin.execution,
+        scheduled_at: u64::from(position),
+    };
+    named(
+        "MapRunStarted",
+        "mapRunStartedEventDetails",
+        Details {
+            map_run_arn: Some(origin.namespace.map_run(machine, label, run)),
+            ..Details::default()
+        },
+    )
 }
 
 fn named<'a>(kind: &'static str, key: &'static str, details: Details<'a>) -> Named<'a> {

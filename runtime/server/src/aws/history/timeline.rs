@@ -39,6 +39,8 @@ pub enum Shape {
     EvaluationFailed,
     /// `<kind>StateAborted`: a state that was under way when its scope was torn down.
     StateAborted(StateKind),
+    /// MapRunAborted: a Map Run that was going on when the scope of its state was torn down.
+    MapRunAborted,
 }
 
 #[derive(Debug, Default)]
@@ -49,8 +51,10 @@ struct Scope {
     state: Option<OpenState>,
     /// Index of the latest TaskScheduled.
     scheduled: u32,
-    /// A Map's last MapIterationSucceeded, or its MapStateStarted before the first.
+    /// A Map's last MapIterationSucceeded, or its MapStateStarted before the first; or its MapRunSucceeded.
     ended_iteration: u32,
+    /// Whether a Map Run of the state under way is open.
+    map_run_open: bool,
     /// The scope around this one.
     parent: Option<ScopeId>,
     /// Which branch or iteration of the parent's state this is.
@@ -151,6 +155,21 @@ impl Timeline {
             EventKind::MapStarted { scope, .. } => {
                 let id = self.chain(*scope);
                 self.scope(*scope).ended_iteration = id;
+            }
+            EventKind::MapRunStarted { scope, .. } => {
+                self.chain(*scope);
+                self.scope(*scope).map_run_open = true;
+            }
+            EventKind::MapRunUpdated { .. } => {}
+            EventKind::MapRunSucceeded { scope, .. } => {
+                let id = self.chain(*scope);
+                let map = self.scope(*scope);
+                map.ended_iteration = id;
+                map.map_run_open = false;
+            }
+            EventKind::MapRunFailed { scope, .. } => {
+                self.chain(*scope);
+                self.scope(*scope).map_run_open = false;
             }
             // Starting an iteration doesn't move its Map: the next one started beside it follows the same event.
             EventKind::IterationStarted { scope, index, .. } => {
@@ -339,6 +358,10 @@ impl Timeline {
             self.abort(around, child);
         }
         let Some(state) = gone.state else { return };
+        if gone.map_run_open {
+            let last = self.scope(around).last;
+            self.push(last, state.entered, Shape::MapRunAborted);
+        }
         let has_event = match state.kind {
             StateKind::Task | StateKind::Wait | StateKind::Parallel | StateKind::Map => !state.failed,
             StateKind::Pass | StateKind::Choice | StateKind::Succeed | StateKind::Fail => false,

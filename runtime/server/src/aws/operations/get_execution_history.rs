@@ -6,7 +6,7 @@ use serde::Deserialize;
 use super::execution::find;
 use crate::aws::constraints::{ARN_LENGTH, Constraints, PAGE_SIZE, TOKEN_LENGTH, page_size};
 use crate::aws::errors::{Answer, ApiError};
-use crate::aws::history::{Timeline, render};
+use crate::aws::history::{Origin, Timeline, render};
 use crate::aws::page_token::Question;
 use crate::clock;
 use crate::handle::{Handle, Inner};
@@ -44,7 +44,10 @@ fn page(inner: &Inner, asked: &Asked) -> Answer<Vec<u8>> {
     let timeline = inner.pages.timeline(execution.id, &*inner.reader)?;
     let page = Page {
         timeline: &timeline,
-        region: inner.namespace.region(),
+        origin: Origin {
+            namespace: &inner.namespace,
+            execution: execution.id,
+        },
         data: asked.include_execution_data.unwrap_or(true),
         limit: page_size(asked.max_results),
     };
@@ -71,7 +74,7 @@ fn keep_for_next_page(inner: &Inner, execution: ExecutionId, timeline: Timeline,
 
 struct Page<'a> {
     timeline: &'a Timeline,
-    region: &'a str,
+    origin: Origin<'a>,
     data: bool,
     limit: usize,
 }
@@ -107,7 +110,7 @@ impl Page<'_> {
                 body.push(b',');
             }
             let entry = &self.timeline.entries()[index];
-            let event = render(entry, index as u32 + 1, self.timeline.events(), self.region, self.data);
+            let event = render(entry, index as u32 + 1, self.timeline.events(), &self.origin, self.data);
             serde_json::to_writer(&mut body, &event)
                 .map_err(|error| ApiError::fault(format!("event {} can't be written: {error}", index + 1)))?;
             count += 1;
