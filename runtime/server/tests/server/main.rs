@@ -6,6 +6,7 @@ mod bad_input;
 mod executions;
 mod histories;
 mod http;
+mod items;
 mod machines;
 mod modules;
 mod recovery;
