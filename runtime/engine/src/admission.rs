@@ -37,29 +37,54 @@ impl Resident {
     /// Takes the oldest waiting attempt that is still open, and what it needs to run.
     fn take_waiting(&mut self, id: ExecutionId, now: Timestamp) -> Option<TaskRequest> {
         while let Some(scheduled_at) = self.waiting.pop_first() {
-            let (Some(task), Some(context)) = (self.execution.open_task(scheduled_at), self.execution.context()) else {
-                continue;
-            };
-            let request = TaskRequest {
-                task: TaskId {
-                    execution: id,
-                    scheduled_at,
-                },
-                resource: task.resource.to_owned(),
-                parameters: task.parameters.clone(),
-                execution: context.id.clone(),
-                machine: context.machine_id.clone(),
-                state: task.state.to_owned(),
-                retry_count: task.retry_count,
-                deadline: task.deadline,
-                heartbeat_seconds: task.heartbeat_seconds,
-                started: task.started,
-                submitted: task.submitted,
-            };
-            self.running.insert(scheduled_at, Running::given(now));
-            return Some(request);
+            if let Some(request) = self.request(id, scheduled_at) {
+                self.running.insert(scheduled_at, Running::given(now));
+                return Some(request);
+            }
         }
         None
+    }
+
+    /// Takes the attempts whose request was made before the execution was read back. They need no slot.
+    pub(crate) fn take_submitted(&mut self, id: ExecutionId, now: Timestamp) -> Vec<TaskRequest> {
+        let submitted = self.execution.open_tasks().filter(|task| task.submitted);
+        let submitted: Vec<u64> = submitted
+            .map(|task| task.scheduled_at)
+            .filter(|scheduled_at| !self.running.contains_key(scheduled_at))
+            .collect();
+        let requests: Vec<_> = submitted
+            .into_iter()
+            .filter_map(|scheduled_at| self.request(id, scheduled_at))
+            .collect();
+        for request in &requests {
+            let running = Running {
+                has_slot: false,
+                ..Running::given(now)
+            };
+            self.running.insert(request.task.scheduled_at, running);
+        }
+        requests
+    }
+
+    /// What an attempt needs to run, while it is open.
+    fn request(&self, id: ExecutionId, scheduled_at: u64) -> Option<TaskRequest> {
+        let (task, context) = (self.execution.open_task(scheduled_at)?, self.execution.context()?);
+        Some(TaskRequest {
+            task: TaskId {
+                execution: id,
+                scheduled_at,
+            },
+            resource: task.resource.to_owned(),
+            parameters: task.parameters.clone(),
+            execution: context.id.clone(),
+            machine: context.machine_id.clone(),
+            state: task.state.to_owned(),
+            retry_count: task.retry_count,
+            deadline: task.deadline,
+            heartbeat_seconds: task.heartbeat_seconds,
+            started: task.started,
+            submitted: task.submitted,
+        })
     }
 }
 

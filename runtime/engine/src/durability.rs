@@ -60,7 +60,7 @@ impl Engine {
                 self.reply(to, Reply::Fault(why.to_owned()));
             }
         } else if let Some(Entry::Resident(mut resident)) = self.executions.remove(&id) {
-            self.release(id, &mut resident);
+            self.release(id, &mut resident, Output::Forget);
             self.load(
                 id,
                 Loading {
@@ -97,7 +97,7 @@ impl Engine {
             }
             match self.executions.get(&namesake.execution) {
                 // Its end isn't on disk yet, or the store would have said so: it will be announced.
-                Some(Entry::Resident(_) | Entry::Dormant | Entry::Loading(_)) => {
+                Some(Entry::Resident(_) | Entry::Dormant(_) | Entry::Loading(_)) => {
                     self.waiters.entry(namesake.execution).or_default().push(to);
                 }
                 Some(Entry::Quarantined) => {

@@ -22,6 +22,13 @@ pub enum Input {
         /// Whom to answer.
         reply: ReplyTo,
     },
+    /// Somebody wants to hear of an execution's end.
+    Await {
+        /// Which.
+        execution: ExecutionId,
+        /// Whom to answer.
+        reply: ReplyTo,
+    },
     /// An attempt ended. One the engine no longer wants is dropped.
     TaskDone {
         /// Which attempt.

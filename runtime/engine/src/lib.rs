@@ -155,6 +155,7 @@ impl Engine {
                 failure,
                 reply,
             } => self.stop(execution, failure, reply),
+            Input::Await { execution, reply } => self.wait_for(execution, reply),
             Input::TaskDone { task, report } => self.task_done(task, report),
             Input::TaskReleased {
                 task,
@@ -197,7 +198,7 @@ impl Engine {
     fn wakeup_of(&self, id: ExecutionId) -> Option<Wakeup> {
         match self.executions.get(&id)? {
             Entry::Resident(resident) => resident.wakeup.as_ref().map(|(_, why)| *why),
-            Entry::Dormant | Entry::Loading(_) | Entry::Quarantined => None,
+            Entry::Dormant(_) | Entry::Loading(_) | Entry::Quarantined => None,
         }
     }
 }

@@ -57,12 +57,15 @@ impl Loads {
 
 impl Engine {
     /// Queues an execution to be read back; a stop goes before timers and recovery.
-    pub(crate) fn load(&mut self, id: ExecutionId, loading: Loading) {
+    pub(crate) fn load(&mut self, id: ExecutionId, mut loading: Loading) {
         self.timers.set(id, None);
         if loading.pending.is_empty() {
             self.loads.line.push_back(id);
         } else {
             self.loads.line.push_front(id);
+        }
+        if let Some(Entry::Dormant(parked)) = self.executions.remove(&id) {
+            loading.parked = parked;
         }
         self.executions.insert(id, Entry::Loading(loading));
     }

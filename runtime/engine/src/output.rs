@@ -21,6 +21,8 @@ pub enum Output {
     Run(TaskRequest),
     /// Stop an attempt that nobody wants any more.
     Cancel(TaskId),
+    /// Stop an attempt here and leave what it began elsewhere alone: it will be asked for again.
+    Forget(TaskId),
     /// Read an execution back and answer with [`crate::input::Input::Loaded`].
     Load(ExecutionId),
     /// An execution panicked or can't be read back; it is left alone until the next start of the process.

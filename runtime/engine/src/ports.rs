@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::batch::{AppendOutcome, Batch};
 use crate::ids::{Digest, ExecutionId, MachineId, TaskId};
+use crate::token::TokenKey;
 pub use objects::{
     Listing, ObjectError, ObjectHead, ObjectStore, ObjectWriter, OpenObject, SharedObjects, check_bucket, check_key,
 };
@@ -225,6 +226,17 @@ pub enum CatalogueError {
     Store(#[from] StoreError),
 }
 
+/// An activity as stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ActivityRecord {
+    /// Rises with every creation.
+    pub id: u64,
+    /// Its name.
+    pub name: String,
+    /// When it was created.
+    pub created: Timestamp,
+}
+
 /// A version of a module as stored. Versions are immutable and numbered from 1.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ModuleRecord {
@@ -291,6 +303,15 @@ pub trait Catalogue: Send + Sync {
 
     /// The text of a definition.
     fn definition(&self, digest: &Digest) -> Result<Option<String>, CatalogueError>;
+
+    /// Stores an activity; one of this name that exists already stays as it is and is answered.
+    fn create_activity(&self, name: &str, at: Timestamp) -> Result<ActivityRecord, CatalogueError>;
+    /// Takes an activity away, where it exists.
+    fn delete_activity(&self, name: &str) -> Result<(), CatalogueError>;
+    /// Every activity, by creation.
+    fn activities(&self) -> Result<Vec<ActivityRecord>, CatalogueError>;
+    /// The key that signs task tokens, made when it is first asked for.
+    fn token_key(&self) -> Result<TokenKey, StoreError>;
 
     /// Stores a component and its next version. The newest version with the same digest and description
     /// is answered again instead of making another.

@@ -31,7 +31,7 @@ impl Engine {
         let text = format!("execution {} is quarantined: {reason}", id.0);
         match self.executions.insert(id, Entry::Quarantined) {
             Some(Entry::Resident(mut resident)) => {
-                self.release(id, &mut resident);
+                self.release(id, &mut resident, Output::Forget);
                 for (to, _) in std::mem::take(&mut resident.replies) {
                     self.reply(to, Reply::Fault(text.clone()));
                 }
@@ -45,7 +45,7 @@ impl Engine {
                     self.reply(to, Reply::Fault(text.clone()));
                 }
             }
-            Some(Entry::Dormant | Entry::Quarantined) | None => {}
+            Some(Entry::Dormant(_) | Entry::Quarantined) | None => {}
         }
         self.timers.set(id, None);
         for to in self.waiters.remove(&id).unwrap_or_default() {
@@ -128,7 +128,7 @@ mod tests {
         assert_eq!(runs.len(), 2);
         engine.change(ExecutionId(1), |_| panic!("a bug in the interpreter"));
         let outputs: Vec<Output> = std::iter::from_fn(|| engine.poll_output()).collect();
-        assert!(matches!(&outputs[0], Output::Cancel(task) if *task == runs[0]));
+        assert!(matches!(&outputs[0], Output::Forget(task) if *task == runs[0]));
         assert!(matches!(
             &outputs[1],
             Output::Reply {

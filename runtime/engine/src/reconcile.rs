@@ -62,14 +62,15 @@ impl Engine {
         }
     }
 
-    /// Stops everything that runs for an execution which leaves memory.
-    pub(crate) fn release(&mut self, id: ExecutionId, resident: &mut Resident) {
+    /// Gives back what runs for an execution which leaves memory: `how` says whether it is over, or will be
+    /// asked for again.
+    pub(crate) fn release(&mut self, id: ExecutionId, resident: &mut Resident, how: fn(TaskId) -> Output) {
         resident.waiting.clear();
         for (scheduled_at, running) in std::mem::take(&mut resident.running) {
             if running.has_slot {
                 self.slots.give_back();
             }
-            self.outputs.push_back(Output::Cancel(TaskId {
+            self.outputs.push_back(how(TaskId {
                 execution: id,
                 scheduled_at,
             }));

@@ -24,8 +24,8 @@ pub(crate) const MAX_BYTES_AHEAD: usize = 4 << 20;
 pub(crate) enum Entry {
     /// In memory.
     Resident(Box<Resident>),
-    /// On disk only, until its timer or a caller wants it.
-    Dormant,
+    /// On disk only, until its timer or a caller wants it, with the attempts that wait for something outside.
+    Dormant(BTreeMap<u64, Running>),
     /// Being read back.
     Loading(Loading),
     /// Left alone until the next start of the process.
@@ -37,6 +37,8 @@ pub(crate) enum Entry {
 pub(crate) struct Loading {
     /// What came meanwhile, in order.
     pub(crate) pending: Vec<Pending>,
+    /// What waited for something outside when it left memory; see [`Resident::running`].
+    pub(crate) parked: BTreeMap<u64, Running>,
     /// See [`Resident::came_back`].
     pub(crate) came_back: bool,
 }

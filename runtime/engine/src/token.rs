@@ -54,6 +54,17 @@ impl TokenKey {
         })
     }
 
+    /// A name for what this attempt starts elsewhere: the same after a crash, so that it is started once.
+    pub fn name(&self, task: TaskId) -> [u8; 16] {
+        let mut bytes = b"name".to_vec();
+        bytes.extend(task.execution.0.to_be_bytes());
+        bytes.extend(task.scheduled_at.to_be_bytes());
+        let seal = self.seal(&bytes).finalize().into_bytes();
+        let mut name = [0; 16];
+        name.copy_from_slice(&seal[..16]);
+        name
+    }
+
     fn seal(&self, name: &[u8]) -> Hmac<Sha256> {
         let mut mac = Hmac::<Sha256>::new_from_slice(&self.0).expect("HMAC takes keys of any length");
         mac.update(name);

@@ -154,7 +154,7 @@ impl Engine {
                         resident.record_silent(now, limits)
                     });
                 }
-                Some(Entry::Dormant) => self.load(id, Loading::default()),
+                Some(Entry::Dormant(_)) => self.load(id, Loading::default()),
                 Some(Entry::Loading(_) | Entry::Quarantined) | None => {}
             }
         }
@@ -249,7 +249,7 @@ impl Engine {
 
     /// Takes an execution out of memory where nothing moves it for a while, or ever.
     pub(crate) fn rest(&mut self, id: ExecutionId) {
-        let Some(Entry::Resident(resident)) = self.executions.get(&id) else {
+        let Some(Entry::Resident(resident)) = self.executions.get_mut(&id) else {
             return;
         };
         if resident.restless || !resident.is_durable() {
@@ -263,7 +263,8 @@ impl Engine {
         let works = resident.running.values().any(Running::keeps_in_memory) || !resident.waiting.is_empty();
         if !works && resident.wakeup.is_none_or(|(at, _)| at > far) {
             // Its timer stays.
-            self.executions.insert(id, Entry::Dormant);
+            let parked = std::mem::take(&mut resident.running);
+            self.executions.insert(id, Entry::Dormant(parked));
         }
     }
 
@@ -271,7 +272,7 @@ impl Engine {
         let Some(Entry::Resident(mut resident)) = self.executions.remove(&id) else {
             return;
         };
-        self.release(id, &mut resident);
+        self.release(id, &mut resident, Output::Cancel);
         self.timers.set(id, None);
         for to in self.waiters.remove(&id).unwrap_or_default() {
             self.outputs.push_back(Output::Reply {

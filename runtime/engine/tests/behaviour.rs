@@ -55,7 +55,7 @@ impl Shell {
                     assert!(self.answers.insert(to, reply).is_none(), "{to:?} is answered twice");
                 }
                 Output::Run(request) => self.runs.push(request.task),
-                Output::Cancel(task) => self.runs.retain(|run| *run != task),
+                Output::Cancel(task) | Output::Forget(task) => self.runs.retain(|run| *run != task),
                 Output::Load(execution) => self.loads.push(execution),
                 Output::Quarantined { execution, reason } => panic!("{execution:?}: {reason}"),
             }

@@ -13,10 +13,11 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use asl::{Failure, Limits, Timestamp};
-use engine::ids::{Digest, ExecutionId, ReplyTo};
-use engine::input::{Input, StartExecution};
+use engine::ids::{Digest, ExecutionId, ReplyTo, TaskId};
+use engine::input::{Input, StartExecution, Word};
 use engine::output::{Output, Reply};
 use engine::ports::CommitLog;
+use engine::token::TokenKey;
 use engine::{Engine, Options};
 use tokio::sync::oneshot;
 
@@ -95,6 +96,29 @@ impl Mailbox {
         stopped
     }
 
+    /// Says something of an attempt.
+    pub(crate) fn callback(&self, task: TaskId, word: Word) -> oneshot::Receiver<Reply> {
+        let (reply, heard) = self.waiter();
+        let input = Input::Callback {
+            task,
+            word,
+            reply: reply.0,
+        };
+        self.send(Message::Call(input, vec![reply]));
+        heard
+    }
+
+    /// Waits for an execution's end.
+    pub(crate) fn end_of(&self, execution: ExecutionId) -> oneshot::Receiver<Reply> {
+        let (reply, closed) = self.waiter();
+        let input = Input::Await {
+            execution,
+            reply: reply.0,
+        };
+        self.send(Message::Call(input, vec![reply]));
+        closed
+    }
+
     /// After the driver's end a message is dropped, and with it whoever waits for an answer learns.
     pub(crate) fn send(&self, message: Message) {
         let _ = self.sender.send(message);
@@ -145,15 +169,17 @@ impl Driver {
         mailbox: Mailbox,
         inbox: Receiver<Message>,
         limits: Limits,
+        token_key: TokenKey,
     ) -> Self {
         let options = Options {
             slots: runner.slots(),
             seed: seed(),
             limits,
+            token_key,
             ..Options::default()
         };
         Self {
-            engine: Engine::new(options),
+            engine: Engine::new(options).with_resources(runner.resources()),
             log,
             loaders,
             runner,
@@ -268,6 +294,7 @@ impl Driver {
             Output::Run(request) if self.is_stopping() => drop(request),
             Output::Run(request) => self.runner.run(request),
             Output::Cancel(task) => self.runner.cancel(task),
+            Output::Forget(task) => self.runner.forget(task),
             Output::Load(execution) => self.loaders.load(execution),
             Output::Quarantined { execution, reason } => {
                 tracing::warn!(

@@ -1,18 +1,20 @@
 //! The runtime as requests see it, over HTTP or in process.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use asl::{Failure, Limits, Payload, Status, Timestamp};
-use engine::ids::ExecutionId;
-use engine::input::StartExecution;
+use engine::ids::{ExecutionId, TaskId};
+use engine::input::{StartExecution, Word};
 use engine::output::Reply;
 use engine::ports::{ModuleRecord, Reader, SharedObjects};
+use engine::token::TokenKey;
 use tokio::sync::{Mutex, MutexGuard, Semaphore, oneshot};
 
+use crate::activities::Activities;
 use crate::aws::arn::Namespace;
 use crate::aws::errors::{Answer, ApiError};
 use crate::aws::history::Pages;
-use crate::aws::operations;
+use crate::aws::operations::{self, execution::find};
 use crate::aws::target::{Target, Throw};
 use crate::clock;
 use crate::driver::Mailbox;
@@ -29,6 +31,10 @@ const UPLOADS_AT_ONCE: usize = 2;
 #[derive(Clone)]
 pub struct Handle(Arc<Inner>);
 
+/// A runtime that may have gone.
+#[derive(Clone)]
+pub(crate) struct WeakHandle(Weak<Inner>);
+
 /// What requests share.
 pub(crate) struct Inner {
     pub(crate) namespace: Namespace,
@@ -39,9 +45,24 @@ pub(crate) struct Inner {
     pub(crate) objects: SharedObjects,
     pub(crate) pages: Pages,
     pub(crate) mailbox: Mailbox,
+    pub(crate) activities: Arc<Activities>,
+    pub(crate) token_key: TokenKey,
     blocking: Semaphore,
     uploads: Semaphore,
     writing: Mutex<()>,
+}
+
+/// What a runtime is made of.
+pub(crate) struct Parts {
+    pub(crate) namespace: Namespace,
+    pub(crate) limits: Limits,
+    pub(crate) reader: Arc<dyn Reader>,
+    pub(crate) machines: Arc<Machines>,
+    pub(crate) modules: Arc<Modules>,
+    pub(crate) objects: SharedObjects,
+    pub(crate) mailbox: Mailbox,
+    pub(crate) activities: Arc<Activities>,
+    pub(crate) token_key: TokenKey,
 }
 
 /// An execution that was started, or an equal one that was already running under its name.
@@ -69,24 +90,18 @@ pub struct Closed {
 }
 
 impl Handle {
-    pub(crate) fn new(
-        namespace: Namespace,
-        limits: Limits,
-        reader: Arc<dyn Reader>,
-        machines: Arc<Machines>,
-        modules: Arc<Modules>,
-        objects: SharedObjects,
-        mailbox: Mailbox,
-    ) -> Self {
+    pub(crate) fn new(parts: Parts) -> Self {
         Self(Arc::new(Inner {
-            namespace,
-            limits,
-            reader,
-            machines,
-            modules,
-            objects,
+            namespace: parts.namespace,
+            limits: parts.limits,
+            reader: parts.reader,
+            machines: parts.machines,
+            modules: parts.modules,
+            objects: parts.objects,
             pages: Pages::default(),
-            mailbox,
+            mailbox: parts.mailbox,
+            activities: parts.activities,
+            token_key: parts.token_key,
             blocking: Semaphore::new(BLOCKING_AT_ONCE),
             uploads: Semaphore::new(UPLOADS_AT_ONCE),
             writing: Mutex::new(()),
@@ -187,6 +202,31 @@ impl Handle {
         &self.0.objects
     }
 
+    /// Says something of an attempt; `false` when it isn't open any more.
+    pub(crate) async fn callback(&self, task: TaskId, word: Word) -> Answer<bool> {
+        match self.0.mailbox.callback(task, word).await {
+            Ok(Reply::TaskHeard) => Ok(true),
+            Ok(Reply::TaskNotOpen) => Ok(false),
+            other => Err(unexpected(other)),
+        }
+    }
+
+    /// Waits until the execution of this ARN has closed.
+    pub(crate) async fn closed(&self, arn: &str) -> Answer<()> {
+        let arn = arn.to_owned();
+        let (_, execution) = self.blocking(move |inner| find(inner, &arn)).await??;
+        match self.0.mailbox.end_of(execution.id).await {
+            // One that isn't running has closed before.
+            Ok(Reply::Closed { .. } | Reply::NotRunning) => Ok(()),
+            other => Err(unexpected(other)),
+        }
+    }
+
+    /// The same without keeping the runtime alive.
+    pub(crate) fn downgrade(&self) -> WeakHandle {
+        WeakHandle(Arc::downgrade(&self.0))
+    }
+
     pub(crate) fn inner(&self) -> &Inner {
         &self.0
     }
@@ -239,6 +279,13 @@ impl Handle {
     pub(crate) fn target(&self, arn: &str, throw: impl FnOnce() -> Throw) -> Answer<Target> {
         let parsed = self.0.namespace.parse_machine(arn)?;
         Target::find(&self.0.machines, parsed, throw).ok_or_else(|| ApiError::state_machine_does_not_exist(arn))
+    }
+}
+
+impl WeakHandle {
+    /// The runtime, while it is there.
+    pub(crate) fn upgrade(&self) -> Option<Handle> {
+        self.0.upgrade().map(Handle)
     }
 }
 

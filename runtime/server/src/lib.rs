@@ -4,6 +4,7 @@
 //! disk and the sandbox only as the trait objects of [`engine::ports`], and decides nothing about an
 //! execution: that is the engine's.
 
+mod activities;
 pub mod aws;
 mod clock;
 mod driver;
@@ -12,6 +13,7 @@ mod http;
 pub mod items;
 mod machines;
 pub mod modules;
+mod services;
 
 use std::future::Future;
 use std::sync::Arc;
@@ -24,12 +26,15 @@ use engine::ports::{Catalogue, CatalogueError, CommitLog, Reader, SharedObjects,
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
+use activities::Activities;
 use aws::arn::Namespace;
 use driver::{Driver, Loaders, Mailbox, Message, Runner};
+use handle::Parts;
 pub use handle::{Closed, Handle, Started};
 pub use http::Problem;
 use machines::Machines;
 use modules::Modules;
+use services::Services;
 
 /// What the operator chooses.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -105,14 +110,18 @@ impl Server {
     /// # Errors
     /// [`Error`] when something stored can't be read.
     pub async fn open(config: Config, ports: Ports) -> Result<Self, Error> {
-        let open = move || Self::open_blocking(&config, ports);
+        let runtime = tokio::runtime::Handle::current();
+        let open = move || Self::open_blocking(&config, ports, runtime);
         tokio::task::spawn_blocking(open)
             .await
             .map_err(|error| Error::Recovery(error.to_string()))?
     }
 
-    fn open_blocking(config: &Config, ports: Ports) -> Result<Self, Error> {
+    fn open_blocking(config: &Config, ports: Ports, runtime: tokio::runtime::Handle) -> Result<Self, Error> {
         let began = Instant::now();
+        let namespace = Namespace::new(&config.partition, &config.region, &config.account);
+        let activities = Arc::new(Activities::open(Arc::clone(&ports.catalogue), namespace.clone())?);
+        let token_key = ports.catalogue.token_key()?;
         let machines = Arc::new(Machines::open(Arc::clone(&ports.catalogue))?);
         let modules = Arc::new(Modules::open(Arc::clone(&ports.catalogue), Arc::clone(&ports.runner))?);
         let running = ports.reader.running()?;
@@ -128,21 +137,39 @@ impl Server {
         let (mailbox, inbox) = Mailbox::new();
         mailbox.send(Message::Input(Input::Recover { running, last }));
         let loaders = Loaders::spawn(Arc::clone(&ports.reader), Arc::clone(&machines), &mailbox)?;
-        let runner = Runner::new(ports.runner, Arc::clone(&modules), mailbox.clone());
+        let services = Services::new(runtime, mailbox.clone());
+        let runner = Runner::new(
+            ports.runner,
+            Arc::clone(&modules),
+            mailbox.clone(),
+            Arc::clone(&activities),
+            services.clone(),
+        );
         let (gone, driver_gone) = oneshot::channel();
-        let driver = Driver::new(ports.log, loaders, runner, mailbox.clone(), inbox, config.limits).spawn(gone)?;
+        let driver = Driver::new(
+            ports.log,
+            loaders,
+            runner,
+            mailbox.clone(),
+            inbox,
+            config.limits,
+            token_key.clone(),
+        )
+        .spawn(gone)?;
         compile_in_background(&modules, &mailbox)?;
 
-        let namespace = Namespace::new(&config.partition, &config.region, &config.account);
-        let handle = Handle::new(
+        let handle = Handle::new(Parts {
             namespace,
-            config.limits,
-            ports.reader,
+            limits: config.limits,
+            reader: ports.reader,
             machines,
             modules,
-            ports.objects,
+            objects: ports.objects,
             mailbox,
-        );
+            activities,
+            token_key,
+        });
+        services.attach(&handle);
         Ok(Self {
             handle,
             driver,

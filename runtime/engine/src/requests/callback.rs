@@ -14,7 +14,7 @@ impl Engine {
         match self.executions.get_mut(&task.execution) {
             Some(Entry::Resident(_)) => self.callback_resident(task, word, reply),
             Some(Entry::Loading(loading)) => loading.pending.push(Pending::Callback { task, word, reply }),
-            Some(Entry::Dormant) => {
+            Some(Entry::Dormant(_)) => {
                 let pending = vec![Pending::Callback { task, word, reply }];
                 self.load(
                     task.execution,

@@ -5,7 +5,7 @@ use asl::execution::Execution;
 use crate::Engine;
 use crate::ids::ExecutionId;
 use crate::input::Loaded;
-use crate::output::Reply;
+use crate::output::{Output, Reply};
 use crate::ports::StoreError;
 use crate::quarantine::guarded;
 use crate::resident::{Entry, Loading, Pending, Resident};
@@ -33,11 +33,19 @@ impl Engine {
     }
 
     fn settle(&mut self, id: ExecutionId, resident: Resident) {
-        let Some(Entry::Loading(Loading { pending, .. })) =
-            self.executions.insert(id, Entry::Resident(Box::new(resident)))
-        else {
+        let Some(Entry::Loading(loading)) = self.executions.remove(&id) else {
             return;
         };
+        let Loading { pending, parked, .. } = loading;
+        let mut resident = Box::new(resident);
+        resident.running = parked;
+        let now = self.now;
+        let submitted = guarded(|| resident.take_submitted(id, now));
+        self.executions.insert(id, Entry::Resident(resident));
+        match submitted {
+            Ok(requests) => self.outputs.extend(requests.into_iter().map(Output::Run)),
+            Err(panic) => self.quarantine(id, panic),
+        }
         self.reconcile(id, 0);
         for pending in pending {
             if let Some(Entry::Quarantined) = self.executions.get(&id) {

@@ -8,3 +8,4 @@ mod start;
 mod stop;
 mod task_done;
 mod task_released;
+mod wait_for;

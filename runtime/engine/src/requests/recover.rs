@@ -1,5 +1,7 @@
 //! The process has started: what the disk holds.
 
+use std::collections::BTreeMap;
+
 use crate::Engine;
 use crate::ids::ExecutionId;
 use crate::ports::ExecutionRecord;
@@ -21,7 +23,7 @@ impl Engine {
             match record.wake_at {
                 Some(at) if at <= self.now => self.load(record.id, Loading::default()),
                 ahead => {
-                    self.executions.insert(record.id, Entry::Dormant);
+                    self.executions.insert(record.id, Entry::Dormant(BTreeMap::new()));
                     self.timers.set(record.id, ahead);
                 }
             }

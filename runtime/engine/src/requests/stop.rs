@@ -12,7 +12,7 @@ impl Engine {
         match self.executions.get_mut(&id) {
             Some(Entry::Resident(_)) => self.stop_resident(id, PendingStop { failure, reply }),
             Some(Entry::Loading(loading)) => loading.pending.push(Pending::Stop(PendingStop { failure, reply })),
-            Some(Entry::Dormant) => {
+            Some(Entry::Dormant(_)) => {
                 self.load(
                     id,
                     Loading {

@@ -19,7 +19,7 @@ impl Engine {
                 loading.pending.push(Pending::TaskDone { task, report });
                 return;
             }
-            Some(Entry::Dormant) => {
+            Some(Entry::Dormant(_)) => {
                 let pending = vec![Pending::TaskDone { task, report }];
                 self.load(
                     task.execution,

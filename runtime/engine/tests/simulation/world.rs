@@ -343,7 +343,7 @@ impl World {
                 Output::Commit(batch) => self.commit(batch),
                 Output::Reply { to, reply } => self.answered(to, reply),
                 Output::Run(request) => self.run_task(request),
-                Output::Cancel(task) => {
+                Output::Cancel(task) | Output::Forget(task) => {
                     self.seen.cancels += 1;
                     self.check_cancel(task);
                     if let Some((_, request)) = self.running.remove(&task)

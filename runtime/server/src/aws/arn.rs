@@ -155,6 +155,24 @@ impl Namespace {
         Ok(MachineArn { name, qualifier })
     }
 
+    /// The ARN of an activity.
+    pub fn activity(&self, name: &str) -> String {
+        format!("{}activity:{name}", self.prefix)
+    }
+
+    /// Reads an activity's ARN: its name.
+    ///
+    /// # Errors
+    /// `InvalidArn` for a text that is no activity's ARN, `ActivityDoesNotExist` for one of another account.
+    pub fn parse_activity<'a>(&self, arn: &'a str) -> Answer<&'a str> {
+        match self.resource(arn)? {
+            Resource::Ours("activity", name) if !name.is_empty() && !name.contains(':') => Ok(name),
+            Resource::Ours("activity", _) => Err(ApiError::invalid_arn(format_args!("Invalid activity ARN: {arn}"))),
+            Resource::Ours(kind, _) => Err(wrong_type(kind)),
+            Resource::Elsewhere => Err(ApiError::activity_does_not_exist(arn)),
+        }
+    }
+
     /// Reads an execution's ARN.
     ///
     /// # Errors

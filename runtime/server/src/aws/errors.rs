@@ -91,6 +91,21 @@ impl ApiError {
         )
     }
 
+    /// No activity of this ARN.
+    pub fn activity_does_not_exist(arn: impl fmt::Display) -> Self {
+        Self::caller("ActivityDoesNotExist", format!("Activity Does Not Exist: '{arn}'"))
+    }
+
+    /// A task's output that isn't JSON; `reason` in the JSON parser's words.
+    pub fn invalid_output(reason: &str) -> Self {
+        Self::caller("InvalidOutput", format!("Invalid Output: '{reason}'"))
+    }
+
+    /// A task token whose task has ended: completed before, timed out, or its execution closed.
+    pub fn task_timed_out() -> Self {
+        Self::caller("TaskTimedOut", "Task Timed Out: 'Provided task does not exist anymore'")
+    }
+
     /// No machine of this ARN.
     pub fn state_machine_does_not_exist(arn: impl fmt::Display) -> Self {
         Self::caller(

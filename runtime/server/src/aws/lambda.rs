@@ -96,7 +96,7 @@ impl Invocation {
         if self.function.starts_with("arn:") {
             return match resource::parse(&self.function) {
                 Ok(Asked::Module(module)) => Ok(module),
-                Ok(Asked::LambdaInvoke) | Err(_) => Err(self.not_found(machine)),
+                Ok(_) | Err(_) => Err(self.not_found(machine)),
             };
         }
         resource::named_function(&self.function).ok_or_else(|| self.not_found(machine))

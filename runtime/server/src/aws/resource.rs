@@ -10,7 +10,29 @@ pub enum Asked<'a> {
     /// A module.
     Module(Resource<'a>),
     /// `arn:<partition>:states:::lambda:invoke`: a module named by the task's parameters.
-    LambdaInvoke,
+    LambdaInvoke {
+        /// Whether the task ends with its token instead of with the module.
+        token: bool,
+    },
+    /// `arn:<partition>:states:::states:startExecution[.sync|.sync:2|.waitForTaskToken]`.
+    StartExecution(Waits),
+    /// `arn:<partition>:states:::aws-sdk:sfn:<operation>`: an operation of this server's own API.
+    Sdk(&'a str),
+    /// An activity's ARN: a worker outside takes the task. Its name.
+    Activity(&'a str),
+}
+
+/// What a task that starts an execution waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Waits {
+    /// The answer to its request.
+    Response,
+    /// The execution's end; input and output are texts in the result.
+    End,
+    /// The execution's end; input and output are JSON in the result.
+    EndAsJson,
+    /// Somebody who hands the task token back.
+    Token,
 }
 
 /// A module this server runs.
@@ -52,7 +74,18 @@ pub fn parse(resource: &str) -> Result<Asked<'_>, String> {
     }
     let parts: Vec<&str> = resource.splitn(9, ':').collect();
     match parts[..] {
-        ["arn", _, "states", "", "", "lambda", "invoke"] => Ok(Asked::LambdaInvoke),
+        ["arn", _, "states", "", "", "lambda", "invoke"] => Ok(Asked::LambdaInvoke { token: false }),
+        ["arn", _, "states", "", "", "lambda", "invoke.waitForTaskToken"] => Ok(Asked::LambdaInvoke { token: true }),
+        ["arn", _, "states", "", "", "states", "startExecution"] => Ok(Asked::StartExecution(Waits::Response)),
+        ["arn", _, "states", "", "", "states", "startExecution.sync"] => Ok(Asked::StartExecution(Waits::End)),
+        ["arn", _, "states", "", "", "states", "startExecution.sync", "2"] => {
+            Ok(Asked::StartExecution(Waits::EndAsJson))
+        }
+        ["arn", _, "states", "", "", "states", "startExecution.waitForTaskToken"] => {
+            Ok(Asked::StartExecution(Waits::Token))
+        }
+        ["arn", _, "states", "", "", "aws-sdk", "sfn", operation] => Ok(Asked::Sdk(operation)),
+        ["arn", _, "states", _, _, "activity", name] if !name.is_empty() => Ok(Asked::Activity(name)),
         ["arn", _, "lambda", _, _, "function", name] if !name.is_empty() => qualified(name, None),
         ["arn", _, "lambda", _, _, "function", name, qualifier] if !name.is_empty() => qualified(name, Some(qualifier)),
         _ => Err(format!(
@@ -60,6 +93,14 @@ pub fn parse(resource: &str) -> Result<Asked<'_>, String> {
              wasm:NAME[@VERSION] or arn:aws:lambda:REGION:ACCOUNT:function:NAME[:VERSION]",
             shown(resource)
         )),
+    }
+}
+
+/// The name in an activity's ARN; `None` for every other resource.
+pub fn activity(resource: &str) -> Option<&str> {
+    match parse(resource) {
+        Ok(Asked::Activity(name)) => Some(name),
+        Ok(_) | Err(_) => None,
     }
 }
 
@@ -144,7 +185,7 @@ mod tests {
     fn modules_are_named_natively_and_as_functions() {
         let parsed = |text| match parse(text) {
             Ok(Asked::Module(resource)) => Ok((resource.module.name, resource.module.version, resource.function)),
-            Ok(Asked::LambdaInvoke) => Err("the service".to_owned()),
+            Ok(_) => Err("a service".to_owned()),
             Err(refusal) => Err(refusal),
         };
         assert_eq!(parsed("wasm:charge"), Ok(("charge", Version::Newest, None)));
@@ -161,7 +202,26 @@ mod tests {
         let (latest, seventh) = (format!("{arn}:$LATEST"), format!("{arn}:7"));
         assert_eq!(parsed(&latest), Ok(("charge", Version::Newest, None)));
         assert_eq!(parsed(&seventh), Ok(("charge", Version::Number(7), None)));
-        assert_eq!(parse("arn:aws:states:::lambda:invoke"), Ok(Asked::LambdaInvoke));
+        let service = |action: &str| {
+            parse(&format!("arn:aws:states:::{action}"))
+                .ok()
+                .map(|asked| format!("{asked:?}"))
+        };
+        for (action, asked) in [
+            ("lambda:invoke", "LambdaInvoke { token: false }"),
+            ("lambda:invoke.waitForTaskToken", "LambdaInvoke { token: true }"),
+            ("states:startExecution", "StartExecution(Response)"),
+            ("states:startExecution.sync", "StartExecution(End)"),
+            ("states:startExecution.sync:2", "StartExecution(EndAsJson)"),
+            ("states:startExecution.waitForTaskToken", "StartExecution(Token)"),
+            ("aws-sdk:sfn:sendTaskSuccess", "Sdk(\"sendTaskSuccess\")"),
+        ] {
+            assert_eq!(service(action).as_deref(), Some(asked), "{action}");
+        }
+        assert_eq!(
+            activity("arn:aws:states:us-east-1:000000000000:activity:pack"),
+            Some("pack")
+        );
     }
 
     #[test]

@@ -5,14 +5,16 @@ use std::sync::Arc;
 
 use asl::{Attempt, Failure, Payload};
 use engine::ids::{Digest, TaskId};
-use engine::input::Input;
+use engine::input::{Input, Release};
 use engine::output::TaskRequest;
-use engine::ports::{Job, Outcome, Report, SharedRunner};
+use engine::ports::{Job, Outcome, Report, Resources, SharedRunner};
 
 use super::{Mailbox, Message};
+use crate::activities::{Activities, Queued};
 use crate::aws::lambda::{self, Invocation};
 use crate::aws::resource::{self, Asked, Resource};
 use crate::modules::{Found, Modules, Readiness};
+use crate::services::{Service, Services};
 
 /// Finds the component an attempt asks for and hands both to the sandbox.
 pub(crate) struct Runner {
@@ -22,6 +24,8 @@ pub(crate) struct Runner {
     /// Attempts whose module is still being compiled after a start of the process.
     parked: HashMap<Digest, Vec<Ready>>,
     running: HashSet<TaskId>,
+    activities: Arc<Activities>,
+    services: Services,
 }
 
 /// A job, and the shape its task wants the result in.
@@ -36,11 +40,33 @@ enum Shape {
     Plain,
     /// The answer of Lambda's Invoke around it.
     LambdaInvoke,
+    /// The same, and the task goes on until its token comes back.
+    LambdaInvokeWithToken,
+}
+
+/// Where an attempt goes.
+enum Place {
+    /// Into the sandbox.
+    Sandbox(Ready),
+    /// To a worker of this activity.
+    Activity(String),
+    /// To this server itself.
+    Service(Service),
+    /// Nowhere: its request was made, and somebody has its token.
+    Callback,
 }
 
 impl Runner {
-    pub(crate) fn new(runner: SharedRunner, modules: Arc<Modules>, mailbox: Mailbox) -> Self {
+    pub(crate) fn new(
+        runner: SharedRunner,
+        modules: Arc<Modules>,
+        mailbox: Mailbox,
+        activities: Arc<Activities>,
+        services: Services,
+    ) -> Self {
         Self {
+            activities,
+            services,
             runner,
             modules,
             mailbox,
@@ -53,13 +79,35 @@ impl Runner {
         self.runner.slots()
     }
 
+    /// What tasks may be scheduled on.
+    pub(super) fn resources(&self) -> Arc<dyn Resources> {
+        Arc::clone(&self.activities) as _
+    }
+
     pub(super) fn run(&mut self, request: TaskRequest) {
         let task = request.task;
         self.running.insert(task);
-        match self.prepare(request) {
-            Ok(ready) => self.run_when_ready(ready),
+        match self.prepare(&request) {
+            Ok(Place::Sandbox(ready)) => self.run_when_ready(ready),
+            // a worker has it already
+            Ok(Place::Activity(_)) if request.started => self.release(task, Release::Callback),
+            Ok(Place::Activity(name)) => {
+                self.release(task, Release::Queued);
+                let input = request.parameters;
+                self.activities.put(&name, Queued { task, input });
+            }
+            Ok(Place::Service(service)) => self.services.run(request, service),
+            Ok(Place::Callback) => self.release(task, Release::Callback),
             Err(failure) => self.fail(task, failure),
         }
+    }
+
+    fn release(&self, task: TaskId, release: Release) {
+        self.mailbox.send(Message::Input(Input::TaskReleased {
+            task,
+            release,
+            submitted: None,
+        }));
     }
 
     /// The code of a module is at hand, or can't be had.
@@ -77,7 +125,15 @@ impl Runner {
                 return;
             }
         }
+        self.activities.withdraw(task);
+        self.services.cancel(task);
         self.runner.cancel(task);
+    }
+
+    /// Stops an attempt that will be asked for again.
+    pub(super) fn forget(&mut self, task: TaskId) {
+        self.services.forget(task);
+        self.cancel(task);
     }
 
     /// An attempt's end was heard.
@@ -92,20 +148,29 @@ impl Runner {
         }
     }
 
-    fn prepare(&self, request: TaskRequest) -> Result<Ready, Failure> {
+    fn prepare(&self, request: &TaskRequest) -> Result<Place, Failure> {
         match resource::parse(&request.resource).map_err(resource::refused)? {
             Asked::Module(asked) => {
                 let found = self.modules.find(asked.module);
                 let found = found.map_err(|failure| resource::not_found(asked.form, failure))?;
                 let input = request.parameters.clone();
-                Self::ready(&request, asked, found, input, Shape::Plain)
+                Self::ready(request, asked, found, input, Shape::Plain)
             }
-            Asked::LambdaInvoke => {
+            Asked::StartExecution(waits) => Ok(Place::Service(Service::StartExecution(waits))),
+            Asked::Sdk(operation) => Ok(Place::Service(Service::Sdk(operation.to_owned()))),
+            Asked::Activity(name) => Ok(Place::Activity(name.to_owned())),
+            Asked::LambdaInvoke { token: true } if request.submitted => Ok(Place::Callback),
+            Asked::LambdaInvoke { token } => {
                 let invocation = Invocation::read(&request.parameters)?;
                 let asked = invocation.module(&request.machine)?;
                 let found = self.modules.find(asked.module);
                 let found = found.map_err(|_| invocation.not_found(&request.machine))?;
-                Self::ready(&request, asked, found, invocation.payload.clone(), Shape::LambdaInvoke)
+                let shape = if token {
+                    Shape::LambdaInvokeWithToken
+                } else {
+                    Shape::LambdaInvoke
+                };
+                Self::ready(request, asked, found, invocation.payload.clone(), shape)
             }
         }
     }
@@ -116,7 +181,7 @@ impl Runner {
         found: Found,
         input: Payload,
         result: Shape,
-    ) -> Result<Ready, Failure> {
+    ) -> Result<Place, Failure> {
         if let Some(function) = asked.function {
             return Err(Failure::new(
                 "Sandbox.FunctionNotFound",
@@ -139,7 +204,7 @@ impl Runner {
             deadline: request.deadline,
             heartbeat_seconds: request.heartbeat_seconds,
         };
-        Ok(Ready { job, result })
+        Ok(Place::Sandbox(Ready { job, result }))
     }
 
     fn run_when_ready(&mut self, Ready { job, result }: Ready) {
@@ -148,7 +213,17 @@ impl Runner {
                 let (task, mailbox) = (job.task, self.mailbox.clone());
                 let done = move |report: Report| {
                     let report = shaped(report, result);
-                    mailbox.send(Message::Input(Input::TaskDone { task, report }));
+                    mailbox.send(Message::Input(match (result, report.outcome) {
+                        (Shape::LambdaInvokeWithToken, Outcome::Succeeded(answer)) => Input::TaskReleased {
+                            task,
+                            release: Release::Callback,
+                            submitted: Some(answer),
+                        },
+                        (_, outcome) => {
+                            let report = Report { outcome, ..report };
+                            Input::TaskDone { task, report }
+                        }
+                    }));
                 };
                 self.runner.run(job, Box::new(done));
             }
@@ -179,7 +254,7 @@ impl Runner {
 
 fn shaped(report: Report, result: Shape) -> Report {
     match (result, report.outcome) {
-        (Shape::LambdaInvoke, Outcome::Succeeded(output)) => Report {
+        (Shape::LambdaInvoke | Shape::LambdaInvokeWithToken, Outcome::Succeeded(output)) => Report {
             outcome: Outcome::Succeeded(lambda::answer(&output)),
             attempt: report.attempt,
         },

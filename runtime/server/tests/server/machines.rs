@@ -164,10 +164,10 @@ async fn types_and_options_this_server_lacks_are_refused_clearly() {
         world.refused("CreateStateMachine", logging).await.0,
         "InvalidLoggingConfiguration"
     );
-    let (error, message) = world.refused("CreateActivity", json!({"name": "a"})).await;
+    let (error, message) = world.refused("MakeCoffee", json!({"name": "a"})).await;
     assert_eq!(error, "UnknownOperationException");
     assert!(
-        message.contains("`CreateActivity`") && message.contains("StartExecution"),
+        message.contains("`MakeCoffee`") && message.contains("StartExecution"),
         "{message}"
     );
 }

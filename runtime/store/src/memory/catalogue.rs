@@ -5,9 +5,11 @@ use std::collections::BTreeMap;
 use asl::Timestamp;
 use engine::ids::{Digest, MachineId};
 use engine::ports::{
-    AliasRecord, Catalogue, CatalogueError, MachineRecord, MachineUpdate, ModuleDescription, ModuleRecord, NewAlias,
-    NewMachine, NewVersion, Tag, Tagged, VersionRecord,
+    ActivityRecord, AliasRecord, Catalogue, CatalogueError, MachineRecord, MachineUpdate, ModuleDescription,
+    ModuleRecord, NewAlias, NewMachine, NewVersion, Tag, Tagged, VersionRecord,
 };
+
+use engine::token::TokenKey;
 
 use super::Store;
 use crate::address::digest_of;
@@ -23,6 +25,7 @@ pub(super) struct Kept {
     modules: BTreeMap<(String, u32), ModuleRecord>,
     last_versions: BTreeMap<String, u32>,
     components: BTreeMap<Digest, Vec<u8>>,
+    activities: Vec<ActivityRecord>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -234,6 +237,35 @@ impl Catalogue for Store {
 
     fn definition(&self, digest: &Digest) -> Result<Option<String>, CatalogueError> {
         Ok(self.catalogue().definitions.get(digest).cloned())
+    }
+
+    fn create_activity(&self, name: &str, at: Timestamp) -> Result<ActivityRecord, CatalogueError> {
+        let mut kept = self.catalogue();
+        if let Some(known) = kept.activities.iter().find(|activity| activity.name == name) {
+            return Ok(known.clone());
+        }
+        let last = kept.activities.last().map_or(0, |activity| activity.id);
+        let created = ActivityRecord {
+            id: last + 1,
+            name: name.to_owned(),
+            created: at,
+        };
+        kept.activities.push(created.clone());
+        Ok(created)
+    }
+
+    fn delete_activity(&self, name: &str) -> Result<(), CatalogueError> {
+        self.catalogue().activities.retain(|activity| activity.name != name);
+        Ok(())
+    }
+
+    fn activities(&self) -> Result<Vec<ActivityRecord>, CatalogueError> {
+        Ok(self.catalogue().activities.clone())
+    }
+
+    fn token_key(&self) -> Result<TokenKey, engine::ports::StoreError> {
+        // Nothing of this store outlives the process, its tokens neither.
+        Ok(TokenKey([0; 32]))
     }
 
     fn put_module(

@@ -6,9 +6,10 @@
 use asl::Timestamp;
 use engine::ids::{Digest, MachineId};
 use engine::ports::{
-    AliasRecord, Catalogue, CatalogueError, MachineRecord, MachineUpdate, ModuleDescription, ModuleRecord, NewAlias,
-    NewMachine, NewVersion, StoreError, Tag, Tagged, VersionRecord,
+    ActivityRecord, AliasRecord, Catalogue, CatalogueError, MachineRecord, MachineUpdate, ModuleDescription,
+    ModuleRecord, NewAlias, NewMachine, NewVersion, StoreError, Tag, Tagged, VersionRecord,
 };
+use engine::token::TokenKey;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::Store;
@@ -178,6 +179,22 @@ impl Catalogue for Store {
         let text =
             String::from_utf8(bytes).map_err(|error| store_error(&format!("read definition `{digest}`"), &error))?;
         Ok(Some(text))
+    }
+
+    fn create_activity(&self, name: &str, at: Timestamp) -> Result<ActivityRecord, CatalogueError> {
+        self.put_activity(name, at)
+    }
+
+    fn delete_activity(&self, name: &str) -> Result<(), CatalogueError> {
+        self.take_activity(name)
+    }
+
+    fn activities(&self) -> Result<Vec<ActivityRecord>, CatalogueError> {
+        Ok(self.every_activity()?)
+    }
+
+    fn token_key(&self) -> Result<TokenKey, StoreError> {
+        self.kept_token_key()
     }
 
     fn put_module(

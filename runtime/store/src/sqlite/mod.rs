@@ -5,6 +5,7 @@
 //! names it, so a crash leaves at worst a file nobody names. One thread writes ([`writer`]), a few connections read
 //! ([`reader`]).
 
+mod activities;
 mod catalogue;
 mod content;
 mod database;

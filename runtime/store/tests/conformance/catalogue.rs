@@ -240,3 +240,26 @@ fn a_module_in_use_is_kept_unless_forced() {
         );
     }
 }
+
+#[test]
+fn an_activity_is_created_once_and_deleted() {
+    for backend in backends() {
+        let catalogue = &*backend.catalogue;
+        let created = catalogue.create_activity("pack", Timestamp(5)).expect("creates");
+        let again = catalogue
+            .create_activity("pack", Timestamp(6))
+            .expect("answers the first");
+        assert_eq!((again, created.created), (created, Timestamp(5)), "{}", backend.name);
+        catalogue.create_activity("a-later-one", Timestamp(7)).expect("creates");
+        let names = || {
+            let activities = catalogue.activities().expect("lists");
+            activities.into_iter().map(|activity| activity.name).collect::<Vec<_>>()
+        };
+        assert_eq!(names(), ["pack", "a-later-one"], "by creation");
+        catalogue.delete_activity("pack").expect("deletes");
+        catalogue.delete_activity("pack").expect("is gone already");
+        assert_eq!(names(), ["a-later-one"]);
+        let key = catalogue.token_key().expect("makes one");
+        assert_eq!(catalogue.token_key().expect("keeps it"), key);
+    }
+}

@@ -1,5 +1,6 @@
 //! The API's operations, a verb a file.
 
+mod activity;
 mod alias;
 mod configuration;
 mod create_state_machine;
@@ -11,7 +12,7 @@ mod describe_execution;
 mod describe_state_machine;
 mod describe_state_machine_alias;
 mod describe_state_machine_for_execution;
-mod execution;
+pub(crate) mod execution;
 mod get_execution_history;
 mod list_executions;
 mod list_state_machine_aliases;
@@ -24,6 +25,7 @@ mod start_execution;
 mod stop_execution;
 mod tag_resource;
 mod tags;
+mod task_token;
 mod untag_resource;
 mod update_state_machine;
 mod update_state_machine_alias;
@@ -71,6 +73,14 @@ pub async fn call(handle: &Handle, operation: &str, body: &[u8]) -> Answer<Vec<u
         "TagResource" => answer(body, |asked| tag_resource::call(handle, asked)).await,
         "UntagResource" => answer(body, |asked| untag_resource::call(handle, asked)).await,
         "ListTagsForResource" => answer(body, |asked| list_tags_for_resource::call(handle, asked)).await,
+        "CreateActivity" => answer(body, |asked| activity::create(handle, asked)).await,
+        "DescribeActivity" => answer(body, |asked| activity::describe(handle, asked)).await,
+        "DeleteActivity" => answer(body, |asked| activity::delete(handle, asked)).await,
+        "ListActivities" => answer(body, |asked| activity::list(handle, asked)).await,
+        "GetActivityTask" => answer(body, |asked| task_token::get_activity_task(handle, asked)).await,
+        "SendTaskSuccess" => answer(body, |asked| task_token::success(handle, asked)).await,
+        "SendTaskFailure" => answer(body, |asked| task_token::failure(handle, asked)).await,
+        "SendTaskHeartbeat" => answer(body, |asked| task_token::heartbeat(handle, asked)).await,
         unknown => Err(ApiError::unknown_operation(format!(
             "the operation `{}` is not one of this server's; it has {}",
             unknown.chars().take(OPERATION_LENGTH).collect::<String>(),
@@ -82,23 +92,31 @@ pub async fn call(handle: &Handle, operation: &str, body: &[u8]) -> Answer<Vec<u
 /// Longest operation name repeated in an error, in characters.
 const OPERATION_LENGTH: usize = 128;
 /// What [`call`] takes.
-const OPERATIONS: [&str; 23] = [
+const OPERATIONS: &[&str] = &[
+    "CreateActivity",
     "CreateStateMachine",
     "CreateStateMachineAlias",
+    "DeleteActivity",
     "DeleteStateMachine",
     "DeleteStateMachineAlias",
     "DeleteStateMachineVersion",
+    "DescribeActivity",
     "DescribeExecution",
     "DescribeStateMachine",
     "DescribeStateMachineAlias",
     "DescribeStateMachineForExecution",
+    "GetActivityTask",
     "GetExecutionHistory",
+    "ListActivities",
     "ListExecutions",
     "ListStateMachineAliases",
     "ListStateMachineVersions",
     "ListStateMachines",
     "ListTagsForResource",
     "PublishStateMachineVersion",
+    "SendTaskFailure",
+    "SendTaskHeartbeat",
+    "SendTaskSuccess",
     "StartExecution",
     "StopExecution",
     "TagResource",
