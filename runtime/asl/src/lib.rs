@@ -13,6 +13,7 @@ pub mod timestamp;
 
 pub use execution::event::*;
 pub use execution::map_run::{Batches, ChildOf, ItemSource, MapItem, OpenMapRun, ResultTarget};
+pub use execution::trial;
 pub use execution::{ApplyError, Dice, Env, Execution, OpenTask, TaskOutcome, Wakeup};
 pub use limits::{Limit, Limits};
 pub use payload::Payload;

@@ -1,5 +1,6 @@
 //! JSON texts as they travel through an execution.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
@@ -57,6 +58,22 @@ impl Payload {
         }
         text.push(']');
         Self::from_checked(text.into_boxed_str())
+    }
+
+    /// The field `name` of an object, letter by letter; the last one where the text repeats it.
+    pub fn field(&self, name: &str) -> Option<Self> {
+        let mut fields: BTreeMap<String, &RawValue> = serde_json::from_str(self.text()).ok()?;
+        fields.remove(name).map(Self::raw)
+    }
+
+    /// An element of an array, letter by letter.
+    pub fn element(&self, index: usize) -> Option<Self> {
+        let elements: Vec<&RawValue> = serde_json::from_str(self.text()).ok()?;
+        elements.get(index).copied().map(Self::raw)
+    }
+
+    fn raw(text: &RawValue) -> Self {
+        Self::from_checked(text.get().into())
     }
 
     /// The empty object.
@@ -163,6 +180,21 @@ impl<'de> Deserialize<'de> for Payload {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn parts_are_cut_out_letter_by_letter() {
+        let whole = Payload::from_text(r#"{ "a": [ 1, {"b" :2} ], "\u0061b": 1, "a": [0, [1, 2]] }"#).expect("JSON");
+        let list = whole.field("a").expect("there");
+        assert_eq!(list.text(), "[0, [1, 2]]");
+        assert_eq!(
+            list.element(1).map(|inner| inner.text().to_owned()),
+            Some("[1, 2]".into())
+        );
+        assert_eq!(whole.field("ab").map(|inner| inner.text().to_owned()), Some("1".into()));
+        assert_eq!(whole.field("x"), None);
+        assert_eq!(list.element(2), None);
+        assert_eq!(list.field("a"), None);
+    }
 
     #[test]
     fn texts_survive_the_journal_letter_by_letter() {

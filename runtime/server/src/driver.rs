@@ -23,7 +23,7 @@ use tokio::sync::oneshot;
 
 use crate::clock;
 pub(crate) use loading::Loaders;
-pub(crate) use running::Runner;
+pub(crate) use running::{Runner, run_alone};
 
 /// Things handed to the engine before its outputs are looked at: enough to fill a batch, few enough that
 /// no output waits longer than some milliseconds.

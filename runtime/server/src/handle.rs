@@ -18,6 +18,7 @@ use crate::aws::operations::{self, execution::find};
 use crate::aws::target::{Target, Throw};
 use crate::clock;
 use crate::driver::Mailbox;
+use crate::lone_task::LoneTasks;
 use crate::machines::{Machine, Machines};
 use crate::modules::{self, Modules};
 
@@ -47,6 +48,7 @@ pub(crate) struct Inner {
     pub(crate) mailbox: Mailbox,
     pub(crate) activities: Arc<Activities>,
     pub(crate) token_key: TokenKey,
+    pub(crate) lone_tasks: LoneTasks,
     blocking: Semaphore,
     uploads: Semaphore,
     writing: Mutex<()>,
@@ -63,6 +65,7 @@ pub(crate) struct Parts {
     pub(crate) mailbox: Mailbox,
     pub(crate) activities: Arc<Activities>,
     pub(crate) token_key: TokenKey,
+    pub(crate) lone_tasks: LoneTasks,
 }
 
 /// An execution that was started, or an equal one that was already running under its name.
@@ -102,6 +105,7 @@ impl Handle {
             mailbox: parts.mailbox,
             activities: parts.activities,
             token_key: parts.token_key,
+            lone_tasks: parts.lone_tasks,
             blocking: Semaphore::new(BLOCKING_AT_ONCE),
             uploads: Semaphore::new(UPLOADS_AT_ONCE),
             writing: Mutex::new(()),

@@ -11,6 +11,7 @@ mod driver;
 mod handle;
 mod http;
 pub mod items;
+mod lone_task;
 mod machines;
 pub mod modules;
 mod services;
@@ -32,6 +33,7 @@ use driver::{Driver, Loaders, Mailbox, Message, Runner};
 use handle::Parts;
 pub use handle::{Closed, Handle, Started};
 pub use http::Problem;
+use lone_task::LoneTasks;
 use machines::Machines;
 use modules::Modules;
 use services::Services;
@@ -137,6 +139,7 @@ impl Server {
         let (mailbox, inbox) = Mailbox::new();
         mailbox.send(Message::Input(Input::Recover { running, last }));
         let loaders = Loaders::spawn(Arc::clone(&ports.reader), Arc::clone(&machines), &mailbox)?;
+        let lone_tasks = LoneTasks::new(Arc::clone(&ports.runner), Arc::clone(&modules));
         let services = Services::new(runtime, mailbox.clone());
         let runner = Runner::new(
             ports.runner,
@@ -168,6 +171,7 @@ impl Server {
             mailbox,
             activities,
             token_key,
+            lone_tasks,
         });
         services.attach(&handle);
         Ok(Self {

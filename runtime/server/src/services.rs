@@ -27,6 +27,15 @@ pub(crate) enum Service {
     Sdk(String),
 }
 
+/// Asks this server once for a task of no execution's, which is over with the answer.
+pub(crate) async fn once(handle: &Handle, request: &TaskRequest, service: Service) -> Result<Payload, Failure> {
+    match service {
+        // what is asked for may be such a task again
+        Service::Sdk(operation) => Box::pin(sdk::run(handle, request, &operation)).await,
+        Service::StartExecution(_) => start_execution::once(handle, request).await,
+    }
+}
+
 /// The tasks under way, each in a task of the async runtime.
 #[derive(Clone)]
 pub(crate) struct Services {

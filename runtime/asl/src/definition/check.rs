@@ -13,6 +13,15 @@ type States<'d> = &'d Map<String, Value>;
 /// Adds what is wrong with the transitions of `document`. Where the fields have mistakes (`sound` is false)
 /// only transitions that lead nowhere are told: which states are reached can't be known.
 pub(super) fn transitions(document: &Value, sound: bool, findings: &mut Vec<Diagnostic>) {
+    flows(document, sound, false, findings);
+}
+
+/// The same of the flows inside the states alone: a state that stands by itself may lead anywhere.
+pub(super) fn inner_transitions(document: &Value, sound: bool, findings: &mut Vec<Diagnostic>) {
+    flows(document, sound, true, findings);
+}
+
+fn flows(document: &Value, sound: bool, inner_only: bool, findings: &mut Vec<Diagnostic>) {
     let mut names: BTreeMap<&str, usize> = BTreeMap::new();
     walk(document, &mut Vec::new(), &mut |flow, states, path| {
         for name in states.keys() {
@@ -24,7 +33,9 @@ pub(super) fn transitions(document: &Value, sound: bool, findings: &mut Vec<Diag
                 findings.push(Diagnostic::error(Code::DuplicateStateName, message, &place));
             }
         }
-        check_flow(flow, states, path, sound, findings);
+        if !(inner_only && path.is_empty()) {
+            check_flow(flow, states, path, sound, findings);
+        }
     });
 }
 

@@ -12,9 +12,11 @@ mod map;
 mod outcome;
 mod reader;
 mod references;
+mod single;
 mod state_machine;
 
 pub use diagnostic::{Code, Diagnostic, Position, Severity};
+pub use single::parse_state;
 pub use state_machine::*;
 
 use crate::limits::Limits;
@@ -29,9 +31,20 @@ pub fn parse(text: &str) -> (Option<StateMachine>, Vec<Diagnostic>) {
 /// listed, not the first. One that was accepted once is read with [`Limits::OFF`]: limits set later are no reason
 /// to lose what runs.
 pub fn parse_within(text: &str, limits: &Limits) -> (Option<StateMachine>, Vec<Diagnostic>) {
-    if text.len() > limits.definition_characters && text.chars().count() > limits.definition_characters {
-        return (None, vec![Diagnostic::too_long(limits.definition_characters)]);
+    if let Some(finding) = too_long(text, limits) {
+        return (None, vec![finding]);
     }
+    parse_with(text, limits, check::transitions)
+}
+
+fn too_long(text: &str, limits: &Limits) -> Option<Diagnostic> {
+    let most = limits.definition_characters;
+    (text.len() > most && text.chars().count() > most).then(|| Diagnostic::too_long(most))
+}
+
+type CheckTransitions = fn(&serde_json::Value, bool, &mut Vec<Diagnostic>);
+
+fn parse_with(text: &str, limits: &Limits, transitions: CheckTransitions) -> (Option<StateMachine>, Vec<Diagnostic>) {
     let document = match serde_json::from_str::<serde_json::Value>(text) {
         Ok(document) => document,
         Err(error) => return (None, vec![Diagnostic::not_json(text, &error)]),
@@ -47,7 +60,7 @@ pub fn parse_within(text: &str, limits: &Limits) -> (Option<StateMachine>, Vec<D
         ));
     }
     let sound = !diagnostics.iter().any(is_error);
-    check::transitions(&document, sound, &mut diagnostics);
+    transitions(&document, sound, &mut diagnostics);
     locate::fill_positions(text, &mut diagnostics);
     let failed = diagnostics.iter().any(is_error);
     (machine.filter(|_| !failed), diagnostics)

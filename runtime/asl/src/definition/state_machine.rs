@@ -184,6 +184,11 @@ impl State {
         }
     }
 
+    /// Whether the state has a result of its own that ResultPath places: the others hand their input on.
+    pub fn has_result(&self) -> bool {
+        matches!(self.kind, Kind::Pass(_)) || self.outcome().is_some()
+    }
+
     /// Retry, Catch, ResultSelector and ResultPath, of the kinds that have them.
     pub fn outcome(&self) -> Option<&OutcomeFields> {
         match &self.kind {

@@ -121,18 +121,28 @@ impl OpenMapRun<'_> {
     /// Whether the run has failed with this many failed items. `total` is the number of all items, as soon
     /// as it is known: a share of an unknown number is none.
     pub fn over_tolerance(&self, failed: u64, total: Option<u64>) -> bool {
-        if failed == 0 {
-            return false;
-        }
-        let over_share = |tolerated: Percentage| {
-            total.is_some_and(|total| failed as f64 * 100.0 / total.max(1) as f64 > tolerated.as_number())
-        };
-        match (self.tolerated_count, self.tolerated_percentage) {
-            (Some(count), Some(share)) => failed > count || over_share(share),
-            (Some(count), None) => failed > count,
-            (None, Some(share)) => over_share(share),
-            (None, None) => true,
-        }
+        over_tolerance_of(failed, total, self.tolerated_count, self.tolerated_percentage)
+    }
+}
+
+/// Whether `failed` of `total` items or iterations are more than is tolerated. Nothing said is none tolerated.
+pub(super) fn over_tolerance_of(
+    failed: u64,
+    total: Option<u64>,
+    count: Option<u64>,
+    percentage: Option<Percentage>,
+) -> bool {
+    if failed == 0 {
+        return false;
+    }
+    let over_share = |tolerated: Percentage| {
+        total.is_some_and(|total| failed as f64 * 100.0 / total.max(1) as f64 > tolerated.as_number())
+    };
+    match (count, percentage) {
+        (Some(count), Some(share)) => failed > count || over_share(share),
+        (Some(count), None) => failed > count,
+        (None, Some(share)) => over_share(share),
+        (None, None) => true,
     }
 }
 

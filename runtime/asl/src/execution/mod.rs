@@ -21,6 +21,7 @@ use crate::timestamp::Timestamp;
 
 pub use crate::limits::Limits;
 pub use apply::ApplyError;
+pub use decide::trial;
 pub use env::{Dice, Env, Nothing, Outside};
 use event::{Failure, ScopeId, Status};
 use map_run::ChildOf;

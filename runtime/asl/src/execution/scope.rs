@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::event::{Failure, Percentage, ScopeId, StateKind};
-use super::map_run::{Batches, ItemSource, ResultTarget};
+use super::map_run::{Batches, ItemSource, ResultTarget, over_tolerance_of};
 use crate::definition::FlowId;
 use crate::payload::Payload;
 use crate::timestamp::Timestamp;
@@ -146,19 +146,12 @@ pub(super) struct Iterations {
 impl Iterations {
     /// Whether more iterations failed than are tolerated.
     pub fn over_tolerance(&self) -> bool {
-        if self.failed == 0 {
-            return false;
-        }
-        let over_count = u64::from(self.failed) > self.tolerated_count.unwrap_or(0);
-        let share = f64::from(self.failed) * 100.0 / f64::from(self.length.max(1));
-        let over_share = self
-            .tolerated_percentage
-            .is_none_or(|tolerated| share > tolerated.as_number());
-        match (self.tolerated_count, self.tolerated_percentage) {
-            (Some(_), Some(_)) => over_count || over_share,
-            (_, None) => over_count,
-            (None, Some(_)) => over_share,
-        }
+        over_tolerance_of(
+            u64::from(self.failed),
+            Some(u64::from(self.length)),
+            self.tolerated_count,
+            self.tolerated_percentage,
+        )
     }
 
     /// Whether another iteration may start.

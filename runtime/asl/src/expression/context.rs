@@ -65,6 +65,19 @@ impl<'a> Item<'a> {
             source: None,
         }
     }
+
+    /// `$$.Map`.
+    fn shown(self) -> Value {
+        let mut shown = json!({"Index": self.index});
+        if let Some(key) = self.key {
+            shown["Key"] = json!(key);
+        }
+        shown["Value"] = self.value.clone();
+        if let Some(source) = self.source {
+            shown["Source"] = json!(source);
+        }
+        json!({"Item": shown})
+    }
 }
 
 /// Everything one evaluation may read. The context object is built only when an expression asks.
@@ -79,6 +92,7 @@ pub struct Bindings<'a> {
     state: StateContext<'a>,
     variables: &'a BTreeMap<String, Payload>,
     chance: &'a Chance,
+    given: Option<&'a Value>,
     context: OnceCell<Value>,
 }
 
@@ -125,7 +139,16 @@ impl<'a> Bindings<'a> {
             state,
             variables,
             chance,
+            given: None,
             context: OnceCell::new(),
+        }
+    }
+
+    /// The same with a context object of the caller's making.
+    pub fn with_context(self, context: &'a Value) -> Self {
+        Self {
+            given: Some(context),
+            ..self
         }
     }
 
@@ -138,7 +161,10 @@ impl<'a> Bindings<'a> {
             item: Some(item),
             ..self.state.clone()
         };
-        Bindings::new(self.input, self.execution, state, self.variables, self.chance)
+        Bindings {
+            given: self.given,
+            ..Bindings::new(self.input, self.execution, state, self.variables, self.chance)
+        }
     }
 
     /// 64 fresh random bits.
@@ -166,6 +192,13 @@ impl<'a> Bindings<'a> {
     /// The context object, keys in AWS's order.
     pub fn context(&self) -> &Value {
         self.context.get_or_init(|| {
+            if let Some(given) = self.given {
+                let mut context = given.clone();
+                if let (Some(item), Value::Object(fields)) = (self.state.item, &mut context) {
+                    fields.insert("Map".into(), item.shown());
+                }
+                return context;
+            }
             let mut execution = json!({
                 "Id": self.execution.id,
                 "Input": self.execution.input.value(),
@@ -189,15 +222,7 @@ impl<'a> Bindings<'a> {
                 "State": state,
             });
             if let Some(item) = self.state.item {
-                let mut shown = json!({"Index": item.index});
-                if let Some(key) = item.key {
-                    shown["Key"] = json!(key);
-                }
-                shown["Value"] = item.value.clone();
-                if let Some(source) = item.source {
-                    shown["Source"] = json!(source);
-                }
-                context["Map"] = json!({"Item": shown});
+                context["Map"] = item.shown();
             }
             if let Some(token) = self.state.task_token {
                 context["Task"] = json!({"Token": token});

@@ -9,6 +9,7 @@ use super::context::Bindings;
 use super::filter::{self, Filter};
 use super::path_parser::Parser;
 pub use super::path_parser::PathSyntaxError;
+use crate::payload::Payload;
 
 /// What a path starts from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -130,6 +131,17 @@ impl Path {
                 None => Err(NoResult(format!("No results for path: $['{name}']"))),
             },
         }
+    }
+
+    /// What a definite path finds in `whole`, letter by letter.
+    pub fn cut_out(&self, whole: &Payload) -> Option<Payload> {
+        self.segments
+            .iter()
+            .try_fold(whole.clone(), |part, segment| match segment {
+                Segment::Child(name) => part.field(name),
+                Segment::Index(index) => part.element(usize::try_from(*index).ok()?),
+                _ => None,
+            })
     }
 
     /// The value at this path below `root`.

@@ -131,6 +131,11 @@ impl Namespace {
         }
     }
 
+    /// The ARN of an execution of an Express machine, as the context object of a test shows it.
+    pub fn express_execution(&self, machine: &str, name: &str) -> String {
+        format!("{}express:{machine}:{name}", self.prefix)
+    }
+
     /// Reads a machine's ARN, with or without a version or alias.
     ///
     /// # Errors

@@ -75,7 +75,18 @@ impl Constraints {
 
     /// A text whose value isn't shown, measured in characters.
     pub fn sensitive_length(&mut self, field: &str, value: Option<&str>, max: usize) -> &mut Self {
-        if value.is_some_and(|value| value.len() > max && value.chars().count() > max) {
+        self.sensitive(field, value, 0, max)
+    }
+
+    /// The same with a least length.
+    pub fn sensitive(&mut self, field: &str, value: Option<&str>, min: usize, max: usize) -> &mut Self {
+        let Some(value) = value else { return self };
+        if value.len() < min {
+            self.violated(
+                format_args!("Value at '{field}'"),
+                &format!("Member must have length greater than or equal to {min}"),
+            );
+        } else if value.len() > max && value.chars().count() > max {
             self.violated(
                 format_args!("Value at '{field}'"),
                 &format!("Member must have length less than or equal to {max}"),

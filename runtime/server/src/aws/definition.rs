@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use asl::Limits;
-use asl::definition::{self, Severity, StateMachine};
+use asl::definition::{self, Diagnostic, Severity, StateMachine};
 use engine::ports::MachineType;
 use serde::Serialize;
 use serde_json::Value;
@@ -44,6 +44,20 @@ impl Finding {
     }
 }
 
+impl From<Diagnostic> for Finding {
+    fn from(diagnostic: Diagnostic) -> Self {
+        Self {
+            severity: match diagnostic.severity {
+                Severity::Error => "ERROR",
+                Severity::Warning => "WARNING",
+            },
+            code: diagnostic.code.as_str(),
+            message: diagnostic.message,
+            location: diagnostic.location,
+        }
+    }
+}
+
 /// `CODE: message at /location`, as InvalidDefinition lists them.
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -59,18 +73,7 @@ impl fmt::Display for Finding {
 /// Checks a definition for a type of machine, within limits.
 pub fn check(text: &str, machine_type: MachineType, limits: &Limits) -> Checked {
     let (state_machine, diagnostics) = definition::parse_within(text, limits);
-    let mut findings: Vec<Finding> = diagnostics
-        .into_iter()
-        .map(|diagnostic| Finding {
-            severity: match diagnostic.severity {
-                Severity::Error => "ERROR",
-                Severity::Warning => "WARNING",
-            },
-            code: diagnostic.code.as_str(),
-            message: diagnostic.message,
-            location: diagnostic.location,
-        })
-        .collect();
+    let mut findings: Vec<Finding> = diagnostics.into_iter().map(Finding::from).collect();
     let mut modules = BTreeSet::new();
     // The language knows no resources; they are looked up in the document for their places' sake.
     if let Ok(document) = serde_json::from_str::<Value>(text) {

@@ -16,6 +16,7 @@ mod page_token;
 pub mod resource;
 mod router;
 pub(crate) mod target;
+mod test_state;
 mod wire;
 
 pub(crate) use constraints::is_name;

@@ -87,7 +87,7 @@ impl Runner {
     pub(super) fn run(&mut self, request: TaskRequest) {
         let task = request.task;
         self.running.insert(task);
-        match self.prepare(&request) {
+        match Self::prepare(&self.modules, &request) {
             Ok(Place::Sandbox(ready)) => self.run_when_ready(ready),
             // a worker has it already
             Ok(Place::Activity(_)) if request.started => self.release(task, Release::Callback),
@@ -148,10 +148,10 @@ impl Runner {
         }
     }
 
-    fn prepare(&self, request: &TaskRequest) -> Result<Place, Failure> {
+    fn prepare(modules: &Modules, request: &TaskRequest) -> Result<Place, Failure> {
         match resource::parse(&request.resource).map_err(resource::refused)? {
             Asked::Module(asked) => {
-                let found = self.modules.find(asked.module);
+                let found = modules.find(asked.module);
                 let found = found.map_err(|failure| resource::not_found(asked.form, failure))?;
                 let input = request.parameters.clone();
                 Self::ready(request, asked, found, input, Shape::Plain)
@@ -163,7 +163,7 @@ impl Runner {
             Asked::LambdaInvoke { token } => {
                 let invocation = Invocation::read(&request.parameters)?;
                 let asked = invocation.module(&request.machine)?;
-                let found = self.modules.find(asked.module);
+                let found = modules.find(asked.module);
                 let found = found.map_err(|_| invocation.not_found(&request.machine))?;
                 let shape = if token {
                     Shape::LambdaInvokeWithToken
@@ -250,6 +250,52 @@ impl Runner {
         };
         self.mailbox.send(Message::Input(Input::TaskDone { task, report }));
     }
+}
+
+/// Runs a task that is no execution's, and so has no slot and no token. Answers what the server itself is asked for
+/// instead, where it is.
+pub(crate) fn run_alone(
+    runner: &SharedRunner,
+    modules: &Modules,
+    request: &TaskRequest,
+    done: Box<dyn FnOnce(Report) + Send>,
+) -> Option<Service> {
+    let failed = |failure| Report {
+        outcome: Outcome::Failed(failure),
+        attempt: Attempt::default(),
+    };
+    let unavailable = |cause| failed(Failure::new("Sandbox.ModuleUnavailable", cause));
+    let Ready { job, result } = match Runner::prepare(modules, request) {
+        Ok(Place::Sandbox(ready)) => ready,
+        Ok(Place::Service(service)) => return Some(service),
+        Ok(Place::Activity(_) | Place::Callback) => {
+            let cause = format!(
+                "the task `{}` ends when somebody hands its token back, and has none here",
+                request.resource
+            );
+            done(failed(Failure::new("States.Runtime", cause)));
+            return None;
+        }
+        Err(failure) => {
+            done(failed(failure));
+            return None;
+        }
+    };
+    match modules.readiness(&job.module) {
+        Readiness::Ready => runner.run(job, Box::new(move |report| done(shaped(report, result)))),
+        Readiness::Compiling => {
+            let cause = format!("module `{}` is still being compiled; try again in a minute", job.module);
+            done(unavailable(cause));
+        }
+        Readiness::Failed(error) => {
+            let cause = format!(
+                "module `{}` can't be compiled any more: {error}; {}",
+                job.module, error.hint
+            );
+            done(unavailable(cause));
+        }
+    }
+    None
 }
 
 fn shaped(report: Report, result: Shape) -> Report {

@@ -13,5 +13,5 @@ mod s3;
 mod source;
 mod write;
 
-pub use read::{Item, Items, ReadRequest, open};
+pub use read::{Item, Items, ReadRequest, in_text, open};
 pub use write::{ChildResult, WriteRequest, check_destination, write_results};

@@ -11,7 +11,7 @@ use super::csv::{Header, Layout, Rows};
 use super::json::Elements;
 use super::lines::Lines;
 use super::manifest::{self, Address};
-use super::source::Error;
+use super::source::{Error, Text};
 use super::{list, s3, source};
 
 /// Most items of one data set, as AWS has it.
@@ -61,12 +61,35 @@ pub fn open(objects: &SharedObjects, request: &ReadRequest) -> Result<Items, Fai
             )));
         }
     };
-    // As AWS takes it, 0 is no limit.
-    let most = match config.max_items {
-        None | Some(0) => MOST_ITEMS,
-        Some(items) => items.min(MOST_ITEMS),
+    Ok(config.bounded(items))
+}
+
+/// The items of a data set whose text is given instead of read: that of an object, or the JSON array of what a
+/// listing or a manifest leads to.
+///
+/// # Errors
+/// As [`open`].
+pub fn in_text(text: String, request: &ReadRequest) -> Result<Items, Failure> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "PascalCase")]
+    struct Source {
+        #[serde(default)]
+        bucket: String,
+        #[serde(default)]
+        key: String,
+    }
+    let config: Config = fields(&request.config, "ReaderConfig")?;
+    let Source { bucket, key } = fields(&request.parameters, "Parameters")?;
+    let manifest = config.manifest_type.is_some() || config.input_type.as_deref() == Some("MANIFEST");
+    let format = if request.resource.ends_with(":s3:getObject") && !manifest {
+        config.format()?
+    } else {
+        let pointer = String::new();
+        Format::Json { pointer }
     };
-    Ok(Box::new(items.take(usize::try_from(most).unwrap_or(usize::MAX))))
+    let text: Text = Box::new(std::io::Cursor::new(text.into_bytes()));
+    let items = items_in(text, &Address { bucket, key }, &format)?;
+    Ok(config.bounded(items))
 }
 
 #[derive(Deserialize)]
@@ -129,6 +152,15 @@ enum Format {
 }
 
 impl Config {
+    fn bounded(&self, items: Items) -> Items {
+        // As AWS takes it, 0 is no limit.
+        let most = match self.max_items {
+            None | Some(0) => MOST_ITEMS,
+            Some(items) => items.min(MOST_ITEMS),
+        };
+        Box::new(items.take(usize::try_from(most).unwrap_or(usize::MAX)))
+    }
+
     fn format(&self) -> Result<Format, Failure> {
         match self.input_type.as_deref() {
             Some("JSON") => Ok(Format::Json {
@@ -241,8 +273,12 @@ fn list_objects(objects: &SharedObjects, asked: ListObjects, config: &Config) ->
 }
 
 fn items_of(objects: &SharedObjects, at: &Address, format: &Format) -> Result<Items, Failure> {
+    let text = source::text(objects, &at.bucket, &at.key)?;
+    items_in(text, at, format)
+}
+
+fn items_in(text: Text, at: &Address, format: &Format) -> Result<Items, Failure> {
     let Address { bucket, key } = at;
-    let text = source::text(objects, bucket, key)?;
     let source: Arc<str> = format!("S3://{bucket}/{key}").into();
     let uri = format!("s3://{bucket}/{key}");
     let failed = move |error: Error| match error {

@@ -81,6 +81,15 @@ async fn start(
     Ok(Some(ended(&described, waits)))
 }
 
+/// Starts an execution under a name of its own, and waits for nothing.
+pub(super) async fn once(handle: &Handle, request: &TaskRequest) -> Result<Payload, Failure> {
+    let asked = parameters(&request.parameters).to_string();
+    let answered = Box::pin(handle.call("StartExecution", asked.as_bytes())).await;
+    let answered = answered.map_err(|error| failure(&error))?;
+    let answered: Value = serde_json::from_slice(&answered).unwrap_or_default();
+    Ok(started(&answered))
+}
+
 /// What StartExecution answered, as the integration hands it on.
 fn started(answered: &Value) -> Payload {
     let request_id = Uuid::new_v4().to_string();

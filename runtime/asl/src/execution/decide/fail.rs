@@ -3,12 +3,15 @@
 use serde_json::Value;
 
 use super::At;
-use crate::definition::{DynamicText, Fail};
+use crate::definition::{DynamicText, Fail, QueryLanguage};
 use crate::execution::event::{EventKind, Failure};
 use crate::expression::{Bindings, Fault};
 
 impl At<'_> {
     pub(super) fn fail(&self, fail: &Fail) -> Result<EventKind, Fault> {
+        self.saw(QueryLanguage::JsonPath, |seen| {
+            seen.after_input_path = Some(self.active.input.clone())
+        });
         let bindings = self.bindings(self.active.input.value());
         let failure = Failure {
             error: text("ErrorPath", fail.error.as_ref(), &bindings)?,

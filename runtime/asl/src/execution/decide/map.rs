@@ -91,14 +91,7 @@ impl At<'_> {
         }
         if iterations.may_start() {
             let index = iterations.next;
-            let item = iterations.items.value().get(index as usize).unwrap_or(&Value::Null);
-            let input = match &map.item_selector {
-                None => Payload::from_value(item.clone()),
-                Some(template) => {
-                    let bindings = self.bindings(iterations.input.value());
-                    Payload::from_value(template.evaluate(&bindings.with_item(Item::of_iteration(index, item)))?)
-                }
-            };
+            let input = self.iteration_input(map, &iterations.items, &iterations.input, index)?;
             let started = EventKind::IterationStarted {
                 scope: self.id,
                 index,
@@ -107,6 +100,26 @@ impl At<'_> {
             return Ok(self.bounded(&input, env, started));
         }
         Ok(EventKind::MapSucceeded { scope: self.id })
+    }
+
+    /// The item at `index`, as ItemSelector shapes it.
+    pub(super) fn iteration_input(
+        &self,
+        map: &Map,
+        items: &Payload,
+        input: &Payload,
+        index: u32,
+    ) -> Result<Payload, Fault> {
+        let item = items.value().get(index as usize).unwrap_or(&Value::Null);
+        match &map.item_selector {
+            None => Ok(Payload::from_value(item.clone())),
+            Some(template) => {
+                let bindings = self.bindings(input.value());
+                template
+                    .evaluate(&bindings.with_item(Item::of_iteration(index, item)))
+                    .map(Payload::from_value)
+            }
+        }
     }
 
     fn max_concurrency(&self, map: &Map, bindings: &Bindings<'_>) -> Result<u32, Fault> {

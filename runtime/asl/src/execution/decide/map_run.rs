@@ -10,7 +10,7 @@ use crate::execution::env::Env;
 use crate::execution::event::{EventKind, Failure};
 use crate::execution::map_run::{Batches, ItemSource, MapItem, ResultTarget};
 use crate::execution::open_work::too_large;
-use crate::execution::scope::{MapRun, Place};
+use crate::execution::scope::MapRun;
 use crate::expression::context::{Chance, Item};
 use crate::expression::{Bindings, Fault, Template};
 use crate::payload::Payload;
@@ -88,7 +88,7 @@ impl At<'_> {
     }
 
     /// One item after the ItemSelector.
-    fn selected(&self, run: &MapRun, index: u64, item: &MapItem) -> Result<Payload, Fault> {
+    pub(super) fn selected(&self, run: &MapRun, index: u64, item: &MapItem) -> Result<Payload, Fault> {
         let (map, _) = self.distributed()?;
         let Some(template) = &map.item_selector else {
             return Ok(item.value.clone());
@@ -126,20 +126,8 @@ impl Execution {
         env: &mut Env<'_>,
     ) -> Option<Result<Payload, Failure>> {
         let (id, name, run) = self.map_run(position)?;
-        let scope = self.scopes.get(&id)?;
-        let Place::In(active) = &scope.place else {
-            return None;
-        };
         let chance = Chance::new(env.now, env.dice.next_u64());
-        let at = At {
-            execution: self,
-            context: self.context.as_ref()?,
-            id,
-            scope,
-            active,
-            state: self.machine.flow(scope.flow).state(name)?,
-            chance: &chance,
-        };
+        let at = self.at(self.context.as_ref()?, id, &chance)?;
         let selected = at.selected(run, index, item).map_err(|fault| at.failure_of(fault));
         Some(match selected {
             Ok(input) if input.len() > env.limits.payload_bytes => Err(too_large(name)),

@@ -10,20 +10,23 @@ mod parallel;
 mod pass;
 mod result;
 mod task;
+pub mod trial;
+mod trial_map;
 mod wait;
 
 use serde_json::Value;
 
 use super::Execution;
 use super::env::Env;
-use super::event::{Event, EventKind, Failure, ScopeId, TimeoutKind};
+use super::event::{Event, EventKind, Failure, ScopeId, StateKind, TimeoutKind};
 use super::open_work::too_large;
 use super::scope::{Active, Phase, Place, Scope};
-use crate::definition::{Kind, PayloadPath, State};
+use crate::definition::{Kind, PayloadPath, QueryLanguage, State};
 use crate::expression::context::{Chance, ExecutionContext, Item, StateContext};
 use crate::expression::{Bindings, Fault};
 use crate::limits::Limits;
 use crate::payload::Payload;
+use trial::{Inspection, Probe};
 
 impl Execution {
     /// The next event, or `None` when the execution is over or waits for something outside. The caller
@@ -76,21 +79,30 @@ impl Execution {
                     index: parent.index,
                 },
             }),
-            Place::In(active) => {
-                let state = self.machine.flow(scope.flow).state(&active.state)?;
+            Place::In(_) => {
                 let chance = Chance::new(env.now, env.dice.next_u64());
-                let at = At {
-                    execution: self,
-                    context,
-                    id,
-                    scope,
-                    active,
-                    state,
-                    chance: &chance,
-                };
+                let at = self.at(context, id, &chance)?;
                 Some(at.decide(env).unwrap_or_else(|fault| at.failed(fault)))
             }
         }
+    }
+
+    /// The state a scope is in.
+    fn at<'e>(&'e self, context: &'e ExecutionContext, id: ScopeId, chance: &'e Chance) -> Option<At<'e>> {
+        let scope = self.scopes.get(&id)?;
+        let Place::In(active) = &scope.place else {
+            return None;
+        };
+        Some(At {
+            execution: self,
+            context,
+            id,
+            scope,
+            active,
+            state: self.machine.flow(scope.flow).state(&active.state)?,
+            chance,
+            probe: None,
+        })
     }
 }
 
@@ -112,6 +124,8 @@ struct At<'e> {
     active: &'e Active,
     state: &'e State,
     chance: &'e Chance,
+    /// Where the state is under test.
+    probe: Option<&'e Probe>,
 }
 
 impl At<'_> {
@@ -153,7 +167,7 @@ impl At<'_> {
     /// The same where the context object holds a task token.
     fn bindings_with_token<'b>(&'b self, input: &'b Value, task_token: Option<&'b str>) -> Bindings<'b> {
         let retryable = self.state.outcome().is_some();
-        Bindings::new(
+        let bindings = Bindings::new(
             input,
             self.context,
             StateContext {
@@ -165,7 +179,25 @@ impl At<'_> {
             },
             &self.scope.variables,
             self.chance,
-        )
+        );
+        match self.probe {
+            Some(probe) => bindings.with_context(probe.context.value()),
+            None => bindings,
+        }
+    }
+
+    /// Lets whoever tests this state see an intermediate value of its processing, in a state of this language.
+    fn saw(&self, language: QueryLanguage, put: impl FnOnce(&mut Inspection)) {
+        if self.state.language == language {
+            self.watch(put);
+        }
+    }
+
+    /// The same in a state of either language.
+    fn watch(&self, put: impl FnOnce(&mut Inspection)) {
+        if let Some(probe) = self.probe {
+            put(&mut probe.seen.borrow_mut());
+        }
     }
 
     /// `$$.Map.Item` of the iteration this scope is in, its parents' included.
@@ -185,7 +217,13 @@ impl At<'_> {
 
     /// The state's input after InputPath.
     fn effective_input(&self) -> Result<Payload, Fault> {
-        self.part(&self.state.input_path, &self.active.input)
+        let input = self.part(&self.state.input_path, &self.active.input)?;
+        if self.state.state_kind() != StateKind::Parallel {
+            self.saw(QueryLanguage::JsonPath, |seen| {
+                seen.after_input_path = Some(input.clone())
+            });
+        }
+        Ok(input)
     }
 
     fn part(&self, path: &PayloadPath, whole: &Payload) -> Result<Payload, Fault> {

@@ -19,10 +19,8 @@ impl At<'_> {
         let failure = &failing.failure;
         let fields = self.state.outcome();
         let retriers = fields.map(|fields| &fields.retry[..]).unwrap_or_default();
-        if let Some((index, retrier)) = (0_u32..)
-            .zip(retriers)
-            .find(|(_, retrier)| matches(&retrier.error_equals, failure))
-        {
+        let retrier = self.retrier(failure);
+        if let Some((index, retrier)) = retrier.and_then(|index| Some((index, retriers.get(index as usize)?))) {
             let used = self.active.retries.get(index as usize).copied().unwrap_or(0);
             if used < retrier.max_attempts {
                 let until = env.now.plus_seconds(delay(retrier, used, env.dice));
@@ -65,6 +63,15 @@ impl At<'_> {
             };
         }
         self.propagate(failure.clone())
+    }
+
+    /// Index of the retrier that takes a failure.
+    pub(super) fn retrier(&self, failure: &Failure) -> Option<u32> {
+        let retriers = &self.state.outcome()?.retry;
+        let found = (0..)
+            .zip(retriers)
+            .find(|(_, retrier)| matches(&retrier.error_equals, failure));
+        found.map(|(index, _)| index)
     }
 
     /// Nobody here deals with it: the iteration, the Parallel state or the execution fails.

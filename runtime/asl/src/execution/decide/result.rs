@@ -32,6 +32,9 @@ impl At<'_> {
             Some(template) => Payload::from_value(template.evaluate(&self.bindings(result.value()))?),
             None => result.clone(),
         };
+        self.saw(QueryLanguage::JsonPath, |seen| {
+            seen.after_result_selector = Some(selected.clone())
+        });
         self.leave(self.way(), Some(&selected), &selected, &fields.result_path, env)
     }
 
@@ -63,6 +66,11 @@ impl At<'_> {
             QueryLanguage::JsonPath => {
                 let assigned = assigned(way.assign, &self.bindings(result.value()))?;
                 let combined = self.combined(path, result)?;
+                if way.catcher.is_none() && self.state.has_result() {
+                    self.saw(QueryLanguage::JsonPath, |seen| {
+                        seen.after_result_path = Some(combined.clone())
+                    });
+                }
                 let path = if way.catcher.is_some() {
                     &PayloadPath::Whole
                 } else {

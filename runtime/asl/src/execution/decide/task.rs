@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::At;
-use crate::definition::{Dynamic, Task};
+use crate::definition::{Dynamic, QueryLanguage, Task};
 use crate::execution::env::Env;
 use crate::execution::event::EventKind;
 use crate::execution::open_work::too_large;
@@ -35,6 +35,12 @@ impl At<'_> {
             Some(template) => Payload::from_value(template.evaluate(&bindings)?),
             None => input.clone(),
         };
+        self.saw(QueryLanguage::JsonPath, |seen| {
+            seen.after_parameters = Some(parameters.clone())
+        });
+        self.saw(QueryLanguage::JsonAta, |seen| {
+            seen.after_arguments = Some(parameters.clone())
+        });
         if parameters.len() > env.limits.payload_bytes {
             return Ok(EventKind::StateFailed {
                 scope: self.id,

@@ -26,6 +26,7 @@ mod stop_execution;
 mod tag_resource;
 mod tags;
 mod task_token;
+mod test_state;
 mod untag_resource;
 mod update_state_machine;
 mod update_state_machine_alias;
@@ -59,6 +60,7 @@ pub async fn call(handle: &Handle, operation: &str, body: &[u8]) -> Answer<Vec<u
         }
         "ListStateMachines" => answer(body, |asked| list_state_machines::call(handle, asked)).await,
         "DeleteStateMachine" => answer(body, |asked| delete_state_machine::call(handle, asked)).await,
+        "TestState" => answer(body, |asked| test_state::call(handle, asked)).await,
         "ValidateStateMachineDefinition" => {
             answer(body, |asked| validate_state_machine_definition::call(handle, asked)).await
         }
@@ -120,6 +122,7 @@ const OPERATIONS: &[&str] = &[
     "StartExecution",
     "StopExecution",
     "TagResource",
+    "TestState",
     "UntagResource",
     "UpdateStateMachine",
     "UpdateStateMachineAlias",
