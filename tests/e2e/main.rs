@@ -10,5 +10,6 @@ mod crash;
 mod examples;
 mod guests;
 mod lifecycle;
+mod objects;
 mod sdk;
 mod server;

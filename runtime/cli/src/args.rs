@@ -1,10 +1,14 @@
 //! What was typed. Nothing here reads a file, the network or a clock: [`crate::config`] says what was meant.
 
+mod objects;
+
 use std::path::PathBuf;
 use std::str::FromStr;
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
+
+pub use objects::{ObjectName, Objects};
 
 /// Where a client looks for its server, and where a server listens, when nobody says otherwise.
 pub const DEFAULT_ENDPOINT: &str = "http://127.0.0.1:8083";
@@ -85,6 +89,12 @@ pub enum Command {
         /// What to do with them; lists them when absent.
         #[command(subcommand)]
         command: Option<Modules>,
+    },
+    /// Look after objects: data sets that workflows read, and results they write
+    Objects {
+        /// What to do with them; lists the buckets when absent.
+        #[command(subcommand)]
+        command: Option<Objects>,
     },
     /// Look after state machines
     #[command(visible_alias = "state-machines")]
@@ -170,6 +180,9 @@ pub struct Run {
     /// A module the workflow uses: NAME=FILE, or a FILE or directory of them named by file stem
     #[arg(long = "module", short, value_name = "NAME=FILE", num_args = 1..)]
     pub modules: Vec<String>,
+    /// Directory of objects, made when absent: `s3://BUCKET/KEY` is the file BUCKET/KEY in it; without one nothing is kept
+    #[arg(long, value_name = "DIR")]
+    pub objects: Option<PathBuf>,
     /// What the workflow may use
     #[command(flatten)]
     pub limits: Limits,

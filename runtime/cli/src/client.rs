@@ -1,5 +1,7 @@
 //! The server as commands see it: AWS's JSON 1.0 protocol for workflows, plain HTTP for modules.
 
+mod objects;
+
 use std::fs::File;
 use std::path::Path;
 use std::time::Duration;

@@ -51,6 +51,7 @@ fn run(args: &Args) -> Result {
         Command::Run(asked) => commands::run::run(asked, &output),
         Command::Deploy(asked) => commands::deploy::deploy(&client(), asked, &output),
         Command::Modules { command } => commands::modules::modules(&client(), command.as_ref(), &output),
+        Command::Objects { command } => commands::objects::objects(&client(), command.as_ref(), &output),
         Command::Machines { command } => commands::machines::machines(&client(), command.as_ref(), &output),
         Command::Start(asked) => commands::start::start(&client(), asked, &output),
         Command::Describe { execution } => commands::describe::describe(&client(), execution, &output),

@@ -23,7 +23,7 @@ use tokio::sync::Semaphore;
 use tower::ServiceExt as _;
 
 use crate::handle::Handle;
-use crate::{aws, modules};
+use crate::{aws, modules, objects};
 
 /// Connections at once. Each costs a socket and some kilobytes; the usual limit of open files is 1,024 soft
 /// and far more hard.
@@ -74,6 +74,7 @@ pub(crate) fn router(handle: Handle) -> Router {
         .route("/healthz", get(healthz))
         .merge(aws::routes())
         .merge(modules::routes())
+        .merge(objects::routes())
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
         .with_state(handle)
@@ -88,7 +89,7 @@ async fn not_found(uri: Uri) -> Problem {
         404,
         "NoSuchPath",
         format!("nothing is at `{}`", uri.path()),
-        "the AWS API is `POST /`, modules are under `/v1/modules`, health is `/healthz`",
+        "the AWS API is `POST /`, modules are under `/v1/modules`, objects under `/v1/objects`, health is `/healthz`",
     )
 }
 
@@ -98,7 +99,7 @@ pub(crate) async fn method_not_allowed(request: Request) -> Problem {
         405,
         "MethodNotAllowed",
         format!("`{}` is not possible at `{}`", request.method(), request.uri().path()),
-        "the AWS API is `POST /`; `/v1/modules` takes GET, `/v1/modules/NAME` takes GET, PUT and DELETE",
+        "the AWS API is `POST /`; `/v1/modules` and `/v1/objects` take GET, what is in them takes GET, PUT and DELETE",
     )
 }
 

@@ -14,6 +14,7 @@ pub mod items;
 mod lone_task;
 mod machines;
 pub mod modules;
+mod objects;
 mod services;
 
 use std::future::Future;

@@ -8,6 +8,7 @@ pub mod history;
 pub mod list;
 pub mod machines;
 pub mod modules;
+pub mod objects;
 pub mod run;
 pub mod start;
 pub mod stop;

@@ -1,13 +1,14 @@
 //! `sandstep run`: the whole engine in this process, nothing kept but compiled code.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use asl::{Payload, Status};
-use engine::ports::{Catalogue, StoreError};
+use engine::ports::{Catalogue, SharedObjects, StoreError};
 use sandbox::Sandbox;
 use serde_json::{Value, json};
 use server::{Handle, Ports, Server};
+use store::ObjectDirectory;
 use store::memory::Store;
 
 use super::history::ends;
@@ -51,7 +52,7 @@ pub fn run(asked: &args::Run, output: &Output) -> Result {
         reader: Arc::clone(&store) as Arc<_>,
         catalogue: Arc::clone(&store) as Arc<_>,
         runner: Arc::new(sandbox),
-        objects: Arc::new(store::memory::Objects::default()),
+        objects: objects(asked.objects.as_deref())?,
     };
     let config = server::Config {
         limits,
@@ -192,6 +193,20 @@ fn api_problem(error: server::aws::errors::ApiError) -> Problem {
         format!("{} ({})", error.message, error.kind),
         "`sandstep validate FILE` checks the definition",
     )
+}
+
+/// What the workflow reads and writes: a directory's, or none at first and none kept.
+fn objects(directory: Option<&Path>) -> Result<SharedObjects> {
+    match directory {
+        None => Ok(Arc::new(store::memory::Objects::default())),
+        Some(directory) => match ObjectDirectory::open(directory) {
+            Ok(objects) => Ok(Arc::new(objects)),
+            Err(error) => Err(Problem::usage(
+                error.to_string(),
+                "--objects takes a directory you may read and write",
+            )),
+        },
+    }
 }
 
 fn store_problem(error: StoreError) -> Problem {

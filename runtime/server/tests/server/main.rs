@@ -10,6 +10,7 @@ mod http;
 mod items;
 mod machines;
 mod modules;
+mod objects;
 mod recovery;
 mod versions;
 mod world;
