@@ -113,8 +113,8 @@ impl Engine {
     }
 }
 
-/// About how many bytes an event takes, for the bounds above.
-pub(crate) fn size_of(event: &Event) -> usize {
+/// About how many bytes an event takes in a journal, for bounds on batches and pages.
+pub fn event_bytes(event: &Event) -> usize {
     let payload = |payload: &Payload| payload.len();
     let failure = |failure: &asl::Failure| {
         failure.error.as_ref().map_or(0, String::len) + failure.cause.as_ref().map_or(0, String::len)

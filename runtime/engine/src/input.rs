@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use asl::definition::StateMachine;
-use asl::{Event, Failure, Payload};
+use asl::{Failure, Payload};
 
 use crate::ids::{BatchId, Digest, ExecutionId, MachineId, ReplyTo, TaskId};
 use crate::ports::{CommitResult, ExecutionRecord, Origin, Report, StoreError};
+use crate::replay::Loaded;
 
 /// One thing that happened, handed in by the shell with the time it happened at.
 #[derive(Debug)]
@@ -133,13 +134,4 @@ pub struct StartExecution {
     pub reply: ReplyTo,
     /// Whom to answer once the execution has closed and that is durable, for callers that wait.
     pub on_closed: Option<ReplyTo>,
-}
-
-/// An execution as read back from the store.
-#[derive(Debug)]
-pub struct Loaded {
-    /// Its parsed definition.
-    pub state_machine: Arc<StateMachine>,
-    /// Its whole journal.
-    pub events: Vec<Event>,
 }

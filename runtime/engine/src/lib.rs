@@ -15,6 +15,7 @@ pub mod ids;
 pub mod input;
 pub mod output;
 pub mod ports;
+pub mod replay;
 
 mod admission;
 mod dice;
@@ -39,6 +40,7 @@ use asl::execution::{Limits, Wakeup};
 use admission::Slots;
 use dice::SeededDice;
 use group_commit::GroupCommit;
+pub use group_commit::event_bytes;
 use ids::{ExecutionId, ReplyTo, TaskId};
 pub use input::Input;
 use line::Line;

@@ -4,6 +4,7 @@
 mod objects;
 mod versions;
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use asl::{Attempt, Event, Failure, Payload, Status, TimeoutKind, Timestamp};
@@ -81,8 +82,23 @@ pub trait Reader: Send + Sync {
     fn execution_by_name(&self, machine: MachineId, name: &str) -> Result<Option<ExecutionRecord>, StoreError>;
     /// A page of executions.
     fn executions(&self, query: &ExecutionQuery) -> Result<Vec<ExecutionRecord>, StoreError>;
+    /// Hands the events from position `from` on to `visit`, in order, until it breaks off. No more of the journal
+    /// is in memory at once than one commit wrote; `visit` must not call back into the store.
+    fn visit_journal(
+        &self,
+        id: ExecutionId,
+        from: u64,
+        visit: &mut dyn FnMut(Event) -> ControlFlow<()>,
+    ) -> Result<(), StoreError>;
     /// The events from position `from` on, in order.
-    fn journal(&self, id: ExecutionId, from: u64) -> Result<Vec<Event>, StoreError>;
+    fn journal(&self, id: ExecutionId, from: u64) -> Result<Vec<Event>, StoreError> {
+        let mut events = Vec::new();
+        self.visit_journal(id, from, &mut |event| {
+            events.push(event);
+            ControlFlow::Continue(())
+        })?;
+        Ok(events)
+    }
     /// The first and the last event of an execution, its input and where it stands, without what lies
     /// between. `None` when there is no such execution.
     fn first_and_last(&self, id: ExecutionId) -> Result<Option<(Event, Event)>, StoreError> {

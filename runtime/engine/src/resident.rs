@@ -6,7 +6,7 @@ use asl::execution::{ApplyError, Execution, Wakeup};
 use asl::{Event, EventKind, Failure, Status, Timestamp};
 
 use crate::batch::{self, Append};
-use crate::group_commit::size_of;
+use crate::group_commit::event_bytes;
 use crate::ids::{ExecutionId, ReplyTo, TaskId};
 use crate::input::Word;
 use crate::output::Reply;
@@ -143,7 +143,7 @@ impl Resident {
         answer: (ReplyTo, Reply),
     ) -> Result<Self, ApplyError> {
         execution.apply(&first)?;
-        let bytes = size_of(&first);
+        let bytes = event_bytes(&first);
         let mut resident = Self::read_back(execution, false);
         resident.durable = 0;
         resident.bytes = bytes;
@@ -179,7 +179,7 @@ impl Resident {
     /// Applies an event and keeps it for the next batch.
     pub(crate) fn record_event(&mut self, event: Event) -> Result<(), ApplyError> {
         self.execution.apply(&event)?;
-        self.bytes += size_of(&event);
+        self.bytes += event_bytes(&event);
         self.events.push(event);
         self.restless = true;
         Ok(())

@@ -7,9 +7,10 @@ use asl::definition::StateMachine;
 use asl::{Attempt, Event, EventKind, Failure, Payload, Status, Timestamp};
 use engine::batch::{AppendOutcome, Batch};
 use engine::ids::{BatchId, Digest, ExecutionId, MachineId, ReplyTo, TaskId};
-use engine::input::{Loaded, StartExecution};
+use engine::input::StartExecution;
 use engine::output::Reply;
 use engine::ports::{ExecutionRecord, Outcome, Report, StoreError};
+use engine::replay::Loaded;
 use engine::{Engine, Input, Options, Output, Why};
 use serde_json::{Value, json};
 
@@ -275,10 +276,7 @@ fn a_long_wait_leaves_memory_and_is_read_back_in_time() {
     shell.now = year.0;
     shell.tick();
     assert_eq!(shell.loads, [ExecutionId(2)]);
-    let loaded = Loaded {
-        state_machine: machine(&wait(31_536_000)),
-        events: shell.journals[&ExecutionId(2)].clone(),
-    };
+    let loaded = Loaded::replay(machine(&wait(31_536_000)), &shell.journals[&ExecutionId(2)]);
     shell.hand_in(Input::Loaded {
         execution: ExecutionId(2),
         result: Ok(loaded),
@@ -302,10 +300,7 @@ fn a_full_disk_is_tried_less_and_less_often() {
         shell.now += pause;
         shell.tick();
         let execution = shell.loads.pop().expect("read back after the pause");
-        let loaded = Loaded {
-            state_machine: machine(&one_task()),
-            events: shell.journals[&execution].clone(),
-        };
+        let loaded = Loaded::replay(machine(&one_task()), &shell.journals[&execution]);
         shell.hand_in(Input::Loaded {
             execution,
             result: Ok(loaded),
@@ -341,10 +336,7 @@ fn an_attempt_that_runs_again_is_stopped_when_its_first_run_reports() {
     assert!(shell.runs.is_empty(), "a failed commit is a crash");
     shell.now += 100;
     shell.tick();
-    let loaded = Loaded {
-        state_machine: machine(&one_task()),
-        events: shell.journals[&ExecutionId(1)].clone(),
-    };
+    let loaded = Loaded::replay(machine(&one_task()), &shell.journals[&ExecutionId(1)]);
     shell.hand_in(Input::Loaded {
         execution: ExecutionId(1),
         result: Ok(loaded),
@@ -398,10 +390,7 @@ fn recovery_reads_a_few_journals_at_a_time() {
     };
     for done in 0..200 {
         let execution = shell.loads[done];
-        let loaded = Loaded {
-            state_machine: machine(&one_task()),
-            events: events.clone(),
-        };
+        let loaded = Loaded::replay(machine(&one_task()), &events);
         shell.hand_in(Input::Loaded {
             execution,
             result: Ok(loaded),

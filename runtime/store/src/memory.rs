@@ -5,6 +5,7 @@
 mod catalogue;
 
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
@@ -197,14 +198,17 @@ impl Reader for Store {
         Ok(newest_first.filter(is_wanted).take(query.limit).cloned().collect())
     }
 
-    fn journal(&self, id: ExecutionId, from: u64) -> Result<Vec<Event>, StoreError> {
+    fn visit_journal(
+        &self,
+        id: ExecutionId,
+        from: u64,
+        visit: &mut dyn FnMut(Event) -> ControlFlow<()>,
+    ) -> Result<(), StoreError> {
         let kept = self.kept();
         let journal = kept.executions.get(&id).map_or(&[][..], |(_, journal)| journal);
-        Ok(journal
-            .iter()
-            .skip(usize::try_from(from).unwrap_or(usize::MAX))
-            .cloned()
-            .collect())
+        let mut wanted = journal.iter().skip(usize::try_from(from).unwrap_or(usize::MAX));
+        let _ = wanted.try_for_each(|event| visit(event.clone()));
+        Ok(())
     }
 
     fn first_and_last(&self, id: ExecutionId) -> Result<Option<(Event, Event)>, StoreError> {

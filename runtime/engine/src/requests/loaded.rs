@@ -1,13 +1,11 @@
 //! An execution was read back.
 
-use asl::execution::Execution;
-
 use crate::Engine;
 use crate::ids::ExecutionId;
-use crate::input::Loaded;
 use crate::output::{Output, Reply};
 use crate::ports::StoreError;
 use crate::quarantine::guarded;
+use crate::replay::Loaded;
 use crate::resident::{Entry, Loading, Pending, Resident};
 
 impl Engine {
@@ -20,10 +18,7 @@ impl Engine {
         };
         let came_back = loading.came_back;
         let resident = match result {
-            Ok(loaded) => match guarded(|| read_back(&loaded, came_back)) {
-                Ok(read) => read,
-                Err(panic) => Err(panic),
-            },
+            Ok(loaded) => loaded.0.map(|execution| Resident::read_back(*execution, came_back)),
             Err(error) => Err(error.to_string()),
         };
         match resident {
@@ -63,14 +58,4 @@ impl Engine {
         }
         self.ready.push_back(id);
     }
-}
-
-fn read_back(loaded: &Loaded, came_back: bool) -> Result<Resident, String> {
-    let machine = std::sync::Arc::clone(&loaded.state_machine);
-    let execution =
-        Execution::replay(machine, &loaded.events).map_err(|error| format!("its journal does not replay: {error}"))?;
-    if execution.context().is_none() {
-        return Err("its journal is empty".to_owned());
-    }
-    Ok(Resident::read_back(execution, came_back))
 }

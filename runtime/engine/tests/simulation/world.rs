@@ -8,9 +8,9 @@ use std::sync::Arc;
 use asl::{Attempt, Failure, Payload, TimeoutKind, Timestamp};
 use engine::batch::Batch;
 use engine::ids::{ExecutionId, MachineId, ReplyTo, TaskId};
-use engine::input::Loaded;
 use engine::output::TaskRequest;
 use engine::ports::{Outcome, Report, StoreError};
+use engine::replay::Loaded;
 use engine::{Engine, Input, Options, Output, Why};
 use serde_json::{Value, json};
 
@@ -268,10 +268,7 @@ impl World {
             Happening::Read(execution) => {
                 self.reading.remove(&execution);
                 let stored = &self.disk.executions[&execution];
-                let loaded = Loaded {
-                    state_machine: Arc::clone(&stored.machine),
-                    events: stored.events.clone(),
-                };
+                let loaded = Loaded::replay(Arc::clone(&stored.machine), &stored.events);
                 let result = if self.rng.below(150) == 0 {
                     self.faults = true;
                     self.seen.quarantines += 1;

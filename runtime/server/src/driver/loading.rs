@@ -5,8 +5,9 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use engine::ids::ExecutionId;
-use engine::input::{Input, Loaded};
+use engine::input::Input;
 use engine::ports::{Reader, StoreError};
+use engine::replay::{Loaded, Replay};
 
 use super::{Mailbox, Message};
 use crate::machines::Machines;
@@ -67,8 +68,7 @@ fn load(reader: &dyn Reader, machines: &Machines, execution: ExecutionId) -> Res
         .definitions()
         .get(&record.definition)
         .map_err(|error| StoreError(error.to_string()))?;
-    Ok(Loaded {
-        state_machine,
-        events: reader.journal(execution, 0)?,
-    })
+    let mut replay = Replay::new(state_machine);
+    reader.visit_journal(execution, 0, &mut |event| replay.push(&event))?;
+    Ok(replay.finish())
 }

@@ -193,7 +193,7 @@ async fn stopping_records_the_reason_and_cancels_the_task() {
     assert_eq!(described["stopDate"], stopped["stopDate"]);
     let chain = world.chain(&arn).await;
     assert!(chain.last().unwrap().ends_with("<0 ExecutionAborted"), "{chain:?}");
-    assert_eq!(world.runner.cancelled.lock().unwrap().len(), 1);
+    world.cancelled(1).await;
 }
 
 #[tokio::test]

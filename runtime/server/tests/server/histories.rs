@@ -14,7 +14,7 @@ use engine::ids::ExecutionId;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use server::aws::arn::Namespace;
-use server::aws::history::{Origin, Timeline, render};
+use server::aws::history::{Events, Origin, Timeline, render};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -83,7 +83,7 @@ fn journal(case: &Case) -> Vec<Event> {
         }
         if execution.status().is_closed() {
             let mut timeline = Timeline::new();
-            timeline.extend(events.clone());
+            timeline.extend(&events);
             // the language numbers states and ends a full history by the same count
             assert_eq!(
                 timeline.entries().len() as u64,
@@ -152,18 +152,19 @@ fn namespace() -> Namespace {
 fn origin(namespace: &Namespace) -> Origin<'_> {
     Origin {
         namespace,
+        machine: "m",
         execution: ExecutionId(1),
     }
 }
 
 fn chain(events: Vec<Event>) -> Vec<String> {
     let mut timeline = Timeline::new();
-    timeline.extend(events);
+    timeline.extend(&events);
+    let events = Events::whole(events);
     (1..)
         .zip(timeline.entries())
         .map(|(id, entry)| {
-            let event =
-                serde_json::to_value(render(entry, id, timeline.events(), &origin(&namespace()), true)).unwrap();
+            let event = serde_json::to_value(render(entry, id, &events, &origin(&namespace()), true)).unwrap();
             let details = event
                 .as_object()
                 .unwrap()
@@ -267,15 +268,16 @@ fn details_are_spelled_as_the_service_spells_them() {
         },
     ];
     let mut timeline = Timeline::new();
-    timeline.extend(kinds.into_iter().map(|kind| Event {
+    let events = kinds.into_iter().map(|kind| Event {
         at: Timestamp(1_500),
         kind,
-    }));
+    });
+    let events: Vec<Event> = events.collect();
+    timeline.extend(&events);
+    let journal = Events::whole(events);
     let events: Vec<Value> = (1..)
         .zip(timeline.entries())
-        .map(|(id, entry)| {
-            serde_json::to_value(render(entry, id, timeline.events(), &origin(&namespace()), true)).unwrap()
-        })
+        .map(|(id, entry)| serde_json::to_value(render(entry, id, &journal, &origin(&namespace()), true)).unwrap())
         .collect();
     let whole = json!({"truncated": false});
     let expected = json!([
@@ -342,7 +344,7 @@ fn folding_a_long_history_is_linear() {
         for _ in 0..5 {
             let began = Instant::now();
             let mut timeline = Timeline::new();
-            timeline.extend(events.clone());
+            timeline.extend(&events);
             best = best.min(began.elapsed());
             assert_eq!(timeline.entries().len(), 2 * iterations as usize + 2);
         }

@@ -215,6 +215,17 @@ impl World {
         panic!("{count} jobs never came");
     }
 
+    /// Waits until as many attempts were cancelled: the driver answers a stop before it cancels.
+    pub async fn cancelled(&self, count: usize) {
+        for _ in 0..1_000_000 {
+            if self.runner.cancelled.lock().unwrap().len() >= count {
+                return;
+            }
+            tokio::task::yield_now().await;
+        }
+        panic!("{count} attempts were never cancelled");
+    }
+
     /// One page of history as `id<previous Type`.
     pub async fn chain(&self, execution: &str) -> Vec<String> {
         let history = self

@@ -19,6 +19,7 @@ mod tags;
 mod versions;
 mod writer;
 
+use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -128,8 +129,13 @@ impl Reader for Store {
         self.0.readers.executions(query)
     }
 
-    fn journal(&self, id: ExecutionId, from: u64) -> Result<Vec<Event>, StoreError> {
-        self.0.readers.journal(id, from)
+    fn visit_journal(
+        &self,
+        id: ExecutionId,
+        from: u64,
+        visit: &mut dyn FnMut(Event) -> ControlFlow<()>,
+    ) -> Result<(), StoreError> {
+        self.0.readers.visit_journal(id, from, visit)
     }
 
     fn first_and_last(&self, id: ExecutionId) -> Result<Option<(Event, Event)>, StoreError> {

@@ -1,5 +1,6 @@
 //! Reading, beside the writer: every call sees what is durable at one moment.
 
+use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
@@ -193,10 +194,15 @@ impl Readers {
         )
     }
 
-    pub(crate) fn journal(&self, id: ExecutionId, from: u64) -> Result<Vec<Event>, StoreError> {
+    pub(crate) fn visit_journal(
+        &self,
+        id: ExecutionId,
+        from: u64,
+        visit: &mut dyn FnMut(Event) -> ControlFlow<()>,
+    ) -> Result<(), StoreError> {
         self.read(
             || format!("read the journal of execution `{}`", id.0),
-            |connection| journal(connection, id, from),
+            |connection| visit_journal(connection, id, from, visit),
         )
     }
 
@@ -208,10 +214,14 @@ impl Readers {
     }
 }
 
-fn journal(connection: &Connection, id: ExecutionId, from: u64) -> Result<Vec<Event>, ReadError> {
+fn visit_journal(
+    connection: &Connection,
+    id: ExecutionId,
+    from: u64,
+    visit: &mut dyn FnMut(Event) -> ControlFlow<()>,
+) -> Result<(), ReadError> {
     let mut statement = connection.prepare_cached(JOURNAL)?;
     let mut rows = statement.query(params![column(id.0), column(from)])?;
-    let mut events = Vec::new();
     let mut next: Option<u64> = None;
     while let Some(columns) = rows.next()? {
         let (row, position): (i64, i64) = (columns.get(0)?, columns.get(1)?);
@@ -225,12 +235,17 @@ fn journal(connection: &Connection, id: ExecutionId, from: u64) -> Result<Vec<Ev
                 found: position,
             });
         }
-        let mut decoded = events_in(columns, id)?;
+        let decoded = events_in(columns, id)?;
         next = Some(expected + decoded.len() as u64);
         let unwanted = from.saturating_sub(expected).min(decoded.len() as u64);
-        events.extend(decoded.drain(usize::try_from(unwanted).unwrap_or(usize::MAX)..));
+        let mut wanted = decoded
+            .into_iter()
+            .skip(usize::try_from(unwanted).unwrap_or(usize::MAX));
+        if wanted.try_for_each(&mut *visit).is_break() {
+            break;
+        }
     }
-    Ok(events)
+    Ok(())
 }
 
 fn first_and_last(connection: &Connection, id: ExecutionId) -> Result<Option<(Event, Event)>, ReadError> {

@@ -1,107 +1,150 @@
-//! Timelines kept between the pages of one history.
+//! Timelines kept between the pages of one history, and the events a page shows.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
+use std::ops::ControlFlow;
 use std::sync::{Mutex, PoisonError};
 
-use asl::{Event, EventKind};
+use asl::{Event, EventKind, Payload};
 use engine::ids::ExecutionId;
 use engine::ports::{Reader, StoreError};
 
-use super::timeline::Timeline;
+use super::timeline::{Entry, Timeline};
 
-/// Bytes of journal kept for callers that page through long histories: a few of the largest histories AWS
-/// allows. Heavier ones are folded anew for each page.
+/// Bytes of timelines kept for callers that page through long histories: about a hundred of the longest
+/// histories AWS allows.
 const KEPT_BYTES: usize = 64 << 20;
-/// Rough size of an event without its payload, in bytes.
-const EVENT_BYTES: usize = 160;
+/// The same for a single timeline, so that paging through a history of ten million events is linear, too.
+const LONGEST_KEPT_BYTES: usize = 256 << 20;
+/// A journal up to this size is kept while it is folded: its page needs no second look at the store.
+const SMALL_JOURNAL_BYTES: usize = 1 << 20;
+/// Events between two that a page needs which are read and dropped rather than looked up.
+const READ_PAST: u32 = 4096;
 
 /// Makes reading a long history page by page linear: a page starts from the timeline the one before it
-/// left behind, and reads only what the journal gained since.
+/// left behind, and reads only what the journal gained since and what it shows.
 #[derive(Default)]
 pub struct Pages {
-    kept: Mutex<VecDeque<Kept>>,
-}
-
-struct Kept {
-    execution: ExecutionId,
-    timeline: Timeline,
-    bytes: usize,
+    kept: Mutex<VecDeque<(ExecutionId, Timeline)>>,
 }
 
 impl Pages {
-    /// The history of an execution as it stands now. Blocks while the store reads.
+    /// The history of an execution as it stands now, and those of its events that came by. Blocks while the
+    /// store reads.
     ///
     /// # Errors
     /// [`StoreError`] when the journal can't be read.
-    pub fn timeline(&self, execution: ExecutionId, reader: &dyn Reader) -> Result<Timeline, StoreError> {
+    pub fn timeline(&self, execution: ExecutionId, reader: &dyn Reader) -> Result<(Timeline, Events), StoreError> {
         let mut timeline = self.take(execution).unwrap_or_default();
+        let mut events = Events::default();
         if !timeline.is_closed() {
-            timeline.extend(reader.journal(execution, timeline.events().len() as u64)?);
+            let mut room = SMALL_JOURNAL_BYTES;
+            reader.visit_journal(execution, u64::from(timeline.length()), &mut |event| {
+                let index = timeline.length();
+                let size = timeline.push_event(&event);
+                room = room.saturating_sub(size);
+                if room > 0 {
+                    events.found.insert(index, event);
+                }
+                ControlFlow::Continue(())
+            })?;
         }
-        Ok(timeline)
+        Ok((timeline, events))
     }
 
     /// Keeps a timeline for the next page.
     pub fn keep(&self, execution: ExecutionId, timeline: Timeline) {
-        let bytes = timeline.events().iter().map(size).sum();
-        if bytes > KEPT_BYTES {
+        if timeline.bytes() > LONGEST_KEPT_BYTES {
             return;
         }
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.retain(|other| other.execution != execution);
-        kept.push_back(Kept {
-            execution,
-            timeline,
-            bytes,
-        });
-        while kept.iter().map(|one| one.bytes).sum::<usize>() > KEPT_BYTES {
+        kept.retain(|(other, _)| *other != execution);
+        kept.push_back((execution, timeline));
+        let bytes = |kept: &VecDeque<(ExecutionId, Timeline)>| kept.iter().map(|(_, one)| one.bytes()).sum::<usize>();
+        while kept.len() > 1 && bytes(&kept) > KEPT_BYTES {
             kept.pop_front();
         }
     }
 
     fn take(&self, execution: ExecutionId) -> Option<Timeline> {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        let index = kept.iter().position(|one| one.execution == execution)?;
-        kept.remove(index).map(|one| one.timeline)
+        let index = kept.iter().position(|(one, _)| *one == execution)?;
+        kept.remove(index).map(|(_, timeline)| timeline)
     }
 }
 
-fn size(event: &Event) -> usize {
-    let payload = match &event.kind {
-        EventKind::ExecutionStarted { input, .. }
-        | EventKind::StateEntered { input, .. }
-        | EventKind::ParallelStarted { input, .. }
-        | EventKind::IterationStarted { input, .. } => input.len(),
-        EventKind::TaskScheduled { parameters, .. } => parameters.len(),
-        EventKind::MapStarted { items, input, .. } => items.len() + input.len(),
-        EventKind::TaskSucceeded { output, attempt, .. } => {
-            output.len() + attempt.log.iter().map(|line| line.message.len()).sum::<usize>()
+/// Those events of a journal that a page shows or takes a name from, by their index.
+#[derive(Default)]
+pub struct Events {
+    found: BTreeMap<u32, Event>,
+}
+
+impl Events {
+    /// A whole journal.
+    pub fn whole(journal: impl IntoIterator<Item = Event>) -> Self {
+        Self {
+            found: (0..).zip(journal).collect(),
         }
-        EventKind::TaskFailed { attempt, .. } | EventKind::TaskTimedOut { attempt, .. } => {
-            attempt.log.iter().map(|line| line.message.len()).sum()
+    }
+
+    /// Reads what `entries` need and what isn't here yet. Blocks while the store reads.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the journal can't be read.
+    pub fn fetch<'e>(
+        &mut self,
+        entries: impl IntoIterator<Item = &'e Entry>,
+        execution: ExecutionId,
+        reader: &dyn Reader,
+    ) -> Result<(), StoreError> {
+        // Whether an event is shown, or only named.
+        let mut missing: BTreeMap<u32, bool> = BTreeMap::new();
+        for entry in entries {
+            missing.entry(entry.context).or_insert(false);
+            missing.insert(entry.event, true);
         }
-        EventKind::StateExited { output, assigned, .. } => {
-            output.len() + assigned.iter().map(|variable| variable.value.len()).sum::<usize>()
+        missing.retain(|index, _| !self.found.contains_key(index));
+        while let Some((first, _)) = missing.first_key_value() {
+            let first = *first;
+            let mut index = first;
+            reader.visit_journal(execution, u64::from(first), &mut |event| {
+                if let Some(shown) = missing.remove(&index) {
+                    self.found.insert(index, if shown { event } else { named(event) });
+                }
+                index += 1;
+                match missing.first_key_value() {
+                    Some((next, _)) if *next - index <= READ_PAST => ControlFlow::Continue(()),
+                    _ => ControlFlow::Break(()),
+                }
+            })?;
+            // A journal that ends before its timeline does: what isn't there is an error where it is shown.
+            missing.remove(&first);
         }
-        EventKind::TaskSubmitted { output, .. } | EventKind::ExecutionSucceeded { output } => output.len(),
-        EventKind::MapRunSucceeded { result, .. } => result.len(),
-        EventKind::TaskStarted { .. }
-        | EventKind::MapRunStarted { .. }
-        | EventKind::MapRunUpdated { .. }
-        | EventKind::MapRunFailed { .. }
-        | EventKind::WaitStarted { .. }
-        | EventKind::RetryScheduled { .. }
-        | EventKind::ParallelSucceeded { .. }
-        | EventKind::ParallelFailed { .. }
-        | EventKind::IterationSucceeded { .. }
-        | EventKind::IterationFailed { .. }
-        | EventKind::IterationAborted { .. }
-        | EventKind::MapSucceeded { .. }
-        | EventKind::MapFailed { .. }
-        | EventKind::StateFailed { .. }
-        | EventKind::ExecutionFailed { .. }
-        | EventKind::ExecutionAborted { .. }
-        | EventKind::ExecutionTimedOut { .. } => 0,
-    };
-    EVENT_BYTES + payload
+        Ok(())
+    }
+
+    /// The event with this index.
+    pub fn get(&self, index: u32) -> Option<&Event> {
+        self.found.get(&index)
+    }
+}
+
+/// An event of which only names are wanted, without its largest payload.
+fn named(event: Event) -> Event {
+    match event.kind {
+        EventKind::StateEntered {
+            scope,
+            state,
+            state_kind,
+            ..
+        } => Event {
+            at: event.at,
+            kind: EventKind::StateEntered {
+                scope,
+                state,
+                state_kind,
+                input: Payload::null(),
+            },
+        },
+        kind => Event { at: event.at, kind },
+    }
 }

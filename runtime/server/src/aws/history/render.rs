@@ -3,11 +3,12 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use asl::{Assignment, Attempt, Event, EventKind, Failure, LogLine, Payload, TimeoutKind};
+use asl::{Assignment, Attempt, EventKind, Failure, LogLine, Payload, TimeoutKind};
 use engine::ids::{ExecutionId, TaskId};
 use serde::ser::{SerializeMap, Serializer};
 use serde::{Deserialize, Serialize};
 
+use super::pages::Events;
 use super::timeline::{Entry, Shape};
 use crate::aws::arn::Namespace;
 
@@ -119,27 +120,34 @@ struct Cost<'a> {
     log: &'a [LogLine],
 }
 
-/// Writes the event with this `id` of a timeline. Without `data` the inputs, outputs and variables stay away.
-pub fn render<'a>(entry: &Entry, id: u32, events: &'a [Event], origin: &'a Origin<'a>, data: bool) -> Rendered<'a> {
-    let event = &events[entry.event as usize];
-    let context = &events[entry.context as usize].kind;
+/// Writes the event with this `id` of a timeline; `None` where `events` lacks what it needs. Without `data` the inputs,
+/// outputs and variables stay away.
+pub fn render<'a>(
+    entry: &Entry,
+    id: u32,
+    events: &'a Events,
+    origin: &'a Origin<'a>,
+    data: bool,
+) -> Option<Rendered<'a>> {
+    let event = events.get(entry.event)?;
+    let context = &events.get(entry.context)?.kind;
     let region = origin.namespace.region();
     let (kind, details) = match entry.shape {
         Shape::StateAborted(kind) => (Cow::Owned(format!("{}StateAborted", kind.as_str())), None),
         Shape::EvaluationFailed => evaluation_failed(&event.kind, context),
         Shape::MapRunAborted => bare("MapRunAborted"),
         Shape::Plain => match &event.kind {
-            EventKind::MapRunStarted { label, .. } => map_run_started(origin, events, label, entry.event),
+            EventKind::MapRunStarted { label, .. } => map_run_started(origin, label, entry.event),
             kind => plain(kind, context, region, data),
         },
     };
-    Rendered {
+    Some(Rendered {
         id,
         previous: entry.previous,
         timestamp: event.at.as_seconds(),
         kind,
         details: details.map(|(key, details)| (key, Box::new(details))),
-    }
+    })
 }
 
 /// Whose history it is.
@@ -147,6 +155,8 @@ pub fn render<'a>(entry: &Entry, id: u32, events: &'a [Event], origin: &'a Origi
 pub struct Origin<'a> {
     /// For the ARNs of Map Runs, and the region of tasks.
     pub namespace: &'a Namespace,
+    /// Name of its state machine.
+    pub machine: &'a str,
     /// The execution.
     pub execution: ExecutionId,
 }
@@ -273,11 +283,7 @@ fn plain<'a>(event: &'a EventKind, context: &'a EventKind, region: &'a str, data
 }
 
 /// `position` is the event's, which names the run.
-fn map_run_started<'a>(origin: &Origin<'_>, events: &[Event], label: &str, position: u32) -> Named<'a> {
-    let machine = match events.first().map(|event| &event.kind) {
-        Some(EventKind::ExecutionStarted { machine_name, .. }) => machine_name,
-        _ => "",
-    };
+fn map_run_started<'a>(origin: &Origin<'_>, label: &str, position: u32) -> Named<'a> {
     let run = TaskId {
         execution: origin.execution,
         scheduled_at: u64::from(position),
@@ -286,7 +292,7 @@ fn map_run_started<'a>(origin: &Origin<'_>, events: &[Event], label: &str, posit
         "MapRunStarted",
         "mapRunStartedEventDetails",
         Details {
-            map_run_arn: Some(origin.namespace.map_run(machine, label, run)),
+            map_run_arn: Some(origin.namespace.map_run(origin.machine, label, run)),
             ..Details::default()
         },
     )

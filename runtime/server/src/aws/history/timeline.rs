@@ -7,10 +7,12 @@ use std::collections::BTreeMap;
 
 use asl::{Event, EventKind, Failure, ScopeId, StateKind};
 
-/// A journal and the AWS events it amounts to. Grows with the journal; nothing is folded twice.
+/// The AWS events a journal amounts to, without its events. Grows with the journal; nothing is folded twice.
 #[derive(Debug)]
 pub struct Timeline {
-    events: Vec<Event>,
+    /// About how many bytes each event has.
+    sizes: Vec<u32>,
+    closed: bool,
     entries: Vec<Entry>,
     scopes: BTreeMap<ScopeId, Scope>,
     next_scope: u32,
@@ -22,7 +24,7 @@ pub struct Entry {
     /// Index of the journal event it stems from.
     pub event: u32,
     /// Index of the journal event that names what the event itself doesn't: the StateEntered of a state,
-    /// or the TaskScheduled of what a task does.
+    /// or the TaskScheduled of what a task does. Its own where there is nothing to name.
     pub context: u32,
     /// `previousEventId`.
     pub previous: u32,
@@ -86,24 +88,43 @@ impl Timeline {
     /// Of an empty journal.
     pub fn new() -> Self {
         Self {
-            events: Vec::new(),
+            sizes: Vec::new(),
+            closed: false,
             entries: Vec::new(),
             scopes: BTreeMap::from([(ScopeId::ROOT, Scope::default())]),
             next_scope: 1,
         }
     }
 
+    /// Appends what the journal gained, and answers about how many bytes that has.
+    pub fn push_event(&mut self, event: &Event) -> usize {
+        let size = engine::event_bytes(event);
+        self.fold(&event.kind);
+        self.closed = event.kind.closes().is_some();
+        self.sizes.push(u32::try_from(size).unwrap_or(u32::MAX));
+        size
+    }
+
     /// Appends what the journal gained.
-    pub fn extend(&mut self, events: impl IntoIterator<Item = Event>) {
+    pub fn extend<'e>(&mut self, events: impl IntoIterator<Item = &'e Event>) {
         for event in events {
-            self.fold(&event.kind);
-            self.events.push(event);
+            self.push_event(event);
         }
     }
 
-    /// The journal so far.
-    pub fn events(&self) -> &[Event] {
-        &self.events
+    /// How many events the journal has so far.
+    pub fn length(&self) -> u32 {
+        self.here()
+    }
+
+    /// About how many bytes the event with this index has.
+    pub fn event_bytes(&self, index: u32) -> usize {
+        self.sizes.get(index as usize).map_or(0, |size| *size as usize)
+    }
+
+    /// About how much memory it takes.
+    pub fn bytes(&self) -> usize {
+        self.sizes.len() * size_of::<u32>() + self.entries.len() * size_of::<Entry>()
     }
 
     /// The AWS events so far.
@@ -113,14 +134,14 @@ impl Timeline {
 
     /// Whether nothing can come any more.
     pub fn is_closed(&self) -> bool {
-        self.events.last().is_some_and(|event| event.kind.closes().is_some())
+        self.closed
     }
 
     fn fold(&mut self, kind: &EventKind) {
         match kind {
             // The first state's Entered event follows 0, not this one.
             EventKind::ExecutionStarted { .. } => {
-                self.push(0, 0, Shape::Plain);
+                self.push(0, self.here(), Shape::Plain);
             }
             EventKind::StateEntered { scope, state_kind, .. } => self.entered(*scope, *state_kind),
             EventKind::TaskScheduled { scope, .. } => {
@@ -217,7 +238,7 @@ impl Timeline {
                 self.chain(ScopeId::ROOT);
             }
             EventKind::ExecutionAborted { .. } => {
-                self.push(0, 0, Shape::Plain);
+                self.push(0, self.here(), Shape::Plain);
             }
         }
     }
@@ -290,8 +311,8 @@ impl Timeline {
     /// An event that follows the scope's last one, as the next one will too.
     fn beside(&mut self, scope: ScopeId) -> u32 {
         let inner = self.scope(scope);
-        let (last, context) = (inner.last, inner.state.map_or(0, |state| state.entered));
-        self.push(last, context, Shape::Plain)
+        let (last, context) = (inner.last, inner.state.map(|state| state.entered));
+        self.push(last, context.unwrap_or(self.here()), Shape::Plain)
     }
 
     fn push(&mut self, previous: u32, context: u32, shape: Shape) -> u32 {
@@ -306,7 +327,7 @@ impl Timeline {
 
     /// Index of the journal event being folded.
     fn here(&self) -> u32 {
-        self.events.len() as u32
+        self.sizes.len() as u32
     }
 
     fn scope(&mut self, scope: ScopeId) -> &mut Scope {

@@ -1,17 +1,18 @@
 //! GetExecutionHistory.
 
 use engine::ids::ExecutionId;
+use engine::ports::Reader;
 use serde::Deserialize;
 
 use super::execution::find;
 use crate::aws::constraints::{ARN_LENGTH, Constraints, PAGE_SIZE, TOKEN_LENGTH, page_size};
 use crate::aws::errors::{Answer, ApiError};
-use crate::aws::history::{Origin, Timeline, render};
+use crate::aws::history::{Events, Origin, Timeline, render};
 use crate::aws::page_token::Question;
 use crate::clock;
 use crate::handle::{Handle, Inner};
 
-/// A page ends early once it has this many bytes: 1,000 events may hold 512 KiB each.
+/// A page ends early once it has this many bytes: 1,000 events may hold 512 KiB each, or far more.
 const PAGE_BYTES: usize = 8 << 20;
 
 #[derive(Deserialize)]
@@ -38,14 +39,18 @@ fn page(inner: &Inner, asked: &Asked) -> Answer<Vec<u8>> {
     let arn = asked.execution_arn.as_deref().unwrap_or_default();
     let reverse = asked.reverse_order.unwrap_or(false);
     let now = clock::now();
-    let (_, execution) = find(inner, arn)?;
+    let (machine, execution) = find(inner, arn)?;
     let question = Question::new("GetExecutionHistory", &[arn, if reverse { "reverse" } else { "" }]);
     let position = question.position(asked.next_token.as_deref(), now)?;
-    let timeline = inner.pages.timeline(execution.id, &*inner.reader)?;
-    let page = Page {
+    let (timeline, events) = inner.pages.timeline(execution.id, &*inner.reader)?;
+    let mut page = Page {
         timeline: &timeline,
+        events,
+        reader: &*inner.reader,
+        execution: execution.id,
         origin: Origin {
             namespace: &inner.namespace,
+            machine: &machine.name,
             execution: execution.id,
         },
         data: asked.include_execution_data.unwrap_or(true),
@@ -74,6 +79,9 @@ fn keep_for_next_page(inner: &Inner, execution: ExecutionId, timeline: Timeline,
 
 struct Page<'a> {
     timeline: &'a Timeline,
+    events: Events,
+    reader: &'a dyn Reader,
+    execution: ExecutionId,
     origin: Origin<'a>,
     data: bool,
     limit: usize,
@@ -81,7 +89,7 @@ struct Page<'a> {
 
 impl Page<'_> {
     /// From the events already given out onwards.
-    fn forward(&self, given: Option<u64>) -> Answer<(Vec<u8>, Option<u64>)> {
+    fn forward(&mut self, given: Option<u64>) -> Answer<(Vec<u8>, Option<u64>)> {
         let total = self.timeline.entries().len();
         let start = given.map_or(0, |given| given as usize).min(total);
         let (body, count) = self.write(start..total)?;
@@ -90,7 +98,7 @@ impl Page<'_> {
     }
 
     /// From the events still to be given out downwards.
-    fn backward(&self, left: Option<u64>) -> Answer<(Vec<u8>, Option<u64>)> {
+    fn backward(&mut self, left: Option<u64>) -> Answer<(Vec<u8>, Option<u64>)> {
         let total = self.timeline.entries().len();
         let left = left.map_or(total, |left| left as usize).min(total);
         let (body, count) = self.write((0..left).rev())?;
@@ -99,23 +107,42 @@ impl Page<'_> {
     }
 
     /// `{"events":[…]`, and how many there are in it.
-    fn write(&self, indices: impl Iterator<Item = usize>) -> Answer<(Vec<u8>, usize)> {
+    fn write(&mut self, indices: impl Iterator<Item = usize>) -> Answer<(Vec<u8>, usize)> {
+        let indices = self.fitting(indices);
+        let entries = self.timeline.entries();
+        let shown = indices.iter().map(|index| &entries[*index]);
+        self.events.fetch(shown, self.execution, self.reader)?;
         let mut body = b"{\"events\":[".to_vec();
         let mut count = 0;
-        for index in indices.take(self.limit) {
+        for index in indices {
             if count > 0 {
                 if body.len() >= PAGE_BYTES {
                     break;
                 }
                 body.push(b',');
             }
-            let entry = &self.timeline.entries()[index];
-            let event = render(entry, index as u32 + 1, self.timeline.events(), &self.origin, self.data);
+            let id = index as u32 + 1;
+            let event = render(&entries[index], id, &self.events, &self.origin, self.data)
+                .ok_or_else(|| ApiError::fault(format!("event {id} is missing from the journal")))?;
             serde_json::to_writer(&mut body, &event)
-                .map_err(|error| ApiError::fault(format!("event {} can't be written: {error}", index + 1)))?;
+                .map_err(|error| ApiError::fault(format!("event {id} can't be written: {error}")))?;
             count += 1;
         }
         body.push(b']');
         Ok((body, count))
+    }
+
+    /// As many of them as fit on a page together with what they are named after; one at least.
+    fn fitting(&self, indices: impl Iterator<Item = usize>) -> Vec<usize> {
+        let entries = self.timeline.entries();
+        let mut bytes = 0;
+        indices
+            .take(self.limit)
+            .take_while(|index| {
+                let fits = bytes < PAGE_BYTES;
+                bytes += self.timeline.event_bytes(entries[*index].event);
+                fits
+            })
+            .collect()
     }
 }
