@@ -115,6 +115,7 @@ impl Player<'_> {
             machine_id: "machine:id".into(),
             machine_name: "machine".into(),
             child_of: child_of.map(Box::new),
+            mode: asl::Mode::Standard,
         };
         record(
             &mut execution,

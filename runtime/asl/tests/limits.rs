@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use asl::{Dice, Env, Event, EventKind, Execution, Limits, Payload, Status, TaskOutcome, Timestamp};
+use asl::{Dice, Env, Event, EventKind, Execution, Limits, Mode, Payload, Status, TaskOutcome, Timestamp};
 use serde_json::json;
 
 struct NoDice;
@@ -26,6 +26,7 @@ fn run(definition: serde_json::Value, result: &Payload, limits: Limits) -> Execu
         machine_id: String::new(),
         machine_name: String::new(),
         child_of: None,
+        mode: asl::Mode::Standard,
     };
     execution.apply(&Event { at, kind: started }).expect("fits");
     while execution.status() == Status::Running {
@@ -238,4 +239,58 @@ fn definitions_are_read_within_limits() {
         findings(&short),
         ["SCHEMA_VALIDATION_FAILED: The definition is longer than 20 characters at /"]
     );
+}
+
+#[test]
+fn an_express_execution_has_the_shorter_of_its_two_times() {
+    let wait = |timeout: Option<u64>| {
+        let mut definition = json!({"StartAt": "W", "States": {"W": {"Type": "Wait", "Seconds": 1000, "End": true}}});
+        if let Some(seconds) = timeout {
+            definition["TimeoutSeconds"] = json!(seconds);
+        }
+        definition
+    };
+    let express = Mode::Express { seconds: 300 };
+    for (timeout, mode, expected) in [
+        (None, Mode::Standard, None),
+        (Some(500), Mode::Standard, Some(500)),
+        (None, express, Some(300)),
+        (Some(500), express, Some(300)),
+        (Some(20), Mode::Synchronous { seconds: 300 }, Some(20)),
+    ] {
+        let (machine, _) = asl::definition::parse(&wait(timeout).to_string());
+        let mut execution = Execution::new(Arc::new(machine.expect("valid")));
+        let at = Timestamp(0);
+        let started = EventKind::ExecutionStarted {
+            input: Payload::empty_object(),
+            id: String::new(),
+            name: String::new(),
+            role: None,
+            machine_id: String::new(),
+            machine_name: String::new(),
+            child_of: None,
+            mode,
+        };
+        execution.apply(&Event { at, kind: started }).expect("fits");
+        let mut next = |now: i64| {
+            let mut env = Env {
+                now: Timestamp(now),
+                dice: &mut NoDice,
+                outside: &asl::execution::Nothing,
+                limits: Limits::default(),
+            };
+            while let Some(event) = execution.next(&mut env) {
+                execution.apply(&event).expect("fits");
+            }
+            (execution.status(), execution.next_wakeup().map(|(at, _)| at.0 / 1000))
+        };
+        let deadline = expected.unwrap_or(1000);
+        assert_eq!(next(0), (Status::Running, Some(deadline)), "{timeout:?} {mode:?}");
+        let ended = if expected.is_some() {
+            Status::TimedOut
+        } else {
+            Status::Succeeded
+        };
+        assert_eq!(next(deadline * 1000).0, ended, "{timeout:?} {mode:?}");
+    }
 }

@@ -34,8 +34,13 @@ impl Engine {
             return;
         };
         let from = resident.durable;
+        let is_run = resident.run.is_some();
         resident.durable_up_to(member.end);
-        self.reconcile(id, from);
+        if is_run {
+            self.run_saved(id, member.count);
+        } else {
+            self.reconcile(id, from);
+        }
         self.ready.push_back(id);
     }
 
@@ -60,9 +65,19 @@ impl Engine {
                 self.reply(to, Reply::Fault(why.to_owned()));
             }
         } else if let Some(Entry::Resident(mut resident)) = self.executions.remove(&id) {
-            self.release(id, &mut resident, Output::Forget);
+            let journal = resident.journal.unwrap_or(id);
+            if journal == id {
+                self.release(id, &mut resident, Output::Forget);
+            } else {
+                // The run is over; the execution begins again as another one.
+                self.release(id, &mut resident, Output::Cancel);
+                self.timers.set(id, None);
+                if let Some(waiting) = self.waiters.remove(&id) {
+                    self.waiters.insert(journal, waiting);
+                }
+            }
             self.load(
-                id,
+                journal,
                 Loading {
                     came_back: true,
                     ..Loading::default()

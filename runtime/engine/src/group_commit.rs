@@ -45,6 +45,8 @@ pub(crate) struct Member {
     pub(crate) execution: ExecutionId,
     /// How many events its journal will hold.
     pub(crate) end: u64,
+    /// How many of them this append brings.
+    pub(crate) count: u64,
     /// Whether this append creates the execution.
     pub(crate) first: bool,
     /// Answers due when it is on disk.
@@ -95,6 +97,7 @@ impl Engine {
             members.push(Member {
                 execution: id,
                 end: append.expected_position + append.events.len() as u64,
+                count: append.events.len() as u64,
                 first: append.start.is_some(),
                 replies,
             });

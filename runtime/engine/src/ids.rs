@@ -66,6 +66,15 @@ impl TaskId {
 }
 
 impl ExecutionId {
+    /// Bit of the ids of runs: executions that aren't recorded step by step. What has to be told from an earlier run of
+    /// the same execution, or must not be mistaken for another's after a restart, is named by these.
+    const RUN: u64 = 1 << 59;
+
+    /// The id before a process's first run, somewhere in a space so wide that two processes do not meet there.
+    pub(crate) fn before_runs(random: u64) -> Self {
+        Self(Self::RUN | random >> 6)
+    }
+
     /// What a child execution of a Map Run is called: its number as a UUID.
     pub fn child_name(self) -> String {
         TaskId {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use asl::definition::StateMachine;
-use asl::{Failure, Payload};
+use asl::{Failure, Mode, Payload};
 
 use crate::ids::{BatchId, Digest, ExecutionId, MachineId, ReplyTo, TaskId};
 use crate::ports::{CommitResult, ExecutionRecord, Origin, Report, StoreError};
@@ -116,6 +116,8 @@ pub struct StartExecution {
     pub definition: Digest,
     /// The same, parsed.
     pub state_machine: Arc<StateMachine>,
+    /// How much of it reaches the disk.
+    pub mode: Mode,
     /// Through which version or alias it is started.
     pub origin: Option<Origin>,
     /// Unique within the machine.

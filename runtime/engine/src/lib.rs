@@ -30,11 +30,13 @@ mod resident;
 mod timers;
 pub mod token;
 mod turn;
+mod unrecorded;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use asl::Timestamp;
+use asl::execution::Dice as _;
 use asl::execution::{Limits, Wakeup};
 
 use admission::Slots;
@@ -65,6 +67,8 @@ pub struct Options {
     pub token_key: TokenKey,
     /// What one execution may use.
     pub limits: Limits,
+    /// Whether events that are not recorded are put out, for somebody to look at.
+    pub show_unrecorded: bool,
 }
 
 impl Default for Options {
@@ -76,6 +80,7 @@ impl Default for Options {
             seed: 0,
             token_key: TokenKey([0; 32]),
             limits: Limits::default(),
+            show_unrecorded: false,
         }
     }
 }
@@ -102,6 +107,8 @@ pub struct Engine {
     recovered: bool,
     /// The highest id given out.
     last: ExecutionId,
+    /// The highest id given to an execution that isn't recorded step by step.
+    last_run: ExecutionId,
     executions: BTreeMap<ExecutionId, Entry>,
     /// Who waits for the end of which execution.
     waiters: BTreeMap<ExecutionId, Vec<ReplyTo>>,
@@ -125,6 +132,7 @@ impl Engine {
             now: Timestamp::default(),
             recovered: false,
             last: ExecutionId(0),
+            last_run: ExecutionId::before_runs(SeededDice::new(options.seed).next_u64()),
             executions: BTreeMap::new(),
             waiters: BTreeMap::new(),
             ready: Line::default(),

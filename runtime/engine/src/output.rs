@@ -1,6 +1,6 @@
 //! Everything the engine asks of its shell.
 
-use asl::{Failure, Payload, Status, Timestamp};
+use asl::{Event, Failure, Payload, Status, Timestamp};
 
 use crate::batch::Batch;
 use crate::ids::{ExecutionId, ReplyTo, TaskId};
@@ -25,6 +25,14 @@ pub enum Output {
     Forget(TaskId),
     /// Read an execution back and answer with [`crate::input::Input::Loaded`].
     Load(ExecutionId),
+    /// Events of an execution that isn't recorded step by step, which are past its line. Only where
+    /// [`crate::Options::show_unrecorded`] asks for them.
+    Unrecorded {
+        /// Which run: a restart after a crash is another one.
+        execution: ExecutionId,
+        /// In order, with none left out.
+        events: Vec<Event>,
+    },
     /// An execution panicked or can't be read back; it is left alone until the next start of the process.
     Quarantined {
         /// Which.

@@ -35,7 +35,7 @@ impl Engine {
                 for (to, _) in std::mem::take(&mut resident.replies) {
                     self.reply(to, Reply::Fault(text.clone()));
                 }
-                if resident.start.is_some() {
+                if resident.start.is_some() || resident.journal.is_none() {
                     // Its first event never left this process: nothing is on disk.
                     self.executions.remove(&id);
                 }
@@ -91,6 +91,7 @@ mod tests {
                     machine: MachineId(1),
                     definition: Digest("sha256:0".into()),
                     state_machine: Arc::clone(&machine),
+                    mode: asl::Mode::Standard,
                     origin: None,
                     name: format!("execution-{number}"),
                     input: Payload::empty_object(),

@@ -11,6 +11,7 @@ use crate::ids::{ExecutionId, ReplyTo, TaskId};
 use crate::input::Word;
 use crate::output::Reply;
 use crate::ports::Report;
+use crate::unrecorded::Run;
 
 /// How many events an execution may be ahead of the disk before it has to wait for it. Bounds memory
 /// and the size of one append when a machine loops without ever waiting.
@@ -82,6 +83,12 @@ pub(crate) struct Resident {
     pub(crate) replies: Vec<(ReplyTo, Reply)>,
     /// What the first append says; taken by it.
     pub(crate) start: Option<batch::Start>,
+    /// Of an execution that is recorded: its id on disk, its own unless it is a run.
+    pub(crate) journal: Option<ExecutionId>,
+    /// How many events of the journal were handed to batches.
+    journaled: u64,
+    /// Of a run: what it knows beyond the disk.
+    pub(crate) run: Option<Run>,
     /// Whether `next` may have something to say.
     pub(crate) restless: bool,
     /// Attempts that were handed out, by the position of their TaskScheduled.
@@ -95,6 +102,13 @@ pub(crate) struct Resident {
     pub(crate) came_back: bool,
     bytes: usize,
     bytes_in_flight: usize,
+}
+
+/// Where a new execution is to be recorded.
+#[derive(Debug)]
+pub(crate) struct NewJournal {
+    pub(crate) id: ExecutionId,
+    pub(crate) start: batch::Start,
 }
 
 /// An attempt that was handed out.
@@ -137,35 +151,52 @@ impl Running {
 impl Resident {
     /// A new execution, its first event applied.
     pub(crate) fn start(
-        mut execution: Execution,
+        execution: Execution,
         first: Event,
-        start: batch::Start,
+        journal: Option<NewJournal>,
         answer: (ReplyTo, Reply),
+        shown: bool,
     ) -> Result<Self, ApplyError> {
-        execution.apply(&first)?;
-        let bytes = event_bytes(&first);
-        let mut resident = Self::read_back(execution, false);
-        resident.durable = 0;
-        resident.bytes = bytes;
-        resident.events.push(first);
+        let (journal, start) = journal.map(|new| (new.id, new.start)).unzip();
+        let mut resident = Self::at_rest(execution, journal);
+        let EventKind::ExecutionStarted { mode, .. } = &first.kind else {
+            // `apply` refuses it below.
+            return resident.record_event(first).map(|()| resident);
+        };
+        resident.run = (!mode.is_standard()).then(|| Run::new(shown, journal.is_none()));
+        resident.record_event(first)?;
         resident.replies.push(answer);
-        resident.start = Some(start);
+        resident.start = start;
         Ok(resident)
     }
 
     /// An execution read back; all of it is on disk.
-    pub(crate) fn read_back(execution: Execution, came_back: bool) -> Self {
+    pub(crate) fn read_back(execution: Execution, journal: ExecutionId, came_back: bool, shown: bool) -> Self {
+        let position = execution.position();
         Self {
-            durable: execution.position(),
+            run: Run::again(&execution, shown),
+            durable: position,
+            journaled: position,
+            came_back,
+            ..Self::at_rest(execution, Some(journal))
+        }
+    }
+
+    fn at_rest(execution: Execution, journal: Option<ExecutionId>) -> Self {
+        Self {
+            durable: 0,
             execution,
             events: Vec::new(),
             replies: Vec::new(),
             start: None,
+            journal,
+            journaled: 0,
+            run: None,
             restless: true,
             running: BTreeMap::new(),
             waiting: BTreeSet::new(),
             wakeup: None,
-            came_back,
+            came_back: false,
             bytes: 0,
             bytes_in_flight: 0,
         }
@@ -179,9 +210,21 @@ impl Resident {
     /// Applies an event and keeps it for the next batch.
     pub(crate) fn record_event(&mut self, event: Event) -> Result<(), ApplyError> {
         self.execution.apply(&event)?;
-        self.bytes += event_bytes(&event);
-        self.events.push(event);
         self.restless = true;
+        let recorded = match &mut self.run {
+            None => true,
+            Some(run) => {
+                // Of a run that is recorded at all, its start and its outcome are.
+                let is_edge = self.execution.position() == 1 || event.kind.closes().is_some();
+                let recorded = is_edge && self.journal.is_some();
+                run.applied(&event, recorded);
+                recorded
+            }
+        };
+        if recorded {
+            self.bytes += event_bytes(&event);
+            self.events.push(event);
+        }
         Ok(())
     }
 
@@ -222,9 +265,11 @@ impl Resident {
     /// Hands the gathered events and the answers that wait for them to a batch.
     pub(crate) fn take_append(&mut self, id: ExecutionId) -> (Append, Vec<(ReplyTo, Reply)>, usize) {
         let events = std::mem::take(&mut self.events);
+        let expected_position = self.journaled;
+        self.journaled += events.len() as u64;
         let append = Append {
-            execution: id,
-            expected_position: self.execution.position() - events.len() as u64,
+            execution: self.journal.unwrap_or(id),
+            expected_position,
             events,
             start: self.start.take(),
             status: self.execution.status(),
@@ -235,9 +280,11 @@ impl Resident {
         (append, std::mem::take(&mut self.replies), bytes)
     }
 
-    /// The batch is on disk: the durability line moves.
+    /// The batch is on disk: the durability line moves. That of a run follows other rules.
     pub(crate) fn durable_up_to(&mut self, position: u64) {
-        self.durable = position;
+        if self.run.is_none() {
+            self.durable = position;
+        }
         self.bytes_in_flight = 0;
     }
 
@@ -246,7 +293,7 @@ impl Resident {
         if self.execution.status().is_closed() {
             return None;
         }
-        if self.execution.open_tasks().next().is_some() {
+        if self.run.is_some() || self.execution.open_tasks().next().is_some() {
             return Some(Append::AT_ONCE);
         }
         self.execution.next_wakeup().map(|(at, why)| match why {

@@ -133,6 +133,7 @@ impl Engine {
                     self.commits.gathering.push_back(id);
                 }
                 self.ready.push_back(id);
+                self.pass_line(id);
             }
             Ok(Err(error)) => self.quarantine(id, does_not_fit(&error)),
             Err(panic) => self.quarantine(id, panic),
@@ -151,7 +152,7 @@ impl Engine {
                     self.change(id, |resident| {
                         resident.restless = true;
                         resident.record_overdue(now)?;
-                        resident.record_silent(now, limits)
+                        resident.record_silent(now, resident.limits(limits))
                     });
                 }
                 Some(Entry::Dormant(_)) => self.load(id, Loading::default()),
@@ -221,7 +222,7 @@ impl Engine {
             now: self.now,
             dice: &mut self.dice,
             outside: &world,
-            limits: self.options.limits,
+            limits: resident.limits(self.options.limits),
         };
         match guarded(|| resident.advance(&mut env, allowance)) {
             Ok(Ok(steps)) => {
@@ -229,10 +230,11 @@ impl Engine {
                     self.commits.gathering.push_back(id);
                 }
                 self.timers.set(id, resident.next_look());
-                if !resident.restless {
-                    self.rest(id);
-                } else if !resident.is_far_ahead() {
-                    self.ready.push_back(id);
+                self.pass_line(id);
+                match self.executions.get(&id) {
+                    Some(Entry::Resident(resident)) if !resident.restless => self.rest(id),
+                    Some(Entry::Resident(resident)) if !resident.is_far_ahead() => self.ready.push_back(id),
+                    _ => {}
                 }
                 steps
             }
@@ -257,6 +259,10 @@ impl Engine {
         }
         if resident.execution.status() != Status::Running {
             self.close(id);
+            return;
+        }
+        if resident.run.is_some() {
+            // It is nowhere but here.
             return;
         }
         let far = Timestamp(self.now.0.saturating_add(DORMANT_AFTER_MILLIS));

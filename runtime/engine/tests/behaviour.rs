@@ -58,6 +58,7 @@ impl Shell {
                 Output::Run(request) => self.runs.push(request.task),
                 Output::Cancel(task) | Output::Forget(task) => self.runs.retain(|run| *run != task),
                 Output::Load(execution) => self.loads.push(execution),
+                Output::Unrecorded { .. } => {}
                 Output::Quarantined { execution, reason } => panic!("{execution:?}: {reason}"),
             }
         }
@@ -76,6 +77,7 @@ impl Shell {
             machine: MachineId(self.machines),
             definition: Digest("sha256:0".into()),
             state_machine: machine,
+            mode: asl::Mode::Standard,
             origin: None,
             name: "name".into(),
             input: Payload::from_value(input),

@@ -296,6 +296,7 @@ impl Driver {
             Output::Cancel(task) => self.runner.cancel(task),
             Output::Forget(task) => self.runner.forget(task),
             Output::Load(execution) => self.loaders.load(execution),
+            Output::Unrecorded { .. } => {}
             Output::Quarantined { execution, reason } => {
                 tracing::warn!(
                     execution = execution.0,

@@ -169,6 +169,7 @@ impl Handle {
             machine: machine.record.id,
             definition: target.definition().clone(),
             state_machine,
+            mode: asl::Mode::Standard,
             origin: target.origin(),
             name,
             input,

@@ -59,13 +59,16 @@ impl Execution {
                 machine_id,
                 machine_name,
                 child_of,
+                mode,
             } => {
+                self.mode = *mode;
                 // the machine's time is that of the execution which has the Map state
                 let timeout_seconds = match child_of {
                     None => self.machine.timeout_seconds,
                     Some(child) => child.express.then_some(EXPRESS_CHILD_SECONDS),
                 };
-                self.deadline = timeout_seconds.map(|seconds| event.at.plus_seconds(seconds as f64));
+                let seconds = timeout_seconds.into_iter().chain(mode.seconds()).min();
+                self.deadline = seconds.map(|seconds| event.at.plus_seconds(seconds as f64));
                 let flow = match child_of {
                     None => FlowId::ROOT,
                     Some(child) => self

@@ -132,6 +132,39 @@ pub enum TimeoutKind {
     Heartbeat,
 }
 
+/// How much of an execution reaches the disk, and how long it may take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub enum Mode {
+    /// Every event, each before its effects.
+    #[default]
+    Standard,
+    /// Its start and its outcome: after a crash it begins again with its input.
+    Express {
+        /// It is timed out after this, whatever its definition says.
+        seconds: u64,
+    },
+    /// Nothing: it ends with the process, and its caller learns that.
+    Synchronous {
+        /// See [`Mode::Express`].
+        seconds: u64,
+    },
+}
+
+impl Mode {
+    /// Whether every event is on disk before its effects.
+    pub fn is_standard(&self) -> bool {
+        matches!(self, Self::Standard)
+    }
+
+    /// After how many seconds it is timed out, whatever its definition says.
+    pub fn seconds(self) -> Option<u64> {
+        match self {
+            Self::Standard => None,
+            Self::Express { seconds } | Self::Synchronous { seconds } => Some(seconds),
+        }
+    }
+}
+
 /// The kinds of event, about one for each step of the interpreter.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum EventKind {
@@ -153,6 +186,9 @@ pub enum EventKind {
         /// Of a child execution of a distributed Map state: the Map Run it belongs to.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         child_of: Option<Box<ChildOf>>,
+        /// How much of it reaches the disk.
+        #[serde(default, skip_serializing_if = "Mode::is_standard")]
+        mode: Mode,
     },
     /// A scope reached a state.
     StateEntered {

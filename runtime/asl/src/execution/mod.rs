@@ -23,7 +23,7 @@ pub use crate::limits::Limits;
 pub use apply::ApplyError;
 pub use decide::trial;
 pub use env::{Dice, Env, Nothing, Outside};
-use event::{Failure, ScopeId, Status};
+use event::{Failure, Mode, ScopeId, Status};
 use map_run::ChildOf;
 pub use open_work::{OpenTask, TaskOutcome, Wakeup};
 use scope::Scope;
@@ -49,6 +49,7 @@ pub struct Execution {
     position: u64,
     history_entries: u64,
     deadline: Option<Timestamp>,
+    mode: Mode,
     status: Status,
     output: Option<Payload>,
     failure: Option<Failure>,
@@ -72,6 +73,7 @@ impl Execution {
             position: 0,
             history_entries: 0,
             deadline: None,
+            mode: Mode::Standard,
             status: Status::Running,
             output: None,
             failure: None,
@@ -103,6 +105,11 @@ impl Execution {
     /// Number of entries in AWS's history.
     pub fn history_entries(&self) -> u64 {
         self.history_entries
+    }
+
+    /// How much of it reaches the disk.
+    pub fn mode(&self) -> Mode {
+        self.mode
     }
 
     /// How it stands.

@@ -39,7 +39,7 @@ pub enum Wakeup {
     Ready,
     /// A Wait state, a retry or a task's deadline.
     Timer,
-    /// The machine's TimeoutSeconds.
+    /// The machine's TimeoutSeconds, or the time its mode allows.
     Deadline,
 }
 

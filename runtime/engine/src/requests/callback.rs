@@ -43,7 +43,7 @@ impl Engine {
             return;
         };
         let open = resident.execution.open_task(task.scheduled_at);
-        let full = resident.execution.history_entries().saturating_add(2) >= limits.history_entries;
+        let full = resident.execution.history_entries().saturating_add(2) >= resident.limits(limits).history_entries;
         let Some(open) = open.filter(|_| !full) else {
             self.reply_when_durable(task.execution, reply, Reply::TaskNotOpen);
             return;
@@ -84,9 +84,12 @@ impl Engine {
                 resident.replies.push((reply, Reply::TaskHeard));
                 self.change(task.execution, |resident| {
                     resident.record_started(task.scheduled_at, given)?;
-                    let kind = resident
-                        .execution
-                        .task_result(task.scheduled_at, outcome, Attempt::default(), limits);
+                    let kind = resident.execution.task_result(
+                        task.scheduled_at,
+                        outcome,
+                        Attempt::default(),
+                        resident.limits(limits),
+                    );
                     match kind {
                         Some(kind) => resident.record(now, kind),
                         None => Ok(()),

@@ -16,9 +16,11 @@ impl Engine {
         let Some(Entry::Loading(loading)) = self.executions.get_mut(&id) else {
             return;
         };
-        let came_back = loading.came_back;
+        let (came_back, shown) = (loading.came_back, self.options.show_unrecorded);
         let resident = match result {
-            Ok(loaded) => loaded.0.map(|execution| Resident::read_back(*execution, came_back)),
+            Ok(loaded) => loaded
+                .0
+                .map(|execution| Resident::read_back(*execution, id, came_back, shown)),
             Err(error) => Err(error.to_string()),
         };
         match resident {
@@ -27,10 +29,17 @@ impl Engine {
         }
     }
 
-    fn settle(&mut self, id: ExecutionId, resident: Resident) {
-        let Some(Entry::Loading(loading)) = self.executions.remove(&id) else {
+    fn settle(&mut self, journal: ExecutionId, resident: Resident) {
+        let Some(Entry::Loading(loading)) = self.executions.remove(&journal) else {
             return;
         };
+        let id = match resident.run {
+            None => journal,
+            Some(_) => self.next_run(),
+        };
+        if let Some(waiting) = self.waiters.remove(&journal) {
+            self.waiters.insert(id, waiting);
+        }
         let Loading { pending, parked, .. } = loading;
         let mut resident = Box::new(resident);
         resident.running = parked;
@@ -42,6 +51,7 @@ impl Engine {
             Err(panic) => self.quarantine(id, panic),
         }
         self.reconcile(id, 0);
+        self.pass_line(id);
         for pending in pending {
             if let Some(Entry::Quarantined) = self.executions.get(&id) {
                 if let Some(to) = pending.reply() {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use asl::execution::Execution;
-use asl::{Event, EventKind};
+use asl::{Event, EventKind, Mode};
 
 use crate::Engine;
 use crate::batch::Start;
@@ -11,7 +11,7 @@ use crate::ids::ExecutionId;
 use crate::input::StartExecution;
 use crate::output::Reply;
 use crate::quarantine::guarded;
-use crate::resident::{Entry, Resident};
+use crate::resident::{Entry, NewJournal, Resident};
 
 /// Executions that may stand in line for a batch. Past this the disk is far behind its callers, and
 /// saying no at once is kinder than a time-out.
@@ -26,15 +26,19 @@ impl Engine {
             );
             return;
         }
-        if self.commits.gathering.len() >= MAX_GATHERING {
+        let synchronous = matches!(request.mode, Mode::Synchronous { .. });
+        if !synchronous && self.commits.gathering.len() >= MAX_GATHERING {
             self.refuse(
                 &request,
                 "the disk is behind its callers; start executions more slowly and try again",
             );
             return;
         }
-        let id = ExecutionId(self.last.0 + 1);
-        self.last = id;
+        let journal = (!synchronous).then(|| self.next_journal());
+        let id = match journal {
+            Some(journal) if request.mode.is_standard() => journal,
+            Some(_) | None => self.next_run(),
+        };
         let now = self.now;
         let kind = EventKind::ExecutionStarted {
             input: request.input.clone(),
@@ -44,18 +48,23 @@ impl Engine {
             machine_id: request.machine_id_text.clone(),
             machine_name: request.machine_name.clone(),
             child_of: None,
+            mode: request.mode,
         };
-        let start = Start {
-            machine: request.machine,
-            name: request.name.clone(),
-            definition: request.definition.clone(),
-            at: now,
-            origin: request.origin.clone(),
-        };
+        let start = journal.map(|journal| NewJournal {
+            id: journal,
+            start: Start {
+                machine: request.machine,
+                name: request.name.clone(),
+                definition: request.definition.clone(),
+                at: now,
+                origin: request.origin.clone(),
+            },
+        });
         let answer = (request.reply, Reply::Started { execution: id, at: now });
+        let shown = self.options.show_unrecorded;
         let machine = Arc::clone(&request.state_machine);
         let first = Event { at: now, kind };
-        let reason = match guarded(|| Resident::start(Execution::new(machine), first, start, answer)) {
+        let reason = match guarded(|| Resident::start(Execution::new(machine), first, start, answer, shown)) {
             Ok(Ok(resident)) => {
                 self.executions.insert(id, Entry::Resident(Box::new(resident)));
                 if let Some(to) = request.on_closed {
@@ -71,6 +80,16 @@ impl Engine {
             &request,
             &format!("execution `{}` could not be started: {reason}", request.name),
         );
+    }
+
+    fn next_journal(&mut self) -> ExecutionId {
+        self.last = ExecutionId(self.last.0 + 1);
+        self.last
+    }
+
+    pub(crate) fn next_run(&mut self) -> ExecutionId {
+        self.last_run = ExecutionId(self.last_run.0 + 1);
+        self.last_run
     }
 
     fn refuse(&mut self, request: &StartExecution, why: &str) {

@@ -62,7 +62,7 @@ impl Engine {
             };
             match resident
                 .execution
-                .task_result(task.scheduled_at, outcome, report.attempt, limits)
+                .task_result(task.scheduled_at, outcome, report.attempt, resident.limits(limits))
             {
                 Some(kind) => resident.record(now, kind),
                 None => Ok(()),

@@ -25,7 +25,7 @@ impl Engine {
         }
         let (full, limit) = (
             resident.execution.history_entries().saturating_add(2),
-            self.options.limits.history_entries,
+            resident.limits(self.options.limits).history_entries,
         );
         self.change(task.execution, |resident| {
             if release == Release::Callback {

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use asl::{Failure, Payload, Status};
+use asl::{Failure, Mode, Payload, Status};
 use engine::Input;
 use engine::ids::{Digest, ExecutionId, MachineId, ReplyTo};
 use engine::input::StartExecution;
@@ -17,9 +17,18 @@ pub struct Caller {
     pub machine: MachineId,
     pub name: String,
     pub input: Payload,
+    pub mode: Mode,
+    /// How often it asked: a name is good for one Express execution.
+    asked: u32,
     /// Whether to wait for its end.
     pub waits: bool,
     pub answered: bool,
+}
+
+impl Caller {
+    pub fn is_synchronous(&self) -> bool {
+        matches!(self.mode, Mode::Synchronous { .. })
+    }
 }
 
 /// A call that waits for its answer.
@@ -37,6 +46,7 @@ impl World {
             let mut input = Payload::from_value(workflow::input(&mut self.rng));
             let (mut machine, mut name) = (machine, format!("execution-{index}"));
             if let Some(other) = self.callers.last()
+                && other.mode.is_standard()
                 && self.rng.percent(25)
             {
                 (machine, name) = (other.machine, other.name.clone());
@@ -44,11 +54,19 @@ impl World {
                     input = other.input.clone();
                 }
             }
-            let waits = self.rng.percent(50);
+            let seconds = *self.rng.pick(&[2, 300]);
+            let mode = match self.rng.below(10) {
+                0 | 1 => Mode::Express { seconds },
+                2 | 3 => Mode::Synchronous { seconds },
+                _ => Mode::Standard,
+            };
+            let waits = self.rng.percent(50) || matches!(mode, Mode::Synchronous { .. });
             self.callers.push(Caller {
                 machine,
                 name,
                 input,
+                mode,
+                asked: 0,
                 waits,
                 answered: false,
             });
@@ -68,9 +86,16 @@ impl World {
     }
 
     pub fn call(&mut self, index: usize) -> Option<Input> {
-        let asked = self.calls.values().any(|call| *call == Call::Start(index));
+        let hopes_for_end = self.callers[index].is_synchronous();
+        let is_mine = |call: &Call| *call == Call::Start(index) || (hopes_for_end && *call == Call::End(index));
+        let asked = self.calls.values().any(is_mine);
         if asked || self.callers[index].answered {
             return None;
+        }
+        let caller = &mut self.callers[index];
+        if !caller.mode.is_standard() {
+            caller.asked += 1;
+            caller.name = format!("run-{index}-{}", caller.asked);
         }
         let reply = self.ask(Call::Start(index));
         let on_closed = self.callers[index].waits.then(|| self.ask(Call::End(index)));
@@ -79,6 +104,7 @@ impl World {
             machine: caller.machine,
             definition: Digest(format!("sha256:{}", caller.machine.0)),
             state_machine: Arc::clone(&self.disk.machines[&caller.machine]),
+            mode: caller.mode,
             origin: None,
             name: caller.name.clone(),
             input: caller.input.clone(),
@@ -92,7 +118,9 @@ impl World {
     }
 
     pub fn stop(&mut self, execution: ExecutionId) -> Input {
-        self.asked_to_stop.insert(execution);
+        let journal = self.journals.get(&execution).copied().flatten();
+        self.asked_to_stop
+            .extend([Some(execution), journal].into_iter().flatten());
         let reply = self.ask(Call::Stop(execution));
         Input::Stop {
             execution,
@@ -135,17 +163,42 @@ impl World {
                     status,
                     output,
                     failure,
+                    ..
+                },
+            ) if self.callers[index].is_synchronous() => {
+                self.seen.synchronous += 1;
+                let stored = &self.unrecorded[&execution];
+                assert_eq!(stored.start.name, self.callers[index].name, "told of another's end");
+                assert_eq!(stored.fold.status(), status);
+                assert_eq!(stored.fold.output().cloned(), output);
+                assert_eq!(stored.fold.failure().cloned(), failure);
+                let compared = self.check_ending(execution, stored);
+                compared.count(&mut self.seen);
+                self.callers[index].answered = true;
+            }
+            (
+                Call::End(index),
+                Reply::Closed {
+                    execution,
+                    status,
+                    output,
+                    failure,
                     at,
                 },
             ) => {
                 let caller = &self.callers[index];
-                assert_eq!(self.disk.named(caller.machine, &caller.name), Some(execution));
+                let named = self.disk.named(caller.machine, &caller.name);
+                let execution = self.journal_of(caller.mode, execution, named);
+                assert_eq!(named, Some(execution));
                 let stored = &self.disk.executions[&execution];
                 assert!(status.is_closed(), "told of an end that isn't one");
                 assert_eq!(stored.fold.status(), status, "told of an end that isn't on disk");
                 assert_eq!(stored.fold.output().cloned(), output);
                 assert_eq!(stored.fold.failure().cloned(), failure);
                 assert_eq!(stored.events.last().map(|event| event.at), Some(at));
+            }
+            (Call::Stop(execution), reply) if self.journals.contains_key(&execution) => {
+                self.run_was_stopped(execution, &reply);
             }
             (Call::Stop(execution), Reply::Stopped { at }) => {
                 let stored = &self.disk.executions[&execution];
@@ -174,7 +227,59 @@ impl World {
         }
     }
 
+    /// The id on disk of an execution that answers call by this one.
+    fn journal_of(&self, mode: Mode, execution: ExecutionId, named: Option<ExecutionId>) -> ExecutionId {
+        if mode.is_standard() {
+            return execution;
+        }
+        assert!(
+            !self.disk.executions.contains_key(&execution),
+            "a run has an id of its own"
+        );
+        named.expect("it is on disk")
+    }
+
+    /// What is asked of a run is answered by that run or, after it, by nobody.
+    fn run_was_stopped(&mut self, run: ExecutionId, reply: &Reply) {
+        let stored = self.journals[&run].map(|journal| (journal, &self.disk.executions[&journal]));
+        match reply {
+            Reply::Stopped { at } => {
+                if let Some((journal, stored)) = stored {
+                    assert_eq!(
+                        stored.fold.status(),
+                        Status::Aborted,
+                        "told of a stop that isn't on disk"
+                    );
+                    assert_eq!(stored.fold.stopped(), Some(*at));
+                    self.stopped.insert(journal);
+                }
+            }
+            Reply::AlreadyClosed { at } => {
+                assert!(stored.is_none_or(|(_, stored)| stored.fold.stopped() == Some(*at)));
+            }
+            Reply::NotRunning => {}
+            other => panic!("a stop is answered with {other:?}"),
+        }
+    }
+
     fn was_started(&mut self, index: usize, execution: ExecutionId, at: asl::Timestamp) {
+        let caller = &self.callers[index];
+        if !caller.mode.is_standard() {
+            let named = self.disk.named(caller.machine, &caller.name);
+            let journal = (!caller.is_synchronous()).then(|| self.journal_of(caller.mode, execution, named));
+            self.journals.insert(execution, journal);
+            let stored = match journal {
+                Some(journal) => &self.disk.executions[&journal],
+                None => {
+                    assert_eq!(named, None, "what is synchronous is nowhere on disk");
+                    &self.unrecorded[&execution]
+                }
+            };
+            assert_eq!((stored.input(), stored.start.at), (caller.input.clone(), at));
+            self.callers[index].answered = !caller.is_synchronous();
+            self.plan_stop(execution);
+            return;
+        }
         let caller = &mut self.callers[index];
         caller.answered = true;
         assert_eq!(
@@ -189,6 +294,10 @@ impl World {
             "told that another's execution is the caller's"
         );
         assert_eq!(stored.start.at, at);
+        self.plan_stop(execution);
+    }
+
+    fn plan_stop(&mut self, execution: ExecutionId) {
         if self.rng.percent(12) {
             let after = if self.rng.percent(50) {
                 self.rng.between(0, 2_000)

@@ -79,16 +79,7 @@ impl Disk {
             assert!(self.executions.keys().all(|known| *known < id), "ids rise");
             self.names.insert(name, id);
             let machine = Arc::clone(&self.machines[&start.machine]);
-            let fold = Execution::new(Arc::clone(&machine));
-            let stored = Stored {
-                start,
-                machine,
-                events: Vec::new(),
-                wake_at: None,
-                fold,
-                attempts: BTreeMap::new(),
-            };
-            self.executions.insert(id, stored);
+            self.executions.insert(id, Stored::new(start, machine));
         }
         let stored = self
             .executions
@@ -99,9 +90,7 @@ impl Disk {
         }
         assert!(!append.events.is_empty(), "an append without events");
         for event in append.events {
-            stored.check_attempts(id, &event, &self.legitimate);
-            stored.fold.apply(&event).expect("every journal replays");
-            stored.events.push(event);
+            stored.push(id, event, &self.legitimate);
         }
         assert_eq!(append.status, stored.fold.status(), "the status is that of the journal");
         stored.wake_at = append.wake_at;
@@ -138,6 +127,24 @@ impl Disk {
 }
 
 impl Stored {
+    pub fn new(start: Start, machine: Arc<StateMachine>) -> Self {
+        Self {
+            start,
+            events: Vec::new(),
+            wake_at: None,
+            fold: Execution::new(Arc::clone(&machine)),
+            machine,
+            attempts: BTreeMap::new(),
+        }
+    }
+
+    /// Adds an event that may follow.
+    pub fn push(&mut self, id: ExecutionId, event: Event, legitimate: &BTreeMap<TaskId, Vec<Payload>>) {
+        self.check_attempts(id, &event, legitimate);
+        self.fold.apply(&event).expect("every journal replays");
+        self.events.push(event);
+    }
+
     pub fn input(&self) -> Payload {
         input(&self.events).expect("every journal begins with ExecutionStarted")
     }

@@ -9,6 +9,7 @@ use engine::ids::ExecutionId;
 use engine::output::TaskRequest;
 use serde_json::Value;
 
+use crate::Seen;
 use crate::disk::Stored;
 use crate::model::{Ending, evaluate};
 use crate::world::World;
@@ -18,15 +19,11 @@ impl World {
     pub fn check_run(&self, request: &TaskRequest) {
         let task = request.task;
         assert!(!self.running.contains_key(&task), "{task} runs twice at once");
-        let stored = self
-            .disk
-            .executions
-            .get(&task.execution)
-            .expect("run before its execution was on disk");
+        let stored = self.stored(task.execution);
         let event = stored
             .events
             .get(task.scheduled_at as usize)
-            .expect("run before it was on disk");
+            .expect("run before it was past the line");
         let EventKind::TaskScheduled {
             resource,
             parameters,
@@ -59,7 +56,7 @@ impl World {
             "more attempts run than there are slots"
         );
         for task in self.running.keys() {
-            let open = self.disk.executions[&task.execution].fold.open_task(task.scheduled_at);
+            let open = self.stored(task.execution).fold.open_task(task.scheduled_at);
             assert!(open.is_some(), "{task} still runs though its end is on disk");
         }
         if !self.is_quiet() {
@@ -67,7 +64,9 @@ impl World {
         }
         let free = self.running.len() < self.slots();
         let timeout = self.engine.poll_timeout().map(|(at, _)| at);
-        for (id, stored) in &self.disk.executions {
+        let recorded = self.disk.executions.iter();
+        let recorded = recorded.filter(|(_, stored)| stored.fold.mode().is_standard());
+        for (id, stored) in recorded.chain(&self.unrecorded) {
             if stored.fold.status().is_closed() || self.quarantined.contains(id) {
                 continue;
             }
@@ -86,6 +85,9 @@ impl World {
                     "{id:?} is not woken for its {why:?} at {at}"
                 );
             }
+            if !stored.fold.mode().is_standard() {
+                continue;
+            }
             let position = stored.events.len() as u64;
             self.snapshots
                 .entry(*id)
@@ -102,7 +104,7 @@ impl World {
         for caller in &self.callers {
             assert!(caller.answered, "`{}` never got its answer", caller.name);
             assert!(
-                self.disk.named(caller.machine, &caller.name).is_some(),
+                caller.is_synchronous() || self.disk.named(caller.machine, &caller.name).is_some(),
                 "`{}` is lost",
                 caller.name
             );
@@ -110,12 +112,8 @@ impl World {
         for (id, stored) in &self.disk.executions {
             assert!(stored.fold.status().is_closed(), "{id:?} never ends");
             self.check_replay(*id, stored);
-            match self.check_ending(*id, stored) {
-                Compared::Uncomparable => {}
-                Compared::With(1) => self.seen.compared_with_one_ending += 1,
-                Compared::With(_) => self.seen.compared_with_several += 1,
-                Compared::TooMany => self.seen.too_many_endings += 1,
-            }
+            let compared = self.check_ending(*id, stored);
+            compared.count(&mut self.seen);
         }
     }
 
@@ -141,7 +139,7 @@ impl World {
     }
 
     /// The execution ended in a way the reference knows.
-    fn check_ending(&self, id: ExecutionId, stored: &Stored) -> Compared {
+    pub fn check_ending(&self, id: ExecutionId, stored: &Stored) -> Compared {
         let definition = &self.definitions[&stored.start.machine];
         let status = stored.fold.status();
         if status == Status::Aborted {
@@ -150,9 +148,9 @@ impl World {
         }
         assert!(!self.stopped.contains(&id), "{id:?} was stopped and ended otherwise");
         if status == Status::TimedOut {
-            let seconds = definition["TimeoutSeconds"]
-                .as_f64()
-                .expect("only a machine with a time-out times out");
+            let of_machine = definition["TimeoutSeconds"].as_u64();
+            let seconds = of_machine.into_iter().chain(stored.fold.mode().seconds()).min();
+            let seconds = seconds.expect("only what has a time-out times out") as f64;
             let ended = stored.fold.stopped().expect("a closed execution has its time");
             assert!(ended >= stored.start.at.plus_seconds(seconds), "{id:?} timed out early");
             return Compared::Uncomparable;
@@ -178,11 +176,22 @@ impl World {
 }
 
 /// How many endings of the reference an execution was compared with.
-enum Compared {
+pub enum Compared {
     /// It was stopped, or its machine's time-out ended it.
     Uncomparable,
     With(usize),
     TooMany,
+}
+
+impl Compared {
+    pub fn count(self, seen: &mut Seen) {
+        match self {
+            Compared::Uncomparable => {}
+            Compared::With(1) => seen.compared_with_one_ending += 1,
+            Compared::With(_) => seen.compared_with_several += 1,
+            Compared::TooMany => seen.too_many_endings += 1,
+        }
+    }
 }
 
 fn running_of(world: &World, id: ExecutionId) -> BTreeSet<u64> {

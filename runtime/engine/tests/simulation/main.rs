@@ -15,6 +15,7 @@ mod invariants;
 mod model;
 mod rng;
 mod script;
+mod unrecorded;
 mod workflow;
 mod world;
 
@@ -54,6 +55,10 @@ pub(crate) struct Seen {
     pub late_reports: u64,
     /// Reports of a first run while a second one was going on.
     pub crossed_reports: u64,
+    /// Ends of synchronous executions that were told.
+    pub synchronous: u64,
+    /// Express executions that began again.
+    pub restarts: u64,
     pub compared_with_one_ending: u64,
     pub compared_with_several: u64,
     pub too_many_endings: u64,
@@ -110,6 +115,8 @@ impl Tally {
             names_taken,
             late_reports,
             crossed_reports,
+            synchronous,
+            restarts,
             compared_with_one_ending,
             compared_with_several,
             too_many_endings,
@@ -121,6 +128,8 @@ impl Tally {
         self.seen.names_taken += names_taken;
         self.seen.late_reports += late_reports;
         self.seen.crossed_reports += crossed_reports;
+        self.seen.synchronous += synchronous;
+        self.seen.restarts += restarts;
         self.seen.compared_with_one_ending += compared_with_one_ending;
         self.seen.compared_with_several += compared_with_several;
         self.seen.too_many_endings += too_many_endings;
@@ -136,6 +145,8 @@ impl Tally {
             names_taken,
             late_reports,
             crossed_reports,
+            synchronous,
+            restarts,
             ..
         } = self.seen;
         let ends = [self.succeeded, self.failed, self.aborted, self.timed_out, self.crashes];
@@ -147,6 +158,8 @@ impl Tally {
             names_taken,
             late_reports,
             crossed_reports,
+            synchronous,
+            restarts,
         ];
         assert!(
             ends.iter().chain(&rare).all(|count| *count > 0),

@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 
 use crate::Seen;
 use crate::callers::{Call, Caller};
-use crate::disk::Disk;
+use crate::disk::{Disk, Stored};
 use crate::rng::Rng;
 use crate::script::{Answer, answer};
 use crate::workflow;
@@ -70,6 +70,12 @@ pub struct World {
     /// What runs, and which run it is.
     pub running: BTreeMap<TaskId, (u64, TaskRequest)>,
     runs: u64,
+    /// What is seen of executions that aren't recorded step by step, by run.
+    pub unrecorded: BTreeMap<ExecutionId, Stored>,
+    /// Runs that a failed commit ended.
+    pub over: BTreeMap<ExecutionId, Stored>,
+    /// Executions that had a run.
+    pub begun: BTreeSet<String>,
     /// Journals being read.
     pub reading: BTreeSet<ExecutionId>,
     pub quarantined: BTreeSet<ExecutionId>,
@@ -85,6 +91,8 @@ pub struct World {
     pub last_call: u64,
     pub asked_to_stop: BTreeSet<ExecutionId>,
     pub stopped: BTreeSet<ExecutionId>,
+    /// Runs that callers were told of, and their ids on disk where they have one.
+    pub journals: BTreeMap<ExecutionId, Option<ExecutionId>>,
     /// What ran at moments when all was on disk: position, attempts, whether a slot was free.
     pub snapshots: BTreeMap<ExecutionId, BTreeMap<u64, (BTreeSet<u64>, bool)>>,
     pub crashes: u32,
@@ -99,6 +107,7 @@ impl World {
             slots: 1 + rng.below(4) as usize,
             step_budget: *rng.pick(&[1, 7, 1_000]),
             seed: rng.bits(),
+            show_unrecorded: true,
             ..Options::default()
         };
         let mut disk = Disk::default();
@@ -121,6 +130,9 @@ impl World {
             in_flight: None,
             running: BTreeMap::new(),
             runs: 0,
+            unrecorded: BTreeMap::new(),
+            over: BTreeMap::new(),
+            begun: BTreeSet::new(),
             reading: BTreeSet::new(),
             quarantined: BTreeSet::new(),
             may_cancel: MayCancel::Nothing,
@@ -131,6 +143,7 @@ impl World {
             last_call: 0,
             asked_to_stop: BTreeSet::new(),
             stopped: BTreeSet::new(),
+            journals: BTreeMap::new(),
             snapshots: BTreeMap::new(),
             crashes: 0,
             steps: 0,
@@ -219,6 +232,7 @@ impl World {
                     self.may_cancel = MayCancel::Anything;
                     self.disk_fails = true;
                     self.faults = true;
+                    self.forget_runs(&batch);
                     return Some(Input::Committed {
                         batch: id,
                         result: Err(StoreError("the disk said no".into())),
@@ -302,7 +316,7 @@ impl World {
 
     /// What the runner says of an attempt; noted, because nothing else may be recorded of it.
     fn report(&mut self, task: TaskId, answer: Answer) -> Input {
-        let state = self.disk.executions[&task.execution].fold.open_task(task.scheduled_at);
+        let state = self.stored(task.execution).fold.open_task(task.scheduled_at);
         let state = state.map(|task| task.state.to_owned()).unwrap_or_default();
         let (noted, outcome) = match answer {
             Answer::Returns(value) => (value.clone(), Outcome::Succeeded(Payload::from_value(value))),
@@ -357,6 +371,7 @@ impl World {
                     let after = self.rng.between(0, 20);
                     self.plan(after, Happening::Read(execution));
                 }
+                Output::Unrecorded { execution, events } => self.see(execution, events),
                 Output::Quarantined { execution, reason } => {
                     assert!(
                         self.quarantined.contains(&execution),
@@ -368,7 +383,7 @@ impl World {
     }
 
     fn check_cancel(&self, task: TaskId) {
-        let open = self.disk.executions[&task.execution].fold.open_task(task.scheduled_at);
+        let open = self.stored(task.execution).fold.open_task(task.scheduled_at);
         let excused = [MayCancel::Anything, MayCancel::Attempt(task)].contains(&self.may_cancel);
         assert!(
             !self.running.contains_key(&task) || open.is_none() || excused,
@@ -426,6 +441,8 @@ impl World {
             self.disk.write(batch, Timestamp(self.now));
         }
         self.running.clear();
+        self.unrecorded.clear();
+        self.over.clear();
         self.reading.clear();
         self.quarantined.clear();
         self.disk_fails = false;

@@ -99,6 +99,7 @@ fn started(at: i64, input: &str) -> Event {
             machine_id: "machine".to_owned(),
             machine_name: "machine".to_owned(),
             child_of: None,
+            mode: asl::Mode::Standard,
         },
     )
 }
