@@ -12,5 +12,6 @@ mod machines;
 mod modules;
 mod objects;
 mod recovery;
+mod test_state;
 mod versions;
 mod world;
