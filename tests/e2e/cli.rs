@@ -349,3 +349,51 @@ fn an_absent_server_is_told_how_to_start() -> Result<()> {
     );
     Ok(())
 }
+
+#[test]
+fn a_state_is_tested_by_itself_mocked_or_for_real() -> Result<()> {
+    let shell = Shell::new()?;
+    shell.deployable()?;
+    shell.run("deploy shop")?;
+    shell.file(
+        "charge.json",
+        json!({"Type": "Task", "Resource": "wasm:declined", "InputPath": "$.card", "Next": "Ship",
+            "Retry": [{"ErrorEquals": ["CardDeclined"], "MaxAttempts": 1}],
+            "Catch": [{"ErrorEquals": ["CardDeclined"], "ResultPath": "$.failed", "Next": "Refund"}]})
+        .to_string()
+        .as_bytes(),
+    )?;
+    shell.file("input.json", br#"{"card": 7}"#)?;
+    assert_eq!(
+        shell.run("test-state charge.json --input input.json --mock \"paid\" --inspect")?,
+        "status 0
+input  {\"card\": 7}
+afterInputPath  7
+afterParameters  7
+result  \"paid\"
+afterResultSelector  \"paid\"
+afterResultPath  \"paid\"
+\"paid\"
+! SUCCEEDED, next is Ship
+"
+    );
+    assert_eq!(
+        shell.run("test-state charge.json --input input.json --mock-error CardDeclined=no --retries 1")?,
+        "status 0
+{\"card\":7,\"failed\":{\"Error\":\"CardDeclined\",\"Cause\":\"no\"}}
+! CAUGHT_ERROR: CardDeclined: no, next is Refund
+"
+    );
+    let real = shell.run("test-state charge.json --input input.json")?;
+    assert!(real.starts_with("status 1\n! RETRIABLE: CardDeclined"), "{real}");
+    assert_eq!(
+        shell.run("test-state shop/workflow.asl.json --state Only --input [1]")?,
+        "status 0\n[1]\n! SUCCEEDED\n"
+    );
+    let refused = shell.run("test-state charge.json --context {}")?;
+    assert!(
+        refused.contains("TestState does not support Context when a mock is not specified."),
+        "{refused}"
+    );
+    Ok(())
+}

@@ -8,6 +8,10 @@ use std::str::FromStr;
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
+mod test_state;
+
+pub use test_state::TestState;
+
 pub use objects::{ObjectName, Objects};
 
 /// Where a client looks for its server, and where a server listens, when nobody says otherwise.
@@ -122,6 +126,8 @@ pub enum Command {
     /// Stop a running execution
     #[command(visible_alias = "stop-execution")]
     Stop(Stop),
+    /// Run one state by itself, with a mocked result or for real, and show what it makes of its input
+    TestState(TestState),
     /// Check a definition here and now, without a server
     #[command(visible_alias = "validate-state-machine-definition")]
     Validate(Validate),

@@ -17,6 +17,8 @@ use crate::problem::Problem;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Every answer but an upload's comes from memory or one disk read; half a minute is a server in trouble.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
+/// A test of a state may run its task for five minutes; the server ends it then.
+const TEST_TIMEOUT: Duration = Duration::from_secs(330);
 /// Compiling the largest guests takes half a minute of a desktop's time; a small board is twenty times slower.
 const UPLOAD_TIMEOUT: Duration = Duration::from_secs(900);
 /// A page of history ends after 8 MiB, but holds one event whole: with limits lifted that is a payload of hundreds of
@@ -150,9 +152,21 @@ impl Client {
 
     /// One operation of the AWS API.
     pub fn call(&self, operation: &str, parameters: &Value) -> Result<Value> {
+        self.call_within(ANSWER_TIMEOUT, operation, parameters)
+    }
+
+    /// TestState, which may run a task.
+    pub fn test_state(&self, parameters: &Value) -> Result<Value> {
+        self.call_within(TEST_TIMEOUT, "TestState", parameters)
+    }
+
+    fn call_within(&self, timeout: Duration, operation: &str, parameters: &Value) -> Result<Value> {
         let answer = self
             .agent
             .post(format!("{}/", self.endpoint))
+            .config()
+            .timeout_recv_response(Some(timeout))
+            .build()
             .header("Content-Type", "application/x-amz-json-1.0")
             .header("X-Amz-Target", format!("AWSStepFunctions.{operation}"))
             .send(parameters.to_string());

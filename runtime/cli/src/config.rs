@@ -44,6 +44,16 @@ pub fn definition(path: &Path) -> Result<Source> {
     Ok(Source::new(name, text))
 }
 
+/// What an ItemReader is to have read, as it stands in the file.
+pub fn reader_data(path: &Path) -> Result<String> {
+    read_text(
+        path,
+        LARGEST_TEXT,
+        "a data set",
+        "name a file, or `-` for standard input",
+    )
+}
+
 /// An execution's input as given on the command line: a file that exists, `-`, or JSON text. White space around it goes:
 /// it belongs to the file, not to the input.
 pub fn input(argument: &args::Input) -> Result<String> {

@@ -58,6 +58,7 @@ fn run(args: &Args) -> Result {
         Command::History(asked) => commands::history::history(&client(), asked, &output),
         Command::List(asked) => commands::list::list(&client(), asked, &output),
         Command::Stop(asked) => commands::stop::stop(&client(), asked, &output),
+        Command::TestState(asked) => commands::test_state::test_state(&client(), asked, &output),
         Command::Validate(asked) => commands::validate::validate(asked, &output),
         Command::Completions { shell } => commands::completions::completions(*shell, &output),
     }

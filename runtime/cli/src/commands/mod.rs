@@ -12,6 +12,7 @@ pub mod objects;
 pub mod run;
 pub mod start;
 pub mod stop;
+pub mod test_state;
 pub mod validate;
 
 use asl::Timestamp;

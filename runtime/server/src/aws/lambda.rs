@@ -1,11 +1,15 @@
 //! `arn:aws:states:::lambda:invoke`: what a Task state hands to the service, and what the service answers.
 
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
 use asl::{Failure, Payload};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
+use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use super::resource::{self, Asked, Resource};
+use crate::clock;
 
 /// What the state's Parameters or Arguments ask for.
 #[derive(Debug)]
@@ -37,20 +41,9 @@ struct Answer<'a> {
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
 struct HttpMetadata {
-    http_headers: Headers,
+    all_http_headers: Map<String, Value>,
+    http_headers: Map<String, Value>,
     http_status_code: u16,
-}
-
-#[derive(Serialize)]
-struct Headers {
-    #[serde(rename = "Content-Length")]
-    content_length: String,
-    #[serde(rename = "Content-Type")]
-    content_type: &'static str,
-    #[serde(rename = "X-Amz-Executed-Version")]
-    executed_version: &'static str,
-    #[serde(rename = "x-amzn-RequestId")]
-    request_id: String,
 }
 
 #[derive(Serialize)]
@@ -132,22 +125,42 @@ fn event(payload: Payload) -> Payload {
     }
 }
 
+/// A trace of a request that isn't sampled, in X-Ray's form.
+fn trace_id(date: SystemTime) -> String {
+    let seconds = date.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+    let random = Uuid::new_v4().simple().to_string();
+    format!("Root=1-{seconds:08x}-{};Sampled=0", &random[..24])
+}
+
 /// What the service answers when the function returned `output`.
 pub fn answer(output: &Payload) -> Payload {
     let request_id = Uuid::new_v4().to_string();
     let Ok(payload) = serde_json::from_str::<&RawValue>(output.text()) else {
         return output.clone();
     };
+    let date = UNIX_EPOCH + Duration::from_millis(u64::try_from(clock::now().0).unwrap_or_default());
+    let headers = [
+        ("Connection", "keep-alive".to_owned()),
+        ("Content-Length", output.len().to_string()),
+        ("Content-Type", "application/json".to_owned()),
+        ("Date", httpdate::fmt_http_date(date)),
+        ("X-Amz-Executed-Version", LATEST.to_owned()),
+        ("x-amzn-Remapped-Content-Length", "0".to_owned()),
+        ("x-amzn-RequestId", request_id.clone()),
+        ("X-Amzn-Trace-Id", trace_id(date)),
+    ];
     let answer = Answer {
         executed_version: LATEST,
         payload,
         sdk_http_metadata: HttpMetadata {
-            http_headers: Headers {
-                content_length: output.len().to_string(),
-                content_type: "application/json",
-                executed_version: LATEST,
-                request_id: request_id.clone(),
-            },
+            all_http_headers: headers
+                .iter()
+                .map(|(name, value)| ((*name).to_owned(), Value::from(vec![value.clone()])))
+                .collect(),
+            http_headers: headers
+                .iter()
+                .map(|(name, value)| ((*name).to_owned(), Value::from(value.clone())))
+                .collect(),
             http_status_code: 200,
         },
         sdk_response_metadata: ResponseMetadata { request_id },
