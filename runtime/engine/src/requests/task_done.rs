@@ -15,11 +15,11 @@ impl Engine {
         let (now, limits) = (self.now, self.options.limits);
         let resident = match self.executions.get_mut(&task.execution) {
             Some(Entry::Resident(resident)) => resident,
-            Some(Entry::Loading(loading)) => {
+            Some(Entry::Loading(loading)) if loading.parked.contains_key(&task.scheduled_at) => {
                 loading.pending.push(Pending::TaskDone { task, report });
                 return;
             }
-            Some(Entry::Dormant(_)) => {
+            Some(Entry::Dormant(parked)) if parked.contains_key(&task.scheduled_at) => {
                 let pending = vec![Pending::TaskDone { task, report }];
                 self.load(
                     task.execution,
@@ -30,27 +30,21 @@ impl Engine {
                 );
                 return;
             }
-            Some(Entry::Quarantined) | None => return,
+            Some(Entry::Loading(_) | Entry::Dormant(_) | Entry::Quarantined) | None => return,
         };
-        let given = match resident.running.remove(&task.scheduled_at) {
+        let running = resident.running.remove(&task.scheduled_at);
+        // The report may be that of an earlier run of the same attempt, and a later one goes on.
+        let may_go_on = resident.came_back || running.as_ref().is_some_and(|running| !running.has_slot);
+        let given = match running {
             Some(running) => {
                 if running.has_slot {
                     self.slots.give_back();
                 }
                 running.given
             }
-            // Its execution was out of memory when what it waited for came.
-            None if resident
-                .execution
-                .open_task(task.scheduled_at)
-                .is_some_and(|open| open.submitted) =>
-            {
-                now
-            }
             None => return,
         };
-        if resident.came_back {
-            // The report may be that of an earlier run of the same attempt, and the later one goes on.
+        if may_go_on {
             self.outputs.push_back(Output::Cancel(task));
         }
         self.change(task.execution, |resident| {

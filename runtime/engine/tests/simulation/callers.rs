@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use asl::{Failure, Mode, Payload, Status};
 use engine::Input;
-use engine::ids::{Digest, ExecutionId, MachineId, ReplyTo};
+use engine::ids::{Digest, ExecutionId, MachineId, ReplyTo, TaskId};
 use engine::input::StartExecution;
 use engine::output::Reply;
 
+use crate::outside::Saying;
 use crate::workflow;
 use crate::world::{Happening, World};
 
@@ -37,6 +38,7 @@ pub enum Call {
     Start(usize),
     End(usize),
     Stop(ExecutionId),
+    Word(TaskId, Saying),
 }
 
 impl World {
@@ -79,7 +81,7 @@ impl World {
         }
     }
 
-    fn ask(&mut self, call: Call) -> ReplyTo {
+    pub fn ask(&mut self, call: Call) -> ReplyTo {
         self.last_call += 1;
         self.calls.insert(ReplyTo(self.last_call), call);
         ReplyTo(self.last_call)
@@ -142,6 +144,7 @@ impl World {
     pub fn answered(&mut self, to: ReplyTo, reply: Reply) {
         let call = self.calls.remove(&to).expect("a call is answered once");
         match (call, reply) {
+            (Call::Word(task, saying), reply) => self.heard(task, saying, reply),
             (Call::Start(index), Reply::Fault(_)) => {
                 assert!(self.faults, "a fault out of nowhere");
                 self.plan(1_000, Happening::Call(index));

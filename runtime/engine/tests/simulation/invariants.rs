@@ -52,7 +52,7 @@ impl World {
     /// Holds after every step.
     pub fn check_moment(&mut self) {
         assert!(
-            self.running.len() <= self.slots(),
+            self.running.len() - self.parked.len() <= self.slots(),
             "more attempts run than there are slots"
         );
         for task in self.running.keys() {
@@ -62,7 +62,7 @@ impl World {
         if !self.is_quiet() {
             return;
         }
-        let free = self.running.len() < self.slots();
+        let free = self.running.len() - self.parked.len() < self.slots();
         let timeout = self.engine.poll_timeout().map(|(at, _)| at);
         let recorded = self.disk.executions.iter();
         let recorded = recorded.filter(|(_, stored)| stored.fold.mode().is_standard());

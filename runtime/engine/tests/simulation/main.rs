@@ -13,6 +13,7 @@ mod callers;
 mod disk;
 mod invariants;
 mod model;
+mod outside;
 mod rng;
 mod script;
 mod unrecorded;
@@ -59,6 +60,9 @@ pub(crate) struct Seen {
     pub synchronous: u64,
     /// Express executions that began again.
     pub restarts: u64,
+    /// What was said of attempts from outside, and what came too late.
+    pub words: u64,
+    pub words_too_late: u64,
     pub compared_with_one_ending: u64,
     pub compared_with_several: u64,
     pub too_many_endings: u64,
@@ -117,6 +121,8 @@ impl Tally {
             crossed_reports,
             synchronous,
             restarts,
+            words,
+            words_too_late,
             compared_with_one_ending,
             compared_with_several,
             too_many_endings,
@@ -130,6 +136,8 @@ impl Tally {
         self.seen.crossed_reports += crossed_reports;
         self.seen.synchronous += synchronous;
         self.seen.restarts += restarts;
+        self.seen.words += words;
+        self.seen.words_too_late += words_too_late;
         self.seen.compared_with_one_ending += compared_with_one_ending;
         self.seen.compared_with_several += compared_with_several;
         self.seen.too_many_endings += too_many_endings;
@@ -147,6 +155,8 @@ impl Tally {
             crossed_reports,
             synchronous,
             restarts,
+            words,
+            words_too_late,
             ..
         } = self.seen;
         let ends = [self.succeeded, self.failed, self.aborted, self.timed_out, self.crashes];
@@ -160,6 +170,8 @@ impl Tally {
             crossed_reports,
             synchronous,
             restarts,
+            words,
+            words_too_late,
         ];
         assert!(
             ends.iter().chain(&rare).all(|count| *count > 0),

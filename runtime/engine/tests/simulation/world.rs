@@ -8,6 +8,7 @@ use std::sync::Arc;
 use asl::{Attempt, Failure, Payload, TimeoutKind, Timestamp};
 use engine::batch::Batch;
 use engine::ids::{ExecutionId, MachineId, ReplyTo, TaskId};
+use engine::input::Release;
 use engine::output::TaskRequest;
 use engine::ports::{Outcome, Report, StoreError};
 use engine::replay::Loaded;
@@ -17,6 +18,7 @@ use serde_json::{Value, json};
 use crate::Seen;
 use crate::callers::{Call, Caller};
 use crate::disk::{Disk, Stored};
+use crate::outside::{Holder, Saying};
 use crate::rng::Rng;
 use crate::script::{Answer, answer};
 use crate::workflow;
@@ -34,6 +36,10 @@ pub enum Happening {
     Written,
     /// A run of an attempt ends by itself.
     TaskEnds(TaskId, u64, Answer),
+    /// An attempt gives its slot back; whether its request is recorded.
+    Released(TaskId, u64, Release, bool),
+    /// Somebody outside speaks of an attempt.
+    Says(TaskId, Saying),
     /// A report arrives that was sent before its run was cancelled, or for the second time.
     StrayReport(TaskRequest),
     /// A journal was read.
@@ -50,8 +56,6 @@ pub enum Happening {
 #[derive(Debug, PartialEq)]
 enum MayCancel {
     Nothing,
-    /// Its first run has just reported.
-    Attempt(TaskId),
     /// A commit or a read has just failed.
     Anything,
 }
@@ -69,6 +73,12 @@ pub struct World {
     pub in_flight: Option<Batch>,
     /// What runs, and which run it is.
     pub running: BTreeMap<TaskId, (u64, TaskRequest)>,
+    /// Which of these have no slot.
+    pub parked: BTreeSet<TaskId>,
+    /// Who has a task outside.
+    pub holders: BTreeMap<TaskId, Holder>,
+    /// Attempts of which a first run has reported while a later one goes on: that one is stopped.
+    crossed: BTreeSet<TaskId>,
     runs: u64,
     /// What is seen of executions that aren't recorded step by step, by run.
     pub unrecorded: BTreeMap<ExecutionId, Stored>,
@@ -129,6 +139,9 @@ impl World {
             agenda: BTreeMap::new(),
             in_flight: None,
             running: BTreeMap::new(),
+            parked: BTreeSet::new(),
+            holders: BTreeMap::new(),
+            crossed: BTreeSet::new(),
             runs: 0,
             unrecorded: BTreeMap::new(),
             over: BTreeMap::new(),
@@ -250,12 +263,25 @@ impl World {
                     return None;
                 }
                 let (_, request) = self.running.remove(&task)?;
+                self.parked.remove(&task);
                 if self.rng.percent(15) {
                     let after = self.rng.between(0, 3_000);
                     self.plan(after, Happening::StrayReport(request));
                 }
                 Some(self.report(task, answer))
             }
+            Happening::Released(task, run, release, submits) => {
+                if self.running.get(&task).is_none_or(|(current, _)| *current != run) {
+                    return None;
+                }
+                self.parked.insert(task);
+                Some(Input::TaskReleased {
+                    task,
+                    release,
+                    submitted: submits.then(|| Payload::from_value(json!("submitted"))),
+                })
+            }
+            Happening::Says(task, saying) => self.says(task, saying),
             Happening::StrayReport(request) => {
                 let task = request.task;
                 if !self.running.contains_key(&task) {
@@ -269,11 +295,15 @@ impl World {
                         },
                     });
                 }
+                // Whoever has it outside reports by its token.
+                if self.holders.contains_key(&task) {
+                    return None;
+                }
                 // The attempt is being run again: an answer of its first run is as good as any.
                 match self.answer(&request) {
                     answer @ (Answer::Returns(_) | Answer::Fails(_)) => {
                         self.seen.crossed_reports += 1;
-                        self.may_cancel = MayCancel::Attempt(task);
+                        self.crossed.insert(task);
                         Some(self.report(task, answer))
                     }
                     Answer::FallsSilent | Answer::Hangs => None,
@@ -330,11 +360,7 @@ impl World {
                 Outcome::TimedOut(TimeoutKind::Deadline),
             ),
         };
-        self.disk
-            .legitimate
-            .entry(task)
-            .or_default()
-            .push(Payload::from_value(noted));
+        self.note(task, noted);
         Input::TaskDone {
             task,
             report: Report {
@@ -342,6 +368,12 @@ impl World {
                 attempt: Attempt::default(),
             },
         }
+    }
+
+    /// Notes what an attempt really came to.
+    pub fn note(&mut self, task: TaskId, came_to: Value) {
+        let noted = self.disk.legitimate.entry(task).or_default();
+        noted.push(Payload::from_value(came_to));
     }
 
     /// Does what the engine asks, as far as the process lives.
@@ -357,6 +389,7 @@ impl World {
                 Output::Cancel(task) | Output::Forget(task) => {
                     self.seen.cancels += 1;
                     self.check_cancel(task);
+                    self.parked.remove(&task);
                     if let Some((_, request)) = self.running.remove(&task)
                         && self.rng.percent(40)
                     {
@@ -384,7 +417,7 @@ impl World {
 
     fn check_cancel(&self, task: TaskId) {
         let open = self.stored(task.execution).fold.open_task(task.scheduled_at);
-        let excused = [MayCancel::Anything, MayCancel::Attempt(task)].contains(&self.may_cancel);
+        let excused = self.may_cancel == MayCancel::Anything || self.crossed.contains(&task);
         assert!(
             !self.running.contains_key(&task) || open.is_none() || excused,
             "{task} is stopped before its end is on disk"
@@ -412,6 +445,12 @@ impl World {
         } else {
             self.rng.between(0, 300)
         };
+        let (released, outside) = self.park(&request, run, &self.answer(&request));
+        if outside {
+            self.running.insert(task, (run, request));
+            return;
+        }
+        let lasts = lasts + released;
         let (after, answer) = match self.answer(&request) {
             Answer::FallsSilent => {
                 let seconds = request
@@ -443,12 +482,14 @@ impl World {
         self.running.clear();
         self.unrecorded.clear();
         self.over.clear();
+        self.parked.clear();
         self.reading.clear();
         self.quarantined.clear();
         self.disk_fails = false;
         self.agenda
             .retain(|_, happening| matches!(happening, Happening::Call(_) | Happening::Stop(_)));
         self.callers_try_again();
+        self.holders_try_again();
         self.now += if self.rng.percent(50) {
             0
         } else {
