@@ -118,10 +118,10 @@ pub(crate) struct Running {
     pub(crate) given: Timestamp,
     /// Whether it still has it.
     pub(crate) has_slot: bool,
+    /// Whether the shell has said that it goes on without.
+    pub(crate) released: bool,
     /// It waits for a worker to take it, so it hasn't started.
     pub(crate) queued: bool,
-    /// It goes on without its slot, and only this process knows of it.
-    pub(crate) only_here: bool,
     /// When its next heartbeat is due at the latest, of attempts that are worked on outside.
     pub(crate) beat_due: Option<Timestamp>,
     /// Nobody wants it any more; it is stopped when the batch in flight is on disk.
@@ -134,17 +134,17 @@ impl Running {
         Self {
             given: now,
             has_slot: true,
+            released: false,
             queued: false,
-            only_here: false,
             beat_due: None,
             unwanted: false,
         }
     }
 
-    /// Whether its execution has to stay in memory for it. One that waits for a worker, for the holder of its
-    /// token or for another execution finds its own wherever it is.
+    /// Whether its execution has to stay in memory for it. One that waits for something outside is kept in
+    /// mind when its execution leaves memory, and found again when that comes.
     pub(crate) fn keeps_in_memory(&self) -> bool {
-        self.has_slot || self.only_here || self.unwanted || self.beat_due.is_some()
+        !self.released || self.unwanted || self.beat_due.is_some()
     }
 }
 

@@ -19,6 +19,7 @@ impl Engine {
             return;
         };
         let given = running.given;
+        running.released = true;
         running.queued = release == Release::Queued;
         if std::mem::replace(&mut running.has_slot, false) {
             self.slots.give_back();
@@ -35,9 +36,6 @@ impl Engine {
                 return Ok(());
             };
             let (scope, submitted_before) = (open.scope, open.submitted);
-            if let Some(running) = resident.running.get_mut(&task.scheduled_at) {
-                running.only_here = release == Release::Elsewhere && !submitted_before && submitted.is_none();
-            }
             match submitted {
                 Some(output) if !submitted_before && full < limit => {
                     resident.record_started(task.scheduled_at, given)?;

@@ -14,6 +14,9 @@ use crate::disk::Stored;
 use crate::model::{Ending, evaluate};
 use crate::world::World;
 
+/// A shell may tick this much late, in milliseconds.
+const LATE: i64 = 20;
+
 impl World {
     /// An attempt runs only when its TaskScheduled is on disk, once at a time, with what that says.
     pub fn check_run(&self, request: &TaskRequest) {
@@ -63,6 +66,15 @@ impl World {
             return;
         }
         let free = self.running.len() - self.parked.len() < self.slots();
+        for (task, (_, request)) in &self.running {
+            if let (Some(beat), Some(seconds)) = (self.beats.get(task), request.heartbeat_seconds) {
+                let silent = self.now - beat;
+                assert!(
+                    silent <= seconds as i64 * 1_000 + LATE,
+                    "{task} is silent for {silent} ms and goes on"
+                );
+            }
+        }
         let timeout = self.engine.poll_timeout().map(|(at, _)| at);
         let recorded = self.disk.executions.iter();
         let recorded = recorded.filter(|(_, stored)| stored.fold.mode().is_standard());

@@ -147,6 +147,9 @@ impl World {
             self.note(task, noted);
         }
         self.seen.words += 1;
+        if saying != Saying::Report && self.running.contains_key(&task) {
+            self.beats.insert(task, self.now);
+        }
         let reply = self.ask(Call::Word(task, saying));
         Some(Input::Callback { task, word, reply })
     }

@@ -77,6 +77,8 @@ pub struct World {
     pub parked: BTreeSet<TaskId>,
     /// Who has a task outside.
     pub holders: BTreeMap<TaskId, Holder>,
+    /// When those who hold a task with a heartbeat last gave one.
+    pub beats: BTreeMap<TaskId, i64>,
     /// Attempts of which a first run has reported while a later one goes on: that one is stopped.
     crossed: BTreeSet<TaskId>,
     runs: u64,
@@ -142,6 +144,7 @@ impl World {
             parked: BTreeSet::new(),
             holders: BTreeMap::new(),
             crossed: BTreeSet::new(),
+            beats: BTreeMap::new(),
             runs: 0,
             unrecorded: BTreeMap::new(),
             over: BTreeMap::new(),
@@ -275,6 +278,9 @@ impl World {
                     return None;
                 }
                 self.parked.insert(task);
+                if release == Release::Callback {
+                    self.beats.insert(task, self.now);
+                }
                 Some(Input::TaskReleased {
                     task,
                     release,
@@ -390,6 +396,7 @@ impl World {
                     self.seen.cancels += 1;
                     self.check_cancel(task);
                     self.parked.remove(&task);
+                    self.beats.remove(&task);
                     if let Some((_, request)) = self.running.remove(&task)
                         && self.rng.percent(40)
                     {
@@ -483,6 +490,7 @@ impl World {
         self.unrecorded.clear();
         self.over.clear();
         self.parked.clear();
+        self.beats.clear();
         self.reading.clear();
         self.quarantined.clear();
         self.disk_fails = false;
