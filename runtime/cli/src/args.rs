@@ -161,6 +161,9 @@ pub struct Serve {
     /// What definitions and executions may use
     #[command(flatten)]
     pub limits: Limits,
+    /// What HTTP tasks may call and with which credentials: a TOML or JSON file; nothing without one
+    #[arg(long, value_name = "FILE", env = "SANDSTEP_CONNECTIONS", hide_env = true)]
+    pub connections: Option<PathBuf>,
     /// How log lines look on standard error
     #[arg(long, value_enum, value_name = "FORMAT", default_value = "text")]
     pub log_format: LogFormat,
@@ -189,6 +192,9 @@ pub struct Run {
     /// Directory of objects, made when absent: `s3://BUCKET/KEY` is the file BUCKET/KEY in it; without one nothing is kept
     #[arg(long, value_name = "DIR")]
     pub objects: Option<PathBuf>,
+    /// What HTTP tasks may call and with which credentials: a TOML or JSON file; nothing without one
+    #[arg(long, value_name = "FILE", env = "SANDSTEP_CONNECTIONS", hide_env = true)]
+    pub connections: Option<PathBuf>,
     /// What the workflow may use
     #[command(flatten)]
     pub limits: Limits,

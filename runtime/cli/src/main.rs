@@ -7,6 +7,7 @@ mod args;
 mod client;
 mod commands;
 mod config;
+mod connections;
 mod events;
 mod limits;
 mod logging;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use asl::Limits;
 use sandbox::Sandbox;
+use server::http_task::Connections;
 use server::{Config, Ports, Server};
 use store::{ObjectDirectory, Store};
 use tokio::net::TcpListener;
@@ -12,6 +13,7 @@ use tokio::runtime::Runtime;
 
 use crate::args::{self, Format};
 use crate::config;
+use crate::connections::connections;
 use crate::limits::limits;
 use crate::logging;
 use crate::output::Output;
@@ -35,6 +37,7 @@ const EXIT_INTERRUPTED: i32 = 130;
 pub fn serve(asked: &args::Serve, output: &Output) -> Result {
     logging::to_stderr(asked.log_format, "info");
     let limits = limits(&asked.limits)?;
+    let connections = connections(asked.connections.as_deref())?;
     let data = config::data_directory(asked.data.clone())?;
     let runtime = runtime()?;
     runtime.block_on(async {
@@ -53,7 +56,7 @@ pub fn serve(asked: &args::Serve, output: &Output) -> Result {
         })?;
         let signals = Signals::new()?;
         let ports = open_ports(&data, &limits)?;
-        let server = Server::open(configuration(asked, limits), ports)
+        let server = Server::open(configuration(asked, limits, connections), ports)
             .await
             .map_err(server_problem)?;
         announce(&format!("http://{address}"), &data, output);
@@ -78,11 +81,12 @@ pub fn runtime() -> Result<Runtime> {
         })
 }
 
-fn configuration(asked: &args::Serve, limits: Limits) -> Config {
+fn configuration(asked: &args::Serve, limits: Limits, connections: Connections) -> Config {
     Config {
         region: asked.region.clone(),
         account: asked.account.clone(),
         limits,
+        connections,
         ..Config::default()
     }
 }

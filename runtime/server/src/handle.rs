@@ -18,6 +18,7 @@ use crate::aws::operations::{self, execution::find};
 use crate::aws::target::{Target, Throw};
 use crate::clock;
 use crate::driver::Mailbox;
+use crate::http_task::HttpTasks;
 use crate::lone_task::LoneTasks;
 use crate::machines::{Machine, Machines};
 use crate::modules::{self, Modules};
@@ -49,6 +50,7 @@ pub(crate) struct Inner {
     pub(crate) activities: Arc<Activities>,
     pub(crate) token_key: TokenKey,
     pub(crate) lone_tasks: LoneTasks,
+    pub(crate) http_tasks: HttpTasks,
     blocking: Semaphore,
     uploads: Semaphore,
     writing: Mutex<()>,
@@ -66,6 +68,7 @@ pub(crate) struct Parts {
     pub(crate) activities: Arc<Activities>,
     pub(crate) token_key: TokenKey,
     pub(crate) lone_tasks: LoneTasks,
+    pub(crate) http_tasks: HttpTasks,
 }
 
 /// An execution that was started, or an equal one that was already running under its name.
@@ -106,6 +109,7 @@ impl Handle {
             activities: parts.activities,
             token_key: parts.token_key,
             lone_tasks: parts.lone_tasks,
+            http_tasks: parts.http_tasks,
             blocking: Semaphore::new(BLOCKING_AT_ONCE),
             uploads: Semaphore::new(UPLOADS_AT_ONCE),
             writing: Mutex::new(()),

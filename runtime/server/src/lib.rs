@@ -10,6 +10,7 @@ mod clock;
 mod driver;
 mod handle;
 mod http;
+pub mod http_task;
 pub mod items;
 mod lone_task;
 mod machines;
@@ -34,6 +35,7 @@ use driver::{Driver, Loaders, Mailbox, Message, Runner};
 use handle::Parts;
 pub use handle::{Closed, Handle, Started};
 pub use http::Problem;
+use http_task::{Connections, ConnectionsError, HttpTasks};
 use lone_task::LoneTasks;
 use machines::Machines;
 use modules::Modules;
@@ -50,6 +52,8 @@ pub struct Config {
     pub account: String,
     /// What definitions and executions may use.
     pub limits: Limits,
+    /// What HTTP tasks may call.
+    pub connections: Connections,
 }
 
 impl Default for Config {
@@ -59,6 +63,7 @@ impl Default for Config {
             region: "us-east-1".into(),
             account: "000000000000".into(),
             limits: Limits::default(),
+            connections: Connections::default(),
         }
     }
 }
@@ -87,6 +92,9 @@ pub enum Error {
     /// Machines or modules can't be read.
     #[error("reading the stored state machines and modules: {0}")]
     Catalogue(#[from] CatalogueError),
+    /// The certificates HTTP tasks should trust can't be used.
+    #[error(transparent)]
+    Connections(#[from] ConnectionsError),
     /// The system gives no thread.
     #[error("starting a thread: {0}; raise the limit of processes or memory")]
     Thread(#[from] std::io::Error),
@@ -140,6 +148,7 @@ impl Server {
         let (mailbox, inbox) = Mailbox::new();
         mailbox.send(Message::Input(Input::Recover { running, last }));
         let loaders = Loaders::spawn(Arc::clone(&ports.reader), Arc::clone(&machines), &mailbox)?;
+        let http_tasks = HttpTasks::new(config.connections.clone())?;
         let lone_tasks = LoneTasks::new(Arc::clone(&ports.runner), Arc::clone(&modules));
         let services = Services::new(runtime, mailbox.clone());
         let runner = Runner::new(
@@ -173,6 +182,7 @@ impl Server {
             activities,
             token_key,
             lone_tasks,
+            http_tasks,
         });
         services.attach(&handle);
         Ok(Self {

@@ -17,6 +17,7 @@ use tokio::sync::oneshot;
 use crate::aws::resource::Waits;
 use crate::driver::{Mailbox, Message};
 use crate::handle::{Handle, WeakHandle};
+use crate::http_task;
 
 /// What a task asks of this server.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,6 +26,8 @@ pub(crate) enum Service {
     StartExecution(Waits),
     /// `aws-sdk:sfn:<operation>`, the operation in camelCase.
     Sdk(String),
+    /// `http:invoke`.
+    Http,
 }
 
 /// Asks this server once for a task of no execution's, which is over with the answer.
@@ -32,6 +35,7 @@ pub(crate) async fn once(handle: &Handle, request: &TaskRequest, service: Servic
     match service {
         // what is asked for may be such a task again
         Service::Sdk(operation) => Box::pin(sdk::run(handle, request, &operation)).await,
+        Service::Http => http_task::run(handle, request).await,
         Service::StartExecution(_) => start_execution::once(handle, request).await,
     }
 }
@@ -90,6 +94,10 @@ impl Services {
                 Service::StartExecution(waits) => start_execution::run(&this, &handle, &request, waits, fate).await,
                 Service::Sdk(operation) => tokio::select! {
                     outcome = sdk::run(&handle, &request, &operation) => Some(outcome),
+                    _ = fate => None,
+                },
+                Service::Http => tokio::select! {
+                    outcome = http_task::run(&handle, &request) => Some(outcome),
                     _ = fate => None,
                 },
             };

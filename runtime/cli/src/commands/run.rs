@@ -17,6 +17,7 @@ use super::{size, validate};
 use crate::args::{self, LogFormat};
 use crate::client::HISTORY_PAGE;
 use crate::config::{self, ModuleFile};
+use crate::connections::connections;
 use crate::events::EventTable;
 use crate::limits::limits;
 use crate::logging;
@@ -42,6 +43,7 @@ pub fn run(asked: &args::Run, output: &Output) -> Result {
     if !validate::all_pass([&source], &limits, output)? {
         return Ok(Ending::Bad);
     }
+    let connections = connections(asked.connections.as_deref())?;
     let input =
         Payload::from_text(input).map_err(|error| Problem::usage(error.to_string(), "--input takes a JSON text"))?;
     let compiled = CompiledCode::new()?;
@@ -56,6 +58,7 @@ pub fn run(asked: &args::Run, output: &Output) -> Result {
     };
     let config = server::Config {
         limits,
+        connections,
         ..server::Config::default()
     };
     runtime()?.block_on(async {

@@ -18,6 +18,8 @@ pub enum Asked<'a> {
     StartExecution(Waits),
     /// `arn:<partition>:states:::aws-sdk:sfn:<operation>`: an operation of this server's own API.
     Sdk(&'a str),
+    /// `arn:<partition>:states:::http:invoke`: a request to an HTTP API.
+    Http,
     /// An activity's ARN: a worker outside takes the task. Its name.
     Activity(&'a str),
 }
@@ -84,6 +86,7 @@ pub fn parse(resource: &str) -> Result<Asked<'_>, String> {
         ["arn", _, "states", "", "", "states", "startExecution.waitForTaskToken"] => {
             Ok(Asked::StartExecution(Waits::Token))
         }
+        ["arn", _, "states", "", "", "http", "invoke"] => Ok(Asked::Http),
         ["arn", _, "states", "", "", "aws-sdk", "sfn", operation] => Ok(Asked::Sdk(operation)),
         ["arn", _, "states", _, _, "activity", name] if !name.is_empty() => Ok(Asked::Activity(name)),
         ["arn", _, "lambda", _, _, "function", name] if !name.is_empty() => qualified(name, None),

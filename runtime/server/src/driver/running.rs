@@ -158,6 +158,7 @@ impl Runner {
             }
             Asked::StartExecution(waits) => Ok(Place::Service(Service::StartExecution(waits))),
             Asked::Sdk(operation) => Ok(Place::Service(Service::Sdk(operation.to_owned()))),
+            Asked::Http => Ok(Place::Service(Service::Http)),
             Asked::Activity(name) => Ok(Place::Activity(name.to_owned())),
             Asked::LambdaInvoke { token: true } if request.submitted => Ok(Place::Callback),
             Asked::LambdaInvoke { token } => {

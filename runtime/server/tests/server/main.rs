@@ -7,6 +7,7 @@ mod callbacks;
 mod executions;
 mod histories;
 mod http;
+mod http_tasks;
 mod items;
 mod machines;
 mod modules;

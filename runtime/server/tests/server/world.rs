@@ -133,6 +133,25 @@ impl World {
 
     /// A server on what an earlier one left.
     pub async fn on(store: store::memory::Store, runner: Arc<FakeRunner>) -> Self {
+        Self::open(Config::default(), store, runner).await.unwrap()
+    }
+
+    /// A server as its operator wants it.
+    pub async fn configured(config: Config) -> Self {
+        Self::try_configured(config).await.unwrap()
+    }
+
+    /// The same, where it may not start.
+    pub async fn try_configured(config: Config) -> Result<Self, server::Error> {
+        Self::open(config, store::memory::Store::new().unwrap(), Arc::default()).await
+    }
+
+    /// All of it.
+    pub async fn open(
+        config: Config,
+        store: store::memory::Store,
+        runner: Arc<FakeRunner>,
+    ) -> Result<Self, server::Error> {
         let ports = Ports {
             log: Arc::new(store.clone()),
             reader: Arc::new(store.clone()),
@@ -140,14 +159,14 @@ impl World {
             runner: Arc::clone(&runner) as Arc<dyn TaskRunner>,
             objects: Arc::new(store::memory::Objects::default()),
         };
-        let server = Server::open(Config::default(), ports).await.unwrap();
+        let server = Server::open(config, ports).await?;
         let handle = server.handle();
-        Self {
+        Ok(Self {
             server,
             handle,
             runner,
             store,
-        }
+        })
     }
 
     /// An operation that succeeds.
