@@ -3,12 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use asl::execution::{ApplyError, Execution, Wakeup};
-use asl::{Event, EventKind, Failure, Status, Timestamp};
+use asl::{Event, EventKind, Failure, Payload, Status, Timestamp};
 
 use crate::batch::{self, Append};
 use crate::group_commit::event_bytes;
 use crate::ids::{ExecutionId, ReplyTo, TaskId};
-use crate::input::Word;
+use crate::input::{Release, Word};
 use crate::output::Reply;
 use crate::ports::Report;
 use crate::unrecorded::Run;
@@ -48,8 +48,20 @@ pub(crate) struct Loading {
 #[derive(Debug)]
 pub(crate) enum Pending {
     Stop(PendingStop),
-    Callback { task: TaskId, word: Word, reply: ReplyTo },
-    TaskDone { task: TaskId, report: Report },
+    Callback {
+        task: TaskId,
+        word: Word,
+        reply: ReplyTo,
+    },
+    TaskDone {
+        task: TaskId,
+        report: Report,
+    },
+    TaskReleased {
+        task: TaskId,
+        release: Release,
+        submitted: Option<Payload>,
+    },
 }
 
 impl Pending {
@@ -58,7 +70,7 @@ impl Pending {
         match self {
             Pending::Stop(stop) => Some(stop.reply),
             Pending::Callback { reply, .. } => Some(*reply),
-            Pending::TaskDone { .. } => None,
+            Pending::TaskDone { .. } | Pending::TaskReleased { .. } => None,
         }
     }
 }

@@ -64,6 +64,11 @@ impl Engine {
                 Pending::Stop(stop) => self.stop_resident(id, stop),
                 Pending::Callback { task, word, reply } => self.callback_resident(task, word, reply),
                 Pending::TaskDone { task, report } => self.task_done(task, report),
+                Pending::TaskReleased {
+                    task,
+                    release,
+                    submitted,
+                } => self.task_released(task, release, submitted),
             }
         }
         self.ready.push_back(id);

@@ -5,15 +5,39 @@ use asl::{EventKind, Payload};
 use crate::Engine;
 use crate::ids::TaskId;
 use crate::input::Release;
-use crate::resident::Entry;
+use crate::resident::{Entry, Loading, Pending};
 
 impl Engine {
     /// Gives the attempt's slot back and, where its request was made, records that. Attempts that don't run
     /// or aren't open any more have given it back already.
     pub(crate) fn task_released(&mut self, task: TaskId, release: Release, submitted: Option<Payload>) {
         let now = self.now;
-        let Some(Entry::Resident(resident)) = self.executions.get_mut(&task.execution) else {
-            return;
+        let resident = match self.executions.get_mut(&task.execution) {
+            Some(Entry::Resident(resident)) => resident,
+            Some(Entry::Loading(loading)) if loading.parked.contains_key(&task.scheduled_at) => {
+                loading.pending.push(Pending::TaskReleased {
+                    task,
+                    release,
+                    submitted,
+                });
+                return;
+            }
+            Some(Entry::Dormant(parked)) if parked.contains_key(&task.scheduled_at) => {
+                let pending = vec![Pending::TaskReleased {
+                    task,
+                    release,
+                    submitted,
+                }];
+                self.load(
+                    task.execution,
+                    Loading {
+                        pending,
+                        ..Loading::default()
+                    },
+                );
+                return;
+            }
+            _ => return,
         };
         let Some(running) = resident.running.get_mut(&task.scheduled_at) else {
             return;

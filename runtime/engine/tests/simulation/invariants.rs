@@ -124,6 +124,7 @@ impl World {
         for (id, stored) in &self.disk.executions {
             assert!(stored.fold.status().is_closed(), "{id:?} never ends");
             self.check_replay(*id, stored);
+            self.check_submissions(*id, &stored.events);
             let compared = self.check_ending(*id, stored);
             compared.count(&mut self.seen);
         }

@@ -1,9 +1,11 @@
 //! Attempts that outlive their slots: calls elsewhere, nested executions, workers that take tasks from a
 //! queue, and holders of task tokens, who live through every crash of the process.
 
-use asl::{Failure, Payload};
+use std::collections::BTreeMap;
+
+use asl::{Event, EventKind, Failure, Payload, ScopeId};
 use engine::Input;
-use engine::ids::TaskId;
+use engine::ids::{ExecutionId, TaskId};
 use engine::input::{Release, Word};
 use engine::output::{Reply, TaskRequest};
 use serde_json::json;
@@ -76,6 +78,10 @@ impl World {
         if request.submitted {
             self.parked.insert(task);
         }
+        // some shells give the slot back first, and hear later that the request was taken
+        if submits && release == Release::Elsewhere && self.rng.percent(50) {
+            self.plan(0, Happening::Released(task, run, release, false));
+        }
         self.plan(after, Happening::Released(task, run, release, submits));
         let outside = matches!(style, Style::Callback | Style::Queue);
         if outside && !self.holders.contains_key(&task) {
@@ -92,6 +98,32 @@ impl World {
             self.note(task, json!({"timed out": "Heartbeat"}));
         }
         (after + 1, outside)
+    }
+
+    /// What was waited for elsewhere ended only after its request was recorded.
+    pub fn check_submissions(&self, id: ExecutionId, events: &[Event]) {
+        let mut asked: BTreeMap<ScopeId, (u64, bool)> = BTreeMap::new();
+        for (position, event) in (0..).zip(events) {
+            match &event.kind {
+                EventKind::TaskScheduled { scope, .. } => {
+                    asked.insert(*scope, (position, false));
+                }
+                EventKind::TaskSubmitted { scope, .. } => {
+                    let (_, submitted) = asked.get_mut(scope).expect("submitted after it was scheduled");
+                    assert!(!std::mem::replace(submitted, true), "a request is recorded once");
+                }
+                EventKind::TaskSucceeded { scope, .. } => {
+                    let (scheduled_at, submitted) = asked[scope];
+                    let task = TaskId {
+                        execution: id,
+                        scheduled_at,
+                    };
+                    let waited = self.style(task) == Style::Submitted && !self.crossed.contains(&task);
+                    assert!(submitted || !waited, "{task} ended, and its request isn't recorded");
+                }
+                _ => {}
+            }
+        }
     }
 
     /// Plans what the holder does next.

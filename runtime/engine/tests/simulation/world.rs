@@ -80,7 +80,7 @@ pub struct World {
     /// When those who hold a task with a heartbeat last gave one.
     pub beats: BTreeMap<TaskId, i64>,
     /// Attempts of which a first run has reported while a later one goes on: that one is stopped.
-    crossed: BTreeSet<TaskId>,
+    pub crossed: BTreeSet<TaskId>,
     runs: u64,
     /// What is seen of executions that aren't recorded step by step, by run.
     pub unrecorded: BTreeMap<ExecutionId, Stored>,
