@@ -15,7 +15,7 @@ service's shapes, numbered from 0, and then its operations:
 
     {Name*:<shape>,Other:<shape>   a structure; `*` marks a required field
     [<shape>  and  <<shape>        a list and a map, of these
-    =<operation>:<shape>           an operation and its answer
+    =<operation>:<shape>           an operation and its answer; `.` where it has none
 
 where a shape within a line is the number of one or, for what needs no line of its own, itself: `$` a text, `#` a
 number, `?` a boolean, `~` a time, `!` bytes, `.` any JSON, `$A|B` one of these texts. `(min;max)` after a shape bounds
@@ -71,8 +71,8 @@ class Service:
         self.numbers = {}
         operations = []
         for name, operation in sorted(model["operations"].items()):
-            if "output" in operation:
-                operations.append(f"={name}:{self.shape(operation['output']['shape'])}")
+            answer = self.shape(operation["output"]["shape"]) if "output" in operation else "."
+            operations.append(f"={name}:{answer}")
         self.text = "\n".join(self.lines + operations)
 
     def shape(self, name):

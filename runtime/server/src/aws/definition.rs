@@ -12,6 +12,7 @@ use serde_json::Value;
 
 use super::errors::{Answer, ApiError};
 use super::resource::{self, Asked};
+use super::test_state;
 
 /// What became of a definition.
 pub struct Checked {
@@ -140,11 +141,14 @@ fn refusal(resource: &str, machine_type: MachineType) -> Option<String> {
             return Some(format!("Express state machine does not support {unsupported}"));
         }
     }
-    resource::parse(resource).err()
+    // what AWS doesn't know either is refused in its words
+    resource::parse(resource)
+        .err()
+        .map(|ours| test_state::unknown_integration(resource).unwrap_or(ours))
 }
 
 /// Every Task state's Resource with its place.
-fn resources(node: &Value, place: &mut String, found: &mut impl FnMut(&str, &str)) {
+pub(super) fn resources(node: &Value, place: &mut String, found: &mut impl FnMut(&str, &str)) {
     let Some(states) = node.get("States").and_then(Value::as_object) else {
         return;
     };

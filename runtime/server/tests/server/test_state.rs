@@ -211,3 +211,52 @@ async fn a_task_whose_caller_goes_away_is_stopped() {
     let task = world.runner.jobs.lock().unwrap()[0].task;
     assert_eq!(*world.runner.cancelled.lock().unwrap(), [task]);
 }
+
+/// Every request with one of its values taken away or made something else.
+fn distorted(value: &Value) -> Vec<Value> {
+    let others = [json!(null), json!(-1), json!("{% $x %}"), json!([]), json!({})];
+    let mut found: Vec<Value> = others.into_iter().filter(|other| other != value).collect();
+    match value {
+        Value::Object(fields) => {
+            for (name, inner) in fields {
+                let mut without = fields.clone();
+                without.shift_remove(name);
+                found.push(Value::Object(without));
+                found.extend(distorted(inner).into_iter().map(|inner| {
+                    let mut with = fields.clone();
+                    with.insert(name.clone(), inner);
+                    Value::Object(with)
+                }));
+            }
+        }
+        Value::Array(items) => {
+            for (index, inner) in items.iter().enumerate() {
+                found.extend(distorted(inner).into_iter().map(|inner| {
+                    let mut with = items.clone();
+                    with[index] = inner;
+                    Value::Array(with)
+                }));
+            }
+        }
+        _ => {}
+    }
+    found
+}
+
+#[tokio::test]
+async fn no_request_makes_the_server_fail() {
+    let cases: Vec<Case> = serde_json::from_str(include_str!("test_state.json")).expect("the cases are well-formed");
+    let world = World::new().await;
+    let mut asked = 0;
+    for case in &cases {
+        for request in distorted(&Value::Object(case.request.clone())) {
+            let Value::Object(fields) = &request else { continue };
+            let request = self::request(fields).to_string();
+            asked += 1;
+            if let Err(error) = world.handle.call("TestState", request.as_bytes()).await {
+                assert_eq!(error.status, 400, "{request}: {error:?}");
+            }
+        }
+    }
+    assert!(asked > 4_000, "{asked} requests");
+}

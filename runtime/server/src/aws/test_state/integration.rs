@@ -1,6 +1,7 @@
 //! What a Task's `Resource` means to AWS: which service answers, with which operation's answer.
 
 use super::schema::Spelling;
+use super::service_models::Service;
 
 /// A `Resource`, taken apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,14 +46,113 @@ pub struct Model<'a> {
     pub spelling: Spelling,
 }
 
-/// The services of optimised integrations whose names in ARNs aren't their models'.
-const OPTIMISED: [(&str, &str); 6] = [
-    ("elasticmapreduce", "emr"),
-    ("emr-containers", "emrcontainers"),
-    ("emr-serverless", "emrserverless"),
-    ("events", "eventbridge"),
-    ("states", "sfn"),
-    ("bedrock", "bedrockruntime"),
+/// The services of optimised integrations as ARNs name them, the keys of their models, and their actions, as AWS
+/// documents them. Two of them have no model, and Bedrock has two.
+const OPTIMISED: [(&str, &str, &[&str]); 23] = [
+    ("apigateway", "", &["invoke"]),
+    (
+        "athena",
+        "athena",
+        &[
+            "startQueryExecution",
+            "stopQueryExecution",
+            "getQueryExecution",
+            "getQueryResults",
+        ],
+    ),
+    ("batch", "batch", &["submitJob"]),
+    ("bedrock", "bedrockruntime", &["invokeModel"]),
+    ("bedrock", "bedrock", &["createModelCustomizationJob"]),
+    (
+        "codebuild",
+        "codebuild",
+        &[
+            "startBuild",
+            "stopBuild",
+            "batchDeleteBuilds",
+            "batchGetReports",
+            "startBuildBatch",
+            "stopBuildBatch",
+            "retryBuildBatch",
+            "deleteBuildBatch",
+        ],
+    ),
+    ("databrew", "databrew", &["startJobRun"]),
+    (
+        "dynamodb",
+        "dynamodb",
+        &["getItem", "putItem", "deleteItem", "updateItem"],
+    ),
+    ("ecs", "ecs", &["runTask"]),
+    (
+        "eks",
+        "eks",
+        &[
+            "createCluster",
+            "deleteCluster",
+            "createFargateProfile",
+            "deleteFargateProfile",
+            "createNodegroup",
+            "deleteNodegroup",
+            "runJob",
+            "call",
+        ],
+    ),
+    (
+        "elasticmapreduce",
+        "emr",
+        &[
+            "createCluster",
+            "setClusterTerminationProtection",
+            "terminateCluster",
+            "addStep",
+            "cancelStep",
+            "modifyInstanceFleetByName",
+            "modifyInstanceGroupByName",
+        ],
+    ),
+    (
+        "emr-containers",
+        "emrcontainers",
+        &["createVirtualCluster", "deleteVirtualCluster", "startJobRun"],
+    ),
+    (
+        "emr-serverless",
+        "emrserverless",
+        &[
+            "createApplication",
+            "startApplication",
+            "stopApplication",
+            "deleteApplication",
+            "startJobRun",
+            "cancelJobRun",
+        ],
+    ),
+    ("events", "eventbridge", &["putEvents"]),
+    ("glue", "glue", &["startJobRun"]),
+    ("http", "", &["invoke"]),
+    ("lambda", "lambda", &["invoke"]),
+    ("mediaconvert", "mediaconvert", &["createJob"]),
+    (
+        "sagemaker",
+        "sagemaker",
+        &[
+            "createEndpoint",
+            "createEndpointConfig",
+            "createHyperParameterTuningJob",
+            "createLabelingJob",
+            "createModel",
+            "createProcessingJob",
+            "createTrainingJob",
+            "createTransformJob",
+            "updateEndpoint",
+        ],
+    ),
+    ("sns", "sns", &["publish"]),
+    ("sqs", "sqs", &["sendMessage"]),
+    ("states", "sfn", &["startExecution"]),
+    // this server's own
+    ("wasm", "", &["invoke"]),
 ];
 
 /// What a `.sync` task returns: the answer of another operation, or a part of it.
@@ -107,10 +207,7 @@ impl<'a> Integration<'a> {
         } = self.request?;
         let key = match spelling {
             Spelling::Sdk => service,
-            Spelling::Optimised => {
-                let renamed = OPTIMISED.iter().find(|(name, _)| *name == service);
-                renamed.map_or(service, |(_, key)| *key)
-            }
+            Spelling::Optimised => optimised(service, action)?,
         };
         let model = |operation: String, place| {
             Some(Model {
@@ -138,9 +235,35 @@ impl<'a> Integration<'a> {
     }
 }
 
+/// The key of the model of an optimised integration.
+fn optimised(service: &str, action: &str) -> Option<&'static str> {
+    let mut known = OPTIMISED.iter();
+    known
+        .find(|(name, _, actions)| *name == service && actions.contains(&action))
+        .map(|(_, key, _)| *key)
+}
+
+/// What AWS says of a service integration that there isn't.
+pub fn refusal(resource: &str) -> Option<String> {
+    let Request {
+        service,
+        action,
+        spelling,
+    } = Integration::read(resource).request?;
+    let is_known = match spelling {
+        Spelling::Optimised => optimised(service, action).is_some(),
+        Spelling::Sdk => Service::named(service).is_some_and(|service| service.has(action)),
+    };
+    (!is_known).then(|| {
+        format!(
+            "The resource provided {resource} is not recognized. The value is not a valid resource ARN, or the resource \
+             is not available in this region."
+        )
+    })
+}
+
 #[cfg(test)]
 mod tests {
-    use super::super::service_models::Service;
     use super::*;
 
     fn model(resource: &str) -> Option<(String, String, Spelling)> {
@@ -188,6 +311,35 @@ mod tests {
             Integration::read("arn:aws:states:us-east-1:000000000000:activity:a").pattern,
             Pattern::Activity
         );
+    }
+
+    #[test]
+    fn integrations_that_there_are_not_are_refused() {
+        for known in [
+            "arn:aws:states:::dynamodb:putItem",
+            "arn:aws:states:::sqs:sendMessage.waitForTaskToken",
+            "arn:aws:states:::states:startExecution.sync:2",
+            "arn:aws:states:::bedrock:createModelCustomizationJob.sync",
+            "arn:aws:states:::aws-sdk:s3:deleteObject",
+            "arn:aws:states:::aws-sdk:dynamodb:query",
+            "arn:aws:states:::http:invoke",
+            "arn:aws:lambda:us-east-1:000000000000:function:f",
+            "wasm:f",
+        ] {
+            assert_eq!(refusal(known), None, "{known}");
+        }
+        for unknown in [
+            "arn:aws:states:::dynamodb:query",
+            "arn:aws:states:::nosuch:putItem",
+            "arn:aws:states:::aws-sdk:nosuch:putItem",
+            "arn:aws:states:::aws-sdk:s3:noSuchAction",
+        ] {
+            let refused = refusal(unknown).expect(unknown);
+            assert!(
+                refused.starts_with(&format!("The resource provided {unknown} is not recognized.")),
+                "{refused}"
+            );
+        }
     }
 
     #[test]

@@ -13,6 +13,7 @@ mod service_models;
 mod subject;
 
 pub use answer::Answered;
+pub use integration::refusal as unknown_integration;
 pub use subject::{Asked, Subject};
 
 use asl::execution::Nothing;

@@ -3,19 +3,19 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use asl::definition::{self, Diagnostic, FlowId, Kind, Severity, State, StateMachine};
+use asl::definition::{self, FlowId, Kind, State, StateMachine};
 use asl::trial::{Setup, Trial};
 use asl::{Limits, Payload, Timestamp};
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::MockInput;
 use super::context::{self, STATE_NAME};
-use super::integration::{Integration, Pattern};
+use super::integration::{self, Integration, Pattern};
 use super::mock::Mock;
 use crate::aws::arn::Namespace;
 use crate::aws::constraints::{ARN_LENGTH, CAUSE_LENGTH, Constraints, ERROR_LENGTH};
-use crate::aws::definition::Finding;
+use crate::aws::definition::{Finding, resources};
 use crate::aws::errors::{Answer, ApiError};
 use crate::aws::json_syntax;
 
@@ -196,13 +196,38 @@ impl Asked {
             None => definition::parse_state(text, STATE_NAME, limits),
             Some(_) => definition::parse_within(text, limits),
         };
-        let machine = machine.ok_or_else(|| invalid(diagnostics))?;
+        let machine = machine.ok_or_else(|| invalid(diagnostics.into_iter().map(Finding::from)))?;
+        let unknown = self.unknown_integrations(text);
+        if !unknown.is_empty() {
+            return Err(invalid(unknown));
+        }
         match &self.state_name {
             None => Ok(machine),
             Some(name) => machine
                 .single(name, STATE_NAME)
                 .ok_or_else(|| ApiError::validation("State not found in definition")),
         }
+    }
+
+    /// Integrations that AWS doesn't have. Those that only this server doesn't run may be mocked.
+    fn unknown_integrations(&self, text: &str) -> Vec<Finding> {
+        let document = match (serde_json::from_str::<Value>(text), &self.state_name) {
+            (Ok(state), None) => json!({"States": {STATE_NAME: state}}),
+            (Ok(machine), Some(_)) => machine,
+            (Err(_), _) => return Vec::new(),
+        };
+        let mut found = Vec::new();
+        resources(&document, &mut String::new(), &mut |resource, location| {
+            if let Some(message) = integration::refusal(resource) {
+                found.push(Finding {
+                    severity: "ERROR",
+                    code: "SCHEMA_VALIDATION_FAILED",
+                    message,
+                    location: Some(location.to_owned()),
+                });
+            }
+        });
+        found
     }
 
     /// What needs a mock and has none.
@@ -255,11 +280,11 @@ fn unsupported(what: &str, is: &str) -> ApiError {
     ApiError::validation(format!("TestState does not support {what} when a mock {is} specified."))
 }
 
-fn invalid(diagnostics: Vec<Diagnostic>) -> ApiError {
-    let errors: Vec<String> = diagnostics
+fn invalid(findings: impl IntoIterator<Item = Finding>) -> ApiError {
+    let errors: Vec<String> = findings
         .into_iter()
-        .filter(|diagnostic| diagnostic.severity == Severity::Error)
-        .map(|diagnostic| Finding::from(diagnostic).to_string())
+        .filter(Finding::is_error)
+        .map(|finding| finding.to_string())
         .collect();
     ApiError::invalid_definition(&errors.join(", "))
 }
