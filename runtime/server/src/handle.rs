@@ -6,7 +6,7 @@ use asl::{Failure, Limits, Payload, Status, Timestamp};
 use engine::ids::{ExecutionId, TaskId};
 use engine::input::{StartExecution, Word};
 use engine::output::Reply;
-use engine::ports::{ModuleRecord, Reader, SharedObjects};
+use engine::ports::{CatalogueError, ModuleRecord, Reader, SharedObjects};
 use engine::token::TokenKey;
 use tokio::sync::{Mutex, MutexGuard, Semaphore, oneshot};
 
@@ -288,6 +288,19 @@ impl Handle {
     pub(crate) fn target(&self, arn: &str, throw: impl FnOnce() -> Throw) -> Answer<Target> {
         let parsed = self.0.namespace.parse_machine(arn)?;
         Target::find(&self.0.machines, parsed, throw).ok_or_else(|| ApiError::state_machine_does_not_exist(arn))
+    }
+}
+
+impl Inner {
+    /// The name of an execution's state machine. Blocks while the store reads.
+    ///
+    /// # Errors
+    /// [`CatalogueError`] when it can't be read.
+    pub(crate) fn machine_name_of(&self, execution: ExecutionId) -> Result<Option<String>, CatalogueError> {
+        let Some(record) = self.reader.execution(execution)? else {
+            return Ok(None);
+        };
+        self.machines.name_of(record.machine)
     }
 }
 

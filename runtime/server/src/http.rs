@@ -1,11 +1,10 @@
-//! Connections: how many, how long, how they end; and what answers where no API does.
+//! All routes together, and what answers where no API does.
 
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
@@ -13,27 +12,11 @@ use axum::extract::Request;
 use axum::http::{Response, StatusCode, Uri};
 use axum::response::IntoResponse;
 use axum::routing::get;
-use hyper::server::conn::http1;
-use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::graceful::GracefulShutdown;
-use hyper_util::service::TowerToHyperService;
 use serde::Serialize;
-use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
-use tower::ServiceExt as _;
 
+use crate::access::{self, Entrance, Gate};
 use crate::handle::Handle;
 use crate::{aws, modules, objects};
-
-/// Connections at once. Each costs a socket and some kilobytes; the usual limit of open files is 1,024 soft
-/// and far more hard.
-const CONNECTIONS: usize = 4096;
-/// Time a client has to send the head of a request. Also ends connections that stay idle.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(60);
-/// Time connections have to finish their request when the server stops.
-const FAREWELL: Duration = Duration::from_secs(10);
-/// Pause after the system gave no connection, out of files for instance.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// An error in our own shape, where AWS has none.
 #[derive(Debug, Clone, Serialize)]
@@ -68,8 +51,9 @@ impl IntoResponse for Problem {
     }
 }
 
-/// Everything the server answers to.
-pub(crate) fn router(handle: Handle) -> Router {
+/// Everything the server answers to, behind its gate.
+pub(crate) fn router(handle: Handle, entrance: Arc<Entrance>) -> Router {
+    let gate = Gate::new(entrance, handle.clone());
     Router::new()
         .route("/healthz", get(healthz))
         .merge(aws::routes())
@@ -77,6 +61,7 @@ pub(crate) fn router(handle: Handle) -> Router {
         .merge(objects::routes())
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
+        .layer(axum::middleware::from_fn_with_state(gate, access::pass))
         .with_state(handle)
 }
 
@@ -103,57 +88,8 @@ pub(crate) async fn method_not_allowed(request: Request) -> Problem {
     )
 }
 
-/// Serves until `shutdown`, then lets requests under way finish.
-pub(crate) async fn serve(listener: TcpListener, handle: Handle, shutdown: impl Future<Output = ()>) {
-    let router = router(handle);
-    let slots = Arc::new(Semaphore::new(CONNECTIONS));
-    let graceful = GracefulShutdown::new();
-    let mut shutdown = std::pin::pin!(shutdown);
-    loop {
-        let accepted = tokio::select! {
-            accepted = accept(&listener, &slots) => accepted,
-            () = &mut shutdown => break,
-        };
-        let Some((stream, slot)) = accepted else { continue };
-        // Answers are small and wanted at once.
-        let _ = stream.set_nodelay(true);
-        let router = router.clone();
-        let service = tower::service_fn(move |request: hyper::Request<hyper::body::Incoming>| {
-            Guarded(Box::pin(router.clone().oneshot(request.map(Body::new))))
-        });
-        let connection = http1::Builder::new()
-            .timer(TokioTimer::new())
-            .header_read_timeout(HEAD_TIMEOUT)
-            .serve_connection(TokioIo::new(stream), TowerToHyperService::new(service));
-        let connection = graceful.watch(connection);
-        tokio::spawn(async move {
-            // A client that breaks off is its own affair.
-            let _ = connection.await;
-            drop(slot);
-        });
-    }
-    drop(listener);
-    if tokio::time::timeout(FAREWELL, graceful.shutdown()).await.is_err() {
-        tracing::warn!("connections were still open after {} s and are cut", FAREWELL.as_secs());
-    }
-}
-
-type Accepted = (tokio::net::TcpStream, tokio::sync::OwnedSemaphorePermit);
-
-async fn accept(listener: &TcpListener, slots: &Arc<Semaphore>) -> Option<Accepted> {
-    let slot = Arc::clone(slots).acquire_owned().await.ok()?;
-    match listener.accept().await {
-        Ok((stream, _)) => Some((stream, slot)),
-        Err(error) => {
-            tracing::warn!(%error, "no connection could be accepted; raise the limit of open files if this goes on");
-            tokio::time::sleep(ACCEPT_PAUSE).await;
-            None
-        }
-    }
-}
-
 /// Answers 500 where a handler panics, instead of cutting the connection.
-struct Guarded<F>(Pin<Box<F>>);
+pub(crate) struct Guarded<F>(pub(crate) Pin<Box<F>>);
 
 impl<F, E> Future for Guarded<F>
 where

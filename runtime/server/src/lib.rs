@@ -4,9 +4,11 @@
 //! disk and the sandbox only as the trait objects of [`engine::ports`], and decides nothing about an
 //! execution: that is the engine's.
 
+pub mod access;
 mod activities;
 pub mod aws;
 mod clock;
+mod connections;
 mod driver;
 mod handle;
 mod http;
@@ -17,8 +19,10 @@ mod machines;
 pub mod modules;
 mod objects;
 mod services;
+pub mod tls;
 
 use std::future::Future;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Instant;
@@ -29,6 +33,7 @@ use engine::ports::{Catalogue, CatalogueError, CommitLog, Reader, SharedObjects,
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
+use access::Entrance;
 use activities::Activities;
 use aws::arn::Namespace;
 use driver::{Driver, Loaders, Mailbox, Message, Runner};
@@ -101,6 +106,12 @@ pub enum Error {
     /// Reading what is stored panicked.
     #[error("reading the stored state failed: {0}")]
     Recovery(String),
+    /// Others reach the address, and nobody would be asked for a key.
+    #[error("`{0}` is reached by others, and the server has no credentials to ask them for")]
+    Open(SocketAddr),
+    /// The socket has no address.
+    #[error("telling the address to listen on: {0}")]
+    Address(std::io::Error),
     /// The driver ended without being asked.
     #[error("the engine's driver panicked; the log says where, executions go on at the next start")]
     DriverDied,
@@ -197,12 +208,29 @@ impl Server {
         self.handle.clone()
     }
 
+    /// [`Server::serve_behind`] an entrance without keys and certificates, on an address only this machine reaches.
+    ///
+    /// # Errors
+    /// As [`Server::serve_behind`].
+    pub async fn serve(self, listener: TcpListener, shutdown: impl Future<Output = ()>) -> Result<(), Error> {
+        self.serve_behind(Entrance::default(), listener, shutdown).await
+    }
+
     /// Answers on `listener` until `shutdown`; then takes no more connections, lets requests finish and what
     /// is being written reach the disk. Tasks under way are stopped and run again at the next start.
     ///
     /// # Errors
-    /// [`Error::DriverDied`].
-    pub async fn serve(mut self, listener: TcpListener, shutdown: impl Future<Output = ()>) -> Result<(), Error> {
+    /// [`Error::Open`] when others reach the address and no keys are asked for; [`Error::DriverDied`].
+    pub async fn serve_behind(
+        mut self,
+        entrance: Entrance,
+        listener: TcpListener,
+        shutdown: impl Future<Output = ()>,
+    ) -> Result<(), Error> {
+        let address = listener.local_addr().map_err(Error::Address)?;
+        if !entrance.suits(address) {
+            return Err(Error::Open(address));
+        }
         let gone = &mut self.driver_gone;
         let mut died = false;
         let until = async {
@@ -211,7 +239,9 @@ impl Server {
                 _ = gone => died = true,
             }
         };
-        http::serve(listener, self.handle.clone(), until).await;
+        let tls = entrance.tls.clone();
+        let router = http::router(self.handle.clone(), Arc::new(entrance));
+        connections::serve(listener, router, tls, until).await;
         if died {
             return Err(Error::DriverDied);
         }

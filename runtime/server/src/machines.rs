@@ -143,6 +143,14 @@ impl Machines {
         self.catalogue.machines_named(name)
     }
 
+    /// The name a machine has or had. Blocks while the store reads.
+    ///
+    /// # Errors
+    /// [`CatalogueError`] when it can't be read.
+    pub fn name_of(&self, id: MachineId) -> Result<Option<String>, CatalogueError> {
+        Ok(self.catalogue.machine(id)?.map(|machine| machine.name))
+    }
+
     /// The text of a definition. Blocks while the store reads.
     ///
     /// # Errors

@@ -211,6 +211,21 @@ impl Namespace {
         }
     }
 
+    /// The name of the state machine or activity that an ARN of ours is of, or belongs to. Says nothing about whether the
+    /// ARN is well-formed otherwise.
+    pub fn name_in<'a>(&self, arn: &'a str) -> Option<&'a str> {
+        let (_, rest) = arn.strip_prefix(&*self.prefix)?.split_once(':')?;
+        rest.split([':', '/']).next().filter(|name| !name.is_empty())
+    }
+
+    /// The ARN of a user, which is what keys are called in refusals.
+    pub fn user(&self, name: &str) -> String {
+        let mut parts = self.prefix.split(':').skip(1);
+        let partition = parts.next().unwrap_or_default();
+        let account = parts.nth(2).unwrap_or_default();
+        format!("arn:{partition}:iam::{account}:user/{name}")
+    }
+
     fn resource<'a>(&self, arn: &'a str) -> Answer<Resource<'a>> {
         if let Some((kind, rest)) = arn
             .strip_prefix(&*self.prefix)
@@ -273,6 +288,11 @@ mod tests {
                 qualifier: Some("3")
             })
         );
+    }
+
+    #[test]
+    fn users_are_of_the_same_account() {
+        assert_eq!(ours().user("ci"), "arn:aws:iam::000000000000:user/ci");
     }
 
     #[test]

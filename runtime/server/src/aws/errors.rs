@@ -182,6 +182,21 @@ impl ApiError {
         Self::validation(message).with("reason", "MISSING_REQUIRED_PARAMETER")
     }
 
+    /// Nobody this server knows: no signature, one of an unknown key, or a wrong one.
+    pub fn unauthenticated(kind: &'static str, message: impl Into<String>) -> Self {
+        Self::caller(kind, message)
+    }
+
+    /// A request that says nothing about who sends it.
+    pub fn missing_authentication_token() -> Self {
+        Self::caller("MissingAuthenticationTokenException", "Missing Authentication Token")
+    }
+
+    /// Somebody this server knows, who may not do this.
+    pub fn access_denied(message: impl Into<String>) -> Self {
+        Self::caller("AccessDeniedException", message)
+    }
+
     /// Ours: the disk, a failed commit, a bug. The details are for the log, the text for the caller.
     pub fn fault(message: impl Into<String>) -> Self {
         Self {

@@ -4,6 +4,7 @@
 //! rendering of journals as AWS's history. It translates and decides nothing: what an execution does is
 //! the engine's, what is stored the catalogue's.
 
+pub(crate) mod access;
 pub mod arn;
 mod constraints;
 mod definition;
@@ -15,9 +16,12 @@ pub mod operations;
 mod page_token;
 pub mod resource;
 mod router;
+pub mod signature;
 pub(crate) mod target;
 mod test_state;
 mod wire;
 
 pub(crate) use constraints::is_name;
 pub use router::routes;
+pub(crate) use router::{body_limit, operation_of, receive};
+pub(crate) use wire::respond;

@@ -35,7 +35,7 @@ pub fn routes() -> Router<Handle> {
 
 async fn operation(State(handle): State<Handle>, headers: HeaderMap, body: Body) -> Response<Body> {
     let answer = match (
-        target(&headers),
+        operation_of(&headers),
         receive(body, body_limit(&handle.inner().limits)).await,
     ) {
         (Ok(operation), Ok(body)) => operations::call(&handle, operation, &body).await,
@@ -44,12 +44,14 @@ async fn operation(State(handle): State<Handle>, headers: HeaderMap, body: Body)
     wire::respond(answer)
 }
 
-fn body_limit(limits: &Limits) -> usize {
+/// Bytes a request may have.
+pub(crate) fn body_limit(limits: &Limits) -> usize {
     let largest = limits.definition_characters.max(limits.payload_bytes);
     largest.saturating_mul(BODY_BYTES_A_BYTE).min(LARGEST_BODY)
 }
 
-async fn receive(body: Body, limit: usize) -> Answer<Bytes> {
+/// Takes a request's body into memory.
+pub(crate) async fn receive(body: Body, limit: usize) -> Answer<Bytes> {
     match tokio::time::timeout(BODY_TIMEOUT, to_bytes(body, limit)).await {
         Ok(Ok(body)) => Ok(body),
         Ok(Err(error)) if error.source().is_some_and(|source| source.is::<LengthLimitError>()) => Err(ApiError {
@@ -71,7 +73,8 @@ async fn receive(body: Body, limit: usize) -> Answer<Bytes> {
     }
 }
 
-fn target(headers: &HeaderMap) -> Answer<&str> {
+/// The operation a request asks for.
+pub(crate) fn operation_of(headers: &HeaderMap) -> Answer<&str> {
     let target = headers.get("x-amz-target").and_then(|target| target.to_str().ok());
     target.and_then(|target| target.strip_prefix(SERVICE)).ok_or_else(|| {
         ApiError::unknown_operation(format!(

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 
 use serde_json::{Value, json};
+use server::access::Entrance;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
@@ -17,10 +18,14 @@ pub struct Listening {
 }
 
 pub async fn listen(world: World) -> Listening {
+    listen_behind(Entrance::default(), world).await
+}
+
+pub async fn listen_behind(entrance: Entrance, world: World) -> Listening {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let (stop, stopped) = oneshot::channel::<()>();
-    let ended = tokio::spawn(world.server.serve(listener, async {
+    let ended = tokio::spawn(world.server.serve_behind(entrance, listener, async {
         let _ = stopped.await;
     }));
     Listening { address, stop, ended }

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+mod access;
 mod bad_input;
 mod callbacks;
 mod executions;
@@ -14,5 +15,6 @@ mod modules;
 mod objects;
 mod recovery;
 mod test_state;
+mod tls;
 mod versions;
 mod world;
