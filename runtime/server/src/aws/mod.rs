@@ -19,6 +19,7 @@ mod router;
 pub mod signature;
 pub(crate) mod target;
 mod test_state;
+pub mod wasm;
 mod wire;
 
 pub(crate) use constraints::is_name;

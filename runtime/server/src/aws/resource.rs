@@ -14,6 +14,11 @@ pub enum Asked<'a> {
         /// Whether the task ends with its token instead of with the module.
         token: bool,
     },
+    /// `arn:<partition>:states:::wasm:invoke`: a module named by the task's parameters.
+    WasmInvoke {
+        /// Whether the task ends with its token instead of with the module.
+        token: bool,
+    },
     /// `arn:<partition>:states:::states:startExecution[.sync|.sync:2|.waitForTaskToken]`.
     StartExecution(Waits),
     /// `arn:<partition>:states:::aws-sdk:sfn:<operation>`: an operation of this server's own API.
@@ -78,6 +83,8 @@ pub fn parse(resource: &str) -> Result<Asked<'_>, String> {
     match parts[..] {
         ["arn", _, "states", "", "", "lambda", "invoke"] => Ok(Asked::LambdaInvoke { token: false }),
         ["arn", _, "states", "", "", "lambda", "invoke.waitForTaskToken"] => Ok(Asked::LambdaInvoke { token: true }),
+        ["arn", _, "states", "", "", "wasm", "invoke"] => Ok(Asked::WasmInvoke { token: false }),
+        ["arn", _, "states", "", "", "wasm", "invoke.waitForTaskToken"] => Ok(Asked::WasmInvoke { token: true }),
         ["arn", _, "states", "", "", "states", "startExecution"] => Ok(Asked::StartExecution(Waits::Response)),
         ["arn", _, "states", "", "", "states", "startExecution.sync"] => Ok(Asked::StartExecution(Waits::End)),
         ["arn", _, "states", "", "", "states", "startExecution.sync", "2"] => {

@@ -13,6 +13,7 @@ use super::{Mailbox, Message};
 use crate::activities::{Activities, Queued};
 use crate::aws::lambda::{self, Invocation};
 use crate::aws::resource::{self, Asked, Resource};
+use crate::aws::wasm;
 use crate::modules::{Found, Modules, Readiness};
 use crate::services::{Service, Services};
 
@@ -38,6 +39,8 @@ struct Ready {
 enum Shape {
     /// What the module returned.
     Plain,
+    /// The same, and the task goes on until its token comes back.
+    PlainWithToken,
     /// The answer of Lambda's Invoke around it.
     LambdaInvoke,
     /// The same, and the task goes on until its token comes back.
@@ -160,7 +163,17 @@ impl Runner {
             Asked::Sdk(operation) => Ok(Place::Service(Service::Sdk(operation.to_owned()))),
             Asked::Http => Ok(Place::Service(Service::Http)),
             Asked::Activity(name) => Ok(Place::Activity(name.to_owned())),
-            Asked::LambdaInvoke { token: true } if request.submitted => Ok(Place::Callback),
+            Asked::LambdaInvoke { token: true } | Asked::WasmInvoke { token: true } if request.submitted => {
+                Ok(Place::Callback)
+            }
+            Asked::WasmInvoke { token } => {
+                let invocation = wasm::Invocation::read(&request.parameters)?;
+                let asked = invocation.module()?;
+                let mut found = modules.find(asked.module)?;
+                found.limits = invocation.limits(found.limits);
+                let shape = if token { Shape::PlainWithToken } else { Shape::Plain };
+                Self::ready(request, asked, found, invocation.payload.clone(), shape)
+            }
             Asked::LambdaInvoke { token } => {
                 let invocation = Invocation::read(&request.parameters)?;
                 let asked = invocation.module(&request.machine)?;
@@ -215,11 +228,13 @@ impl Runner {
                 let done = move |report: Report| {
                     let report = shaped(report, result);
                     mailbox.send(Message::Input(match (result, report.outcome) {
-                        (Shape::LambdaInvokeWithToken, Outcome::Succeeded(answer)) => Input::TaskReleased {
-                            task,
-                            release: Release::Callback,
-                            submitted: Some(answer),
-                        },
+                        (Shape::LambdaInvokeWithToken | Shape::PlainWithToken, Outcome::Succeeded(answer)) => {
+                            Input::TaskReleased {
+                                task,
+                                release: Release::Callback,
+                                submitted: Some(answer),
+                            }
+                        }
                         (_, outcome) => {
                             let report = Report { outcome, ..report };
                             Input::TaskDone { task, report }

@@ -17,4 +17,5 @@ mod recovery;
 mod test_state;
 mod tls;
 mod versions;
+mod wasm_invoke;
 mod world;
