@@ -267,7 +267,12 @@ impl Engine {
         }
         let far = Timestamp(self.now.0.saturating_add(DORMANT_AFTER_MILLIS));
         let works = resident.running.values().any(Running::keeps_in_memory) || !resident.waiting.is_empty();
-        if !works && resident.wakeup.is_none_or(|(at, _)| at > far) {
+        // Histories show within a second that it has started, and a restart is told that it may have been heard.
+        let unseen = resident.running.iter().any(|(scheduled_at, running)| {
+            let open = resident.execution.open_task(*scheduled_at);
+            !running.queued && open.is_some_and(|task| !task.started)
+        });
+        if !works && !unseen && resident.wakeup.is_none_or(|(at, _)| at > far) {
             // Its timer stays.
             let parked = std::mem::take(&mut resident.running);
             self.executions.insert(id, Entry::Dormant(parked));

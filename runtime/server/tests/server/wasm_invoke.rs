@@ -27,7 +27,10 @@ async fn a_state_names_its_module_its_payload_and_its_limits() {
         }
     );
     let missing = world.run("m", "two", r#"{"module": "nothing", "n": 7}"#).await;
-    assert_eq!(missing.failure.unwrap().error.as_deref(), Some("Sandbox.ModuleNotFound"));
+    assert_eq!(
+        missing.failure.unwrap().error.as_deref(),
+        Some("Sandbox.ModuleNotFound")
+    );
 }
 
 #[tokio::test]
@@ -37,8 +40,12 @@ async fn histories_show_the_integration() {
     let machine = world.machine("m", &machine("invoke", json!({"Module": "echo"}))).await;
     let execution = world.start(&machine, "{}").await;
     let over = |answer: &Value| answer["status"] != "RUNNING";
-    world.until("DescribeExecution", json!({"executionArn": execution}), over).await;
-    let history = world.ok("GetExecutionHistory", json!({"executionArn": execution})).await;
+    world
+        .until("DescribeExecution", json!({"executionArn": execution}), over)
+        .await;
+    let history = world
+        .ok("GetExecutionHistory", json!({"executionArn": execution}))
+        .await;
     let events = history["events"].as_array().unwrap();
     let scheduled = events.iter().find(|event| event["type"] == "TaskScheduled").unwrap();
     let details = &scheduled["taskScheduledEventDetails"];
@@ -53,8 +60,14 @@ async fn a_module_hands_its_token_on_and_the_task_waits_for_it() {
     let world = World::new().await;
     world.handle.upload("echo", b"echo".to_vec()).await.unwrap();
     let parameters = json!({"Module": "echo", "Payload": {"token.$": "$$.Task.Token"}});
-    world.machine("m", &machine("invoke.waitForTaskToken", parameters)).await;
-    let started = world.handle.start("m", "e".into(), asl::Payload::empty_object(), true).await.unwrap();
+    world
+        .machine("m", &machine("invoke.waitForTaskToken", parameters))
+        .await;
+    let started = world
+        .handle
+        .start("m", "e".into(), asl::Payload::empty_object(), true)
+        .await
+        .unwrap();
     let submitted = |answer: &Value| {
         let events = answer["events"].as_array().unwrap();
         events.iter().any(|event| event["type"] == "TaskSubmitted")
@@ -67,5 +80,8 @@ async fn a_module_hands_its_token_on_and_the_task_waits_for_it() {
         .ok("SendTaskSuccess", json!({"taskToken": token, "output": "[1]"}))
         .await;
     let closed = started.closed().await.unwrap();
-    assert_eq!((closed.status, closed.output.unwrap().text()), (Status::Succeeded, "[1]"));
+    assert_eq!(
+        (closed.status, closed.output.unwrap().text()),
+        (Status::Succeeded, "[1]")
+    );
 }

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::mpsc::Receiver;
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use asl::{Attempt, Failure, Payload};
 use engine::ids::{Digest, TaskId};
@@ -12,6 +13,8 @@ use engine::ports::{
 use serde_json::{Value, json};
 use server::{Config, Handle, Ports, Server};
 
+/// How long an answer that must come is waited for, on whatever machine.
+const PATIENCE: Duration = Duration::from_secs(60);
 pub const ROLE: &str = "arn:aws:iam::000000000000:role/r";
 pub const PREFIX: &str = "arn:aws:states:us-east-1:000000000000:";
 
@@ -213,7 +216,8 @@ impl World {
 
     /// Asks again until the answer is as wanted: the engine works beside the caller.
     pub async fn until(&self, operation: &str, parameters: Value, wanted: impl Fn(&Value) -> bool) -> Value {
-        for _ in 0..10_000 {
+        let began = Instant::now();
+        while began.elapsed() < PATIENCE {
             let answer = self.ok(operation, parameters.clone()).await;
             if wanted(&answer) {
                 return answer;
