@@ -23,6 +23,9 @@ struct Inner {
     value: OnceLock<Value>,
 }
 
+/// From here on a copy of the text costs less than keeping the parsed value in memory while the text is.
+const LARGE_BYTES: usize = 1 << 20;
+
 /// Why a text isn't a payload: it isn't JSON. Holds the parser's own words.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("not a JSON text: {0}")]
@@ -92,6 +95,14 @@ impl Payload {
             text,
             value: OnceLock::new(),
         }))
+    }
+
+    /// The same text, for keeping: a large payload's parsed value, up to twenty times its text, stays behind.
+    pub fn unparsed(&self) -> Self {
+        if self.len() < LARGE_BYTES || self.0.value.get().is_none() {
+            return self.clone();
+        }
+        Self::from_checked(self.0.text.clone())
     }
 
     /// The text, letter by letter.

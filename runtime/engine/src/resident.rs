@@ -20,6 +20,9 @@ pub(crate) const MAX_EVENTS_AHEAD: u64 = 1_000;
 /// The same in bytes of payload: sixteen of the largest payloads the language allows.
 pub(crate) const MAX_BYTES_AHEAD: usize = 4 << 20;
 
+/// Events from this size on wait for the disk as texts alone; what was parsed of them goes with the state.
+const LARGE_EVENT_BYTES: usize = 1 << 20;
+
 /// What the engine knows of an execution that isn't closed.
 #[derive(Debug)]
 pub(crate) enum Entry {
@@ -220,7 +223,7 @@ impl Resident {
     }
 
     /// Applies an event and keeps it for the next batch.
-    pub(crate) fn record_event(&mut self, event: Event) -> Result<(), ApplyError> {
+    pub(crate) fn record_event(&mut self, mut event: Event) -> Result<(), ApplyError> {
         self.execution.apply(&event)?;
         self.restless = true;
         let recorded = match &mut self.run {
@@ -234,7 +237,11 @@ impl Resident {
             }
         };
         if recorded {
-            self.bytes += event_bytes(&event);
+            let bytes = event_bytes(&event);
+            if bytes >= LARGE_EVENT_BYTES {
+                event.kind.payloads(&mut |payload| *payload = payload.unparsed());
+            }
+            self.bytes += bytes;
             self.events.push(event);
         }
         Ok(())

@@ -81,7 +81,7 @@ impl Execution {
                     id: id.clone(),
                     name: name.clone(),
                     role: role.clone(),
-                    input: input.clone(),
+                    input: input.unparsed(),
                     started: event.at,
                     machine_id: machine_id.clone(),
                     machine_name: machine_name.clone(),

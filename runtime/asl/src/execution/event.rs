@@ -523,6 +523,55 @@ impl EventKind {
         }
     }
 
+    /// Calls `visit` with every payload the event holds.
+    pub fn payloads(&mut self, visit: &mut dyn FnMut(&mut Payload)) {
+        match self {
+            EventKind::ExecutionStarted { input, .. }
+            | EventKind::StateEntered { input, .. }
+            | EventKind::ParallelStarted { input, .. }
+            | EventKind::IterationStarted { input, .. } => visit(input),
+            EventKind::TaskScheduled {
+                parameters,
+                credentials,
+                ..
+            } => {
+                visit(parameters);
+                credentials.iter_mut().for_each(visit);
+            }
+            EventKind::MapStarted { items, input, .. } => {
+                visit(items);
+                visit(input);
+            }
+            EventKind::MapRunSucceeded { result, .. } => visit(result),
+            EventKind::TaskSubmitted { output, .. }
+            | EventKind::TaskSucceeded { output, .. }
+            | EventKind::ExecutionSucceeded { output } => visit(output),
+            EventKind::StateExited { output, assigned, .. } => {
+                visit(output);
+                assigned.iter_mut().for_each(|variable| visit(&mut variable.value));
+            }
+            EventKind::TaskStarted { .. }
+            | EventKind::TaskFailed { .. }
+            | EventKind::TaskTimedOut { .. }
+            | EventKind::WaitStarted { .. }
+            | EventKind::RetryScheduled { .. }
+            | EventKind::ParallelSucceeded { .. }
+            | EventKind::ParallelFailed { .. }
+            | EventKind::IterationSucceeded { .. }
+            | EventKind::IterationFailed { .. }
+            | EventKind::IterationAborted { .. }
+            | EventKind::MapSucceeded { .. }
+            | EventKind::MapFailed { .. }
+            | EventKind::MapRunStarted { .. }
+            | EventKind::MapRunUpdated { .. }
+            | EventKind::MapRunFailed { .. }
+            | EventKind::StateFailed { .. }
+            | EventKind::ExecutionFailed { .. }
+            | EventKind::ExecutionAborted { .. }
+            | EventKind::ExecutionTimedOut { .. } => {}
+        }
+    }
+
     /// The status an execution has after this event, when the event ends it.
     pub fn closes(&self) -> Option<Status> {
         match self {

@@ -179,11 +179,6 @@ impl<'a> Bindings<'a> {
         self.chance.now
     }
 
-    /// Every variable in sight.
-    pub fn variables(&self) -> &BTreeMap<String, Payload> {
-        self.variables
-    }
-
     /// The value of a variable.
     pub fn variable(&self, name: &str) -> Option<&Value> {
         self.variables.get(name).map(Payload::value)

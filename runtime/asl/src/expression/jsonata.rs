@@ -1,24 +1,29 @@
 //! JSONata expressions, `{% $states.input.a %}`, with the functions AWS adds and the ones it takes away.
 
-use std::cell::{Cell, RefCell};
+mod functions;
+mod reads;
+
+use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::Rc;
 
 use jsonata_core::ast::AstNode;
-use jsonata_core::evaluator::{Context, Evaluator, EvaluatorError, EvaluatorOptions};
+use jsonata_core::evaluator::{Context, Evaluator, EvaluatorOptions};
 use jsonata_core::parser;
-use jsonata_core::value::JValue;
-use serde_json::{Map, Value, json};
+use jsonata_core::value::{JMap, JValue};
+use serde_json::{Value, json};
 
 use super::Fault;
 use super::context::Bindings;
-use super::intrinsics::{self, JavaRandom};
+use reads::Reads;
+pub use reads::StatesField;
 
 /// A parsed expression: its text without the `{% %}`, and the field it stands in as AWS's messages name it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Jsonata {
     text: String,
     field: String,
+    reads: Reads,
 }
 
 /// AWS's error name for an expression that fails.
@@ -54,6 +59,7 @@ impl Jsonata {
         let text = inner.trim().to_owned();
         parsed(&text)?;
         Ok(Self {
+            reads: Reads::of(&text),
             text,
             field: field.to_owned(),
         })
@@ -77,12 +83,12 @@ impl Jsonata {
         };
         let ast = parsed(&self.text).map_err(|message| threw(&message))?;
         let mut context = Context::new();
-        if self.text.contains("$states") {
-            context.bind("states".into(), JValue::from(self.states(bindings)));
+        if !self.reads.states.is_empty() {
+            context.bind(reads::STATES.into(), self.states(bindings));
         }
-        for (name, value) in bindings.variables() {
-            if self.text.contains(name.as_str()) {
-                context.bind(name.clone(), JValue::from(value.value().clone()));
+        for name in &self.reads.names {
+            if let Some(value) = bindings.variable(name) {
+                context.bind(name.clone(), from_json(value));
             }
         }
         let options = EvaluatorOptions {
@@ -92,7 +98,7 @@ impl Jsonata {
             max_sequence_length: Some(MAX_SEQUENCE),
         };
         let mut evaluator = Evaluator::with_options(context, options);
-        register(&mut evaluator, bindings).map_err(|error| threw(error.message()))?;
+        functions::register(&mut evaluator, &self.reads.names, bindings).map_err(|error| threw(error.message()))?;
         let result = evaluator
             .evaluate(&ast, &JValue::Undefined)
             .map_err(|error| threw(error.message()))?;
@@ -105,17 +111,12 @@ impl Jsonata {
     /// Calls `visit` with the name of every variable the expression reads that a state must have assigned:
     /// no function's, no parameter's, none it binds itself and not `$states`.
     pub fn variables(&self, visit: &mut dyn FnMut(&str)) {
-        let names = names(&self.text);
-        let own: Vec<&str> = names
-            .iter()
-            .filter(|(_, rest)| rest.starts_with(":="))
-            .map(|(name, _)| *name)
-            .collect();
-        for (name, rest) in &names {
-            if !rest.starts_with('(') && *name != "states" && !own.contains(name) && !is_parameter(&self.text, name) {
-                visit(name);
-            }
-        }
+        self.reads.variables.iter().for_each(|name| visit(name));
+    }
+
+    /// What of `$states` the expression reads by name.
+    pub fn states_fields(&self) -> impl Iterator<Item = StatesField> {
+        self.reads.states.iter().copied()
     }
 
     /// A fault of this expression, as AWS words it.
@@ -140,68 +141,19 @@ impl Jsonata {
         ))
     }
 
-    /// `$states`, with the context object only where the expression may read it.
-    fn states(&self, bindings: &Bindings<'_>) -> Value {
-        let whole = self.text.split("$states").skip(1).any(|rest| !rest.starts_with('.'));
-        let mut states = Map::new();
-        states.insert("input".into(), bindings.input.clone());
-        if let Some(result) = bindings.result {
-            states.insert("result".into(), result.clone());
-        }
-        if let Some(error) = bindings.error_output {
-            states.insert("errorOutput".into(), error.clone());
-        }
-        if whole || self.text.contains("context") {
-            states.insert("context".into(), bindings.context().clone());
-        }
-        Value::Object(states)
-    }
-}
-
-/// Every `$name` outside quotes, with the text that follows it.
-fn names(text: &str) -> Vec<(&str, &str)> {
-    let mut found = Vec::new();
-    let mut quote = None;
-    let mut escaped = false;
-    for (at, c) in text.char_indices() {
-        match (quote, c) {
-            _ if escaped => escaped = false,
-            (Some(_), '\\') => escaped = true,
-            (Some(open), c) if c == open => quote = None,
-            (Some(_), _) => {}
-            (None, '\'' | '"' | '`') => quote = Some(c),
-            (None, '$') => {
-                let rest = &text[at + 1..];
-                let length = rest
-                    .find(|c: char| !c.is_alphanumeric() && c != '_')
-                    .unwrap_or(rest.len());
-                if length > 0 {
-                    found.push((&rest[..length], rest[length..].trim_start()));
-                }
-            }
-            (None, _) => {}
-        }
-    }
-    found
-}
-
-/// Whether `$name` is a parameter of a function the expression defines.
-fn is_parameter(text: &str, name: &str) -> bool {
-    text.match_indices("function")
-        .chain(text.match_indices('λ'))
-        .any(|(at, word)| {
-            let rest = text[at + word.len()..].trim_start();
-            let Some(parameters) = rest
-                .strip_prefix('(')
-                .and_then(|rest| rest.split_once(')'))
-                .map(|(inside, _)| inside)
-            else {
-                return false;
+    /// As much of `$states` as the expression may read.
+    fn states(&self, bindings: &Bindings<'_>) -> JValue {
+        let fields = self.reads.states.iter().filter_map(|field| {
+            let value = match field {
+                StatesField::Input => Some(bindings.input),
+                StatesField::Result => bindings.result,
+                StatesField::ErrorOutput => bindings.error_output,
+                StatesField::Context => Some(bindings.context()),
             };
-            parameters
-                .split(',')
-                .any(|parameter| parameter.trim().strip_prefix('$') == Some(name))
-        })
+            Some((field.name().to_owned(), from_json(value?)))
+        });
+        JValue::Object(Rc::new(fields.collect::<JMap>()))
+    }
 }
 
 /// The name AWS's messages give a type.
@@ -240,6 +192,21 @@ fn parsed(text: &str) -> Result<Rc<AstNode>, String> {
     Ok(ast)
 }
 
+/// A copy for the evaluator, whose values can't be shared between threads.
+fn from_json(value: &Value) -> JValue {
+    match value {
+        Value::Null => JValue::Null,
+        Value::Bool(value) => JValue::Bool(*value),
+        Value::Number(number) => JValue::Number(number.as_f64().unwrap_or_default()),
+        Value::String(text) => JValue::from(text.as_str()),
+        Value::Array(items) => JValue::array(items.iter().map(from_json).collect()),
+        Value::Object(map) => {
+            let fields = map.iter().map(|(name, value)| (name.clone(), from_json(value)));
+            JValue::Object(Rc::new(fields.collect::<JMap>()))
+        }
+    }
+}
+
 /// Numbers are doubles in JSONata; whole ones are written without a point.
 fn to_json(value: &JValue) -> Value {
     /// Every whole number up to here is exact in a double.
@@ -250,107 +217,4 @@ fn to_json(value: &JValue) -> Value {
         JValue::Object(map) => Value::Object(map.iter().map(|(name, value)| (name.clone(), to_json(value))).collect()),
         other => Value::from(other),
     }
-}
-
-/// AWS's functions on top of JSONata's; what would read the outside world reads the bindings instead.
-fn register(evaluator: &mut Evaluator, bindings: &Bindings<'_>) -> Result<(), EvaluatorError> {
-    let fail = |message: String| EvaluatorError::EvaluationError(message);
-    let now = bindings.now();
-    let state = Rc::new(Cell::new(bindings.random()));
-    let random = move || {
-        let (bits, next) = super::context::split_mix(state.get());
-        state.set(next);
-        bits
-    };
-
-    evaluator.register_fn("partition", move |arguments: &[JValue]| {
-        let items = arguments
-            .first()
-            .and_then(JValue::as_array)
-            .ok_or_else(|| fail("T0410: Argument 1 of function \"partition\" is not an array".into()))?;
-        let size = arguments
-            .get(1)
-            .and_then(JValue::as_f64)
-            .map(|size| size.trunc() as i64)
-            .and_then(|size| usize::try_from(size).ok())
-            .filter(|size| *size > 0);
-        let size =
-            size.ok_or_else(|| fail("T0410: Argument 2 of function \"partition\" is not a positive number".into()))?;
-        Ok(JValue::array(
-            items.chunks(size).map(|chunk| JValue::array(chunk.to_vec())).collect(),
-        ))
-    })?;
-    evaluator.register_fn("range", move |arguments: &[JValue]| {
-        let number = |index: usize| {
-            arguments.get(index).and_then(JValue::as_f64).ok_or_else(|| {
-                fail(format!(
-                    "T0410: Argument {} of function \"range\" is not a number",
-                    index + 1
-                ))
-            })
-        };
-        let (from, to, step) = (number(0)?, number(1)?, number(2)?);
-        let count = ((to - from) / step).floor();
-        if step == 0.0 || count.is_nan() || count >= MAX_SEQUENCE as f64 {
-            return Err(fail(
-                "D2014: The size of the sequence allocated by the range operator is too large".into(),
-            ));
-        }
-        Ok(JValue::sequence(
-            (0..=count.max(-1.0) as i64)
-                .map(|index| JValue::from_f64(from + index as f64 * step))
-                .collect(),
-        ))
-    })?;
-    evaluator.register_fn("hash", move |arguments: &[JValue]| {
-        let text = |index: usize| arguments.get(index).and_then(JValue::as_str);
-        let data = text(0).ok_or_else(|| fail("T0410: Argument 1 of function \"hash\" is not a string".into()))?;
-        intrinsics::hash(data, text(1).unwrap_or("MD5"))
-            .map(JValue::from)
-            .map_err(fail)
-    })?;
-    evaluator.register_fn("parse", move |arguments: &[JValue]| match arguments.first() {
-        Some(JValue::String(text)) => JValue::from_json_str(text)
-            .map_err(|error| fail(format!("D3200: the argument of $parse is not JSON: {error}"))),
-        Some(JValue::Undefined) | None => Ok(JValue::Undefined),
-        Some(_) => Err(fail("T0410: Argument 1 of function \"parse\" is not a string".into())),
-    })?;
-    let dice = random.clone();
-    evaluator.register_fn("uuid", move |_: &[JValue]| {
-        Ok(JValue::from(intrinsics::uuid(dice(), dice())))
-    })?;
-    let dice = random.clone();
-    evaluator.register_fn_override("random", move |arguments: &[JValue]| {
-        Ok(JValue::from_f64(match arguments.first().and_then(JValue::as_f64) {
-            Some(seed) => JavaRandom::new(seed as i64).next_double(),
-            None => (dice() >> 11) as f64 / (1_u64 << 53) as f64,
-        }))
-    })?;
-    evaluator.register_fn_override("shuffle", move |arguments: &[JValue]| match arguments.first() {
-        Some(JValue::Array(items)) => {
-            let mut items = items.to_vec();
-            for last in (1..items.len()).rev() {
-                items.swap(last, (random() % (last as u64 + 1)) as usize);
-            }
-            Ok(JValue::array(items))
-        }
-        Some(other) => Ok(other.clone()),
-        None => Ok(JValue::Undefined),
-    })?;
-    evaluator.register_fn_override("millis", move |_: &[JValue]| Ok(JValue::from_f64(now.0 as f64)))?;
-    evaluator.register_fn_override("now", move |arguments: &[JValue]| {
-        let names = ["picture", "timezone"];
-        let mut context = Context::new();
-        let mut call = format!("$fromMillis({}", now.0);
-        for (name, argument) in names.iter().zip(arguments) {
-            context.bind((*name).to_owned(), argument.clone());
-            call.push_str(&format!(", ${name}"));
-        }
-        call.push(')');
-        let ast = parsed(&call).map_err(fail)?;
-        Evaluator::with_context(context).evaluate(&ast, &JValue::Undefined)
-    })?;
-    evaluator.register_fn_override("eval", move |_: &[JValue]| {
-        Err(fail("T1006: Attempted to invoke a non-function".into()))
-    })
 }

@@ -86,13 +86,14 @@ impl Events {
         }
     }
 
-    /// Reads what `entries` need and what isn't here yet. Blocks while the store reads.
+    /// Reads what `entries` need and what isn't here yet, payloads only with `data`. Blocks while the store reads.
     ///
     /// # Errors
     /// [`StoreError`] when the journal can't be read.
     pub fn fetch<'e>(
         &mut self,
         entries: impl IntoIterator<Item = &'e Entry>,
+        data: bool,
         execution: ExecutionId,
         reader: &dyn Reader,
     ) -> Result<(), StoreError> {
@@ -100,7 +101,7 @@ impl Events {
         let mut missing: BTreeMap<u32, bool> = BTreeMap::new();
         for entry in entries {
             missing.entry(entry.context).or_insert(false);
-            missing.insert(entry.event, true);
+            missing.insert(entry.event, data);
         }
         missing.retain(|index, _| !self.found.contains_key(index));
         while let Some((first, _)) = missing.first_key_value() {
@@ -108,7 +109,8 @@ impl Events {
             let mut index = first;
             reader.visit_journal(execution, u64::from(first), &mut |event| {
                 if let Some(shown) = missing.remove(&index) {
-                    self.found.insert(index, if shown { event } else { named(event) });
+                    self.found
+                        .insert(index, if shown { event } else { without_payloads(event) });
                 }
                 index += 1;
                 match missing.first_key_value() {
@@ -128,23 +130,12 @@ impl Events {
     }
 }
 
-/// An event of which only names are wanted, without its largest payload.
-fn named(event: Event) -> Event {
-    match event.kind {
-        EventKind::StateEntered {
-            scope,
-            state,
-            state_kind,
-            ..
-        } => Event {
-            at: event.at,
-            kind: EventKind::StateEntered {
-                scope,
-                state,
-                state_kind,
-                input: Payload::null(),
-            },
-        },
-        kind => Event { at: event.at, kind },
+/// An event whose data isn't shown. The items of a Map state stay, whose number is, and a task's credentials.
+fn without_payloads(mut event: Event) -> Event {
+    match &mut event.kind {
+        EventKind::MapStarted { input, .. } => *input = Payload::null(),
+        EventKind::TaskScheduled { parameters, .. } => *parameters = Payload::null(),
+        kind => kind.payloads(&mut |payload| *payload = Payload::null()),
     }
+    event
 }

@@ -111,7 +111,7 @@ impl Page<'_> {
         let indices = self.fitting(indices);
         let entries = self.timeline.entries();
         let shown = indices.iter().map(|index| &entries[*index]);
-        self.events.fetch(shown, self.execution, self.reader)?;
+        self.events.fetch(shown, self.data, self.execution, self.reader)?;
         let mut body = b"{\"events\":[".to_vec();
         let mut count = 0;
         for index in indices {
@@ -140,7 +140,9 @@ impl Page<'_> {
             .take(self.limit)
             .take_while(|index| {
                 let fits = bytes < PAGE_BYTES;
-                bytes += self.timeline.event_bytes(entries[*index].event);
+                if self.data {
+                    bytes += self.timeline.event_bytes(entries[*index].event);
+                }
                 fits
             })
             .collect()

@@ -1,0 +1,160 @@
+//! What an expression reads, found in its text once: only that is handed to the evaluator.
+
+/// The reserved variable.
+pub(super) const STATES: &str = "states";
+
+/// A field of `$states`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StatesField {
+    /// `$states.input`
+    Input,
+    /// `$states.result`
+    Result,
+    /// `$states.errorOutput`
+    ErrorOutput,
+    /// `$states.context`
+    Context,
+}
+
+impl StatesField {
+    /// In the order of AWS's documentation.
+    pub const ALL: [StatesField; 4] = [Self::Input, Self::Result, Self::ErrorOutput, Self::Context];
+
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Input => "input",
+            Self::Result => "result",
+            Self::ErrorOutput => "errorOutput",
+            Self::Context => "context",
+        }
+    }
+}
+
+/// What an expression reads of the world outside it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(super) struct Reads {
+    /// Fields of `$states`: all where it is used as a whole.
+    pub states: Vec<StatesField>,
+    /// Every other name after a `$`, functions and parameters included.
+    pub names: Vec<String>,
+    /// Variables that states must have assigned: no functions, no parameters, none the expression binds itself.
+    pub variables: Vec<String>,
+}
+
+impl Reads {
+    /// Scans an expression.
+    pub fn of(text: &str) -> Self {
+        let found = names(text);
+        let own = |name: &str| {
+            found
+                .iter()
+                .any(|(other, rest)| *other == name && rest.starts_with(":="))
+                || is_parameter(text, name)
+        };
+        let mut reads = Self::default();
+        for (name, rest) in &found {
+            if *name == STATES {
+                reads.add_states(rest);
+                continue;
+            }
+            if !rest.starts_with('(') && !own(name) {
+                add(&mut reads.variables, name);
+            }
+            add(&mut reads.names, name);
+        }
+        reads
+    }
+
+    fn add_states(&mut self, rest: &str) {
+        let field = rest.strip_prefix('.').map(str::trim_start);
+        let named = StatesField::ALL.into_iter().find(|known| {
+            field
+                .and_then(|field| field.strip_prefix(known.name()))
+                .is_some_and(|rest| !rest.starts_with(|c: char| c.is_alphanumeric() || c == '_'))
+        });
+        let read = named.map_or(&StatesField::ALL[..], |named| match named {
+            StatesField::Input => &StatesField::ALL[0..1],
+            StatesField::Result => &StatesField::ALL[1..2],
+            StatesField::ErrorOutput => &StatesField::ALL[2..3],
+            StatesField::Context => &StatesField::ALL[3..4],
+        });
+        for field in read {
+            if !self.states.contains(field) {
+                self.states.push(*field);
+            }
+        }
+    }
+}
+
+fn add(names: &mut Vec<String>, name: &str) {
+    if !names.iter().any(|known| known == name) {
+        names.push(name.to_owned());
+    }
+}
+
+/// Every `$name` outside quotes and comments, with the text that follows it.
+fn names(text: &str) -> Vec<(&str, &str)> {
+    let mut found = Vec::new();
+    let mut quote = None;
+    let mut escaped = false;
+    let mut comment_ends = 0;
+    for (at, c) in text.char_indices() {
+        match (quote, c) {
+            _ if at < comment_ends => {}
+            _ if escaped => escaped = false,
+            (Some(_), '\\') => escaped = true,
+            (Some(open), c) if c == open => quote = None,
+            (Some(_), _) => {}
+            (None, '/') if text[at..].starts_with("/*") => {
+                comment_ends = text[at + 2..].find("*/").map_or(text.len(), |end| at + 2 + end + 2);
+            }
+            (None, '\'' | '"' | '`') => quote = Some(c),
+            (None, '$') => {
+                let rest = &text[at + 1..];
+                let length = rest
+                    .find(|c: char| !c.is_alphanumeric() && c != '_')
+                    .unwrap_or(rest.len());
+                if length > 0 {
+                    found.push((&rest[..length], rest[length..].trim_start()));
+                }
+            }
+            (None, _) => {}
+        }
+    }
+    found
+}
+
+/// Whether `$name` is a parameter of a function the expression defines.
+fn is_parameter(text: &str, name: &str) -> bool {
+    text.match_indices("function")
+        .chain(text.match_indices('λ'))
+        .any(|(at, word)| {
+            let rest = text[at + word.len()..].trim_start();
+            let Some(parameters) = rest
+                .strip_prefix('(')
+                .and_then(|rest| rest.split_once(')'))
+                .map(|(inside, _)| inside)
+            else {
+                return false;
+            };
+            parameters
+                .split(',')
+                .any(|parameter| parameter.trim().strip_prefix('$') == Some(name))
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_stands_in_the_text_is_read() {
+        let reads = Reads::of("$states.input.a & $map($states . result, function($v) { $v & $x }) & '$no' /* $nor */");
+        assert_eq!(reads.states, [StatesField::Input, StatesField::Result]);
+        assert_eq!(reads.variables, ["x"]);
+        assert_eq!(reads.names, ["map", "v", "x"]);
+        assert_eq!(Reads::of("$lookup($states, 'input')").states, StatesField::ALL);
+        assert_eq!(Reads::of("$states.inputs").states, StatesField::ALL);
+    }
+}
