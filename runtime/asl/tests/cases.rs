@@ -220,8 +220,8 @@ impl Player<'_> {
         }
         let (mut first, mut failed) = (0_usize, 0);
         let mut outputs = Vec::new();
-        while let Some((count, input)) = execution.next_child(position, inputs[first..].iter(), true, Limits::default())
-        {
+        while let Some(next) = execution.next_child(position, inputs[first..].iter(), true, Limits::default()) {
+            let (count, input) = next?;
             let child_of = ChildOf {
                 execution: 1,
                 position,

@@ -13,7 +13,7 @@ use crate::resident::{Entry, Resident, Running};
 #[derive(Debug)]
 pub(crate) struct Slots {
     /// Executions with attempts that may run, one attempt a turn.
-    pub(crate) line: Line,
+    pub(crate) line: Line<ExecutionId>,
     total: usize,
     taken: usize,
 }

@@ -2,7 +2,7 @@
 
 use asl::{Event, Status, Timestamp};
 
-use crate::ids::{BatchId, Digest, ExecutionId, MachineId};
+use crate::ids::{BatchId, Digest, ExecutionId, MachineId, TaskId};
 use crate::ports::Origin;
 
 /// One transaction's worth of events.
@@ -52,6 +52,19 @@ pub struct Start {
     pub at: Timestamp,
     /// Through which version or alias it was started.
     pub origin: Option<Origin>,
+    /// The Map Run it is a child of. Children have no names of their own, see [`ExecutionId::child_name`].
+    pub child: Option<Child>,
+}
+
+/// What a child execution is to its Map Run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Child {
+    /// The run.
+    pub run: TaskId,
+    /// Number of its first item.
+    pub item: u64,
+    /// How many items it has.
+    pub items: u64,
 }
 
 /// What became of one append of a committed batch.

@@ -40,6 +40,7 @@ impl Engine {
             self.run_saved(id, member.count);
         } else {
             self.reconcile(id, from);
+            self.map_runs_moved(id, from);
         }
         self.ready.push_back(id);
     }
@@ -132,8 +133,9 @@ impl Engine {
     }
 
     /// Forgets an execution of which nothing is on disk.
-    fn drop_unwritten(&mut self, id: ExecutionId) {
+    pub(crate) fn drop_unwritten(&mut self, id: ExecutionId) {
         self.timers.set(id, None);
+        self.child_dropped(id);
         if let Some(Entry::Resident(resident)) = self.executions.remove(&id) {
             for (to, _) in resident.replies {
                 self.reply(to, Reply::NotRunning);

@@ -26,7 +26,7 @@ const EVENT_OVERHEAD: usize = 64;
 #[derive(Debug, Default)]
 pub(crate) struct GroupCommit {
     /// Executions with events that are part of no batch.
-    pub(crate) gathering: Line,
+    pub(crate) gathering: Line<ExecutionId>,
     /// The batch the disk is working on.
     pub(crate) in_flight: Option<InFlight>,
     last: u64,
@@ -81,6 +81,7 @@ impl Engine {
                 next_time.push(id);
                 continue;
             }
+            self.map_runs.mark_unwanted(id, resident);
             let taken = guarded(|| {
                 resident.mark_unwanted();
                 resident.take_append(id)

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use asl::definition::StateMachine;
-use asl::{Failure, Mode, Payload};
+use asl::{Failure, MapItem, Mode, Payload, Percentage};
 
 use crate::ids::{BatchId, Digest, ExecutionId, MachineId, ReplyTo, TaskId};
-use crate::ports::{CommitResult, ExecutionRecord, Origin, Report, StoreError};
+use crate::ports::{CommitResult, ExecutionRecord, MapRunStanding, Origin, Report, StoreError};
 use crate::replay::Loaded;
 
 /// One thing that happened, handed in by the shell with the time it happened at.
@@ -55,6 +55,39 @@ pub enum Input {
         /// Whom to answer.
         reply: ReplyTo,
     },
+    /// An answer to [`crate::output::Output::ReadItems`].
+    ItemsRead {
+        /// Which run.
+        run: TaskId,
+        /// Number of the first item.
+        from: u64,
+        /// The items, or the failure of the run.
+        result: Result<ItemsRead, Failure>,
+    },
+    /// An answer to [`crate::output::Output::LoadMapRun`].
+    MapRunLoaded {
+        /// Which run.
+        run: TaskId,
+        /// How far it had come, or its failure where its results can't be written; an error where what is stored
+        /// can't be read.
+        result: Result<Result<MapRunStanding, Failure>, StoreError>,
+    },
+    /// An answer to [`crate::output::Output::FinishMapRun`].
+    MapRunFinished {
+        /// Which run.
+        run: TaskId,
+        /// The Map state's result, or the failure of the run; an error where what is stored can't be read.
+        result: Result<Result<Payload, Failure>, StoreError>,
+    },
+    /// Somebody wants the bounds of a Map Run changed while it goes on.
+    UpdateMapRun {
+        /// Which.
+        run: TaskId,
+        /// To what.
+        bounds: MapRunBounds,
+        /// Whom to answer.
+        reply: ReplyTo,
+    },
     /// A batch is on disk, or isn't.
     Committed {
         /// Which batch.
@@ -78,6 +111,26 @@ pub enum Input {
     },
     /// The time a wake-up was asked for has come.
     Tick,
+}
+
+/// Items of a Map Run, in order.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ItemsRead {
+    /// At least one, unless there are no more.
+    pub items: Vec<MapItem>,
+    /// Whether no item follows.
+    pub last: bool,
+}
+
+/// New bounds of a Map Run; what is absent stays.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct MapRunBounds {
+    /// Children at once; 0 is no bound.
+    pub max_concurrency: Option<u32>,
+    /// Failed items that are tolerated.
+    pub tolerated_count: Option<u64>,
+    /// The same as a percentage of all items.
+    pub tolerated_percentage: Option<Percentage>,
 }
 
 /// What an attempt without a slot waits for.

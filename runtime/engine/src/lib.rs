@@ -23,6 +23,7 @@ mod durability;
 mod group_commit;
 mod line;
 mod loading;
+mod map_runs;
 mod quarantine;
 mod reconcile;
 mod requests;
@@ -47,6 +48,8 @@ use ids::{ExecutionId, ReplyTo, TaskId};
 pub use input::Input;
 use line::Line;
 use loading::Loads;
+use map_runs::MapRuns;
+pub use map_runs::{ChildName, ChildNames};
 pub use output::Output;
 use ports::{EveryResource, Resources};
 use resident::Entry;
@@ -69,6 +72,8 @@ pub struct Options {
     pub limits: Limits,
     /// Whether events that are not recorded are put out, for somebody to look at.
     pub show_unrecorded: bool,
+    /// Children a Map Run may have at once where its state sets no MaxConcurrency.
+    pub map_run_children: usize,
 }
 
 impl Default for Options {
@@ -81,6 +86,7 @@ impl Default for Options {
             token_key: TokenKey([0; 32]),
             limits: Limits::default(),
             show_unrecorded: false,
+            map_run_children: map_runs::CHILDREN_AT_ONCE,
         }
     }
 }
@@ -113,13 +119,15 @@ pub struct Engine {
     /// Who waits for the end of which execution.
     waiters: BTreeMap<ExecutionId, Vec<ReplyTo>>,
     /// Executions that may have steps to take.
-    ready: Line,
+    ready: Line<ExecutionId>,
     commits: GroupCommit,
     slots: Slots,
     /// Attempts whose start may not be recorded yet, in the order they got their slots.
     unrecorded: VecDeque<(Timestamp, TaskId)>,
     timers: Timers,
     loads: Loads,
+    map_runs: MapRuns,
+    names: ChildNames,
     dice: SeededDice,
     resources: Arc<dyn Resources>,
     outputs: VecDeque<Output>,
@@ -141,6 +149,8 @@ impl Engine {
             unrecorded: VecDeque::new(),
             timers: Timers::default(),
             loads: Loads::default(),
+            map_runs: MapRuns::default(),
+            names: map_runs::plain_names,
             dice: SeededDice::new(options.seed),
             resources: Arc::new(EveryResource),
             outputs: VecDeque::new(),
@@ -152,6 +162,13 @@ impl Engine {
     #[must_use]
     pub fn with_resources(mut self, resources: Arc<dyn Resources>) -> Self {
         self.resources = resources;
+        self
+    }
+
+    /// The same with names for the child executions of Map Runs.
+    #[must_use]
+    pub fn with_child_names(mut self, names: ChildNames) -> Self {
+        self.names = names;
         self
     }
 
@@ -173,6 +190,10 @@ impl Engine {
                 submitted,
             } => self.task_released(task, release, submitted),
             Input::Callback { task, word, reply } => self.callback(task, word, reply),
+            Input::ItemsRead { run, from, result } => self.items_read(run, from, result),
+            Input::MapRunLoaded { run, result } => self.map_run_loaded(run, result),
+            Input::MapRunFinished { run, result } => self.map_run_finished(run, result),
+            Input::UpdateMapRun { run, bounds, reply } => self.update_map_run(run, bounds, reply),
             Input::Committed { batch, result } => self.committed(batch, result),
             Input::Loaded { execution, result } => self.loaded(execution, result),
             Input::Recover { running, last } => self.recover(running, last),
@@ -180,6 +201,7 @@ impl Engine {
         }
         self.record_long_running();
         self.wake_due();
+        self.pump_map_runs();
         self.run_ready();
         self.grant_slots();
         self.request_loads();
@@ -193,7 +215,7 @@ impl Engine {
 
     /// When to call [`Engine::handle`] with [`Input::Tick`], and why. A time in the past means at once.
     pub fn poll_timeout(&self) -> Option<(Timestamp, Why)> {
-        if !self.ready.is_empty() {
+        if !self.ready.is_empty() || self.map_runs_ready() {
             return Some((self.now, Why::Ready));
         }
         let timer = self
@@ -201,7 +223,8 @@ impl Engine {
             .first()
             .map(|(at, id)| (at, Why::Wakeup(id, self.wakeup_of(id))));
         let started = self.next_long_running().map(|(at, task)| (at, Why::TaskStarted(task)));
-        let reload = self.loads.resumes_at().map(|at| (at, Why::Reload));
+        let reload = self.loads.resumes_at().or_else(|| self.map_runs_resume_at());
+        let reload = reload.map(|at| (at, Why::Reload));
         [timer, started, reload].into_iter().flatten().min_by_key(|(at, _)| *at)
     }
 

@@ -2,36 +2,43 @@
 
 use std::collections::{BTreeSet, VecDeque};
 
-use crate::ids::ExecutionId;
-
-/// Executions in the order they came. Whoever takes one out checks that it still wants its turn:
+/// Executions, or Map Runs, in the order they came. Whoever takes one out checks that it still wants its turn:
 /// leaving early is never necessary.
-#[derive(Debug, Default)]
-pub(crate) struct Line {
-    order: VecDeque<ExecutionId>,
-    members: BTreeSet<ExecutionId>,
+#[derive(Debug)]
+pub(crate) struct Line<T> {
+    order: VecDeque<T>,
+    members: BTreeSet<T>,
 }
 
-impl Line {
+impl<T> Default for Line<T> {
+    fn default() -> Self {
+        Self {
+            order: VecDeque::new(),
+            members: BTreeSet::new(),
+        }
+    }
+}
+
+impl<T: Ord + Copy> Line<T> {
     /// Joins at the end; nothing changes for one who stands in the line already.
-    pub(crate) fn push_back(&mut self, execution: ExecutionId) {
-        if self.members.insert(execution) {
-            self.order.push_back(execution);
+    pub(crate) fn push_back(&mut self, member: T) {
+        if self.members.insert(member) {
+            self.order.push_back(member);
         }
     }
 
     /// Joins at the front; nothing changes for one who stands in the line already.
-    pub(crate) fn push_front(&mut self, execution: ExecutionId) {
-        if self.members.insert(execution) {
-            self.order.push_front(execution);
+    pub(crate) fn push_front(&mut self, member: T) {
+        if self.members.insert(member) {
+            self.order.push_front(member);
         }
     }
 
     /// Takes the first one out.
-    pub(crate) fn pop_front(&mut self) -> Option<ExecutionId> {
-        let execution = self.order.pop_front()?;
-        self.members.remove(&execution);
-        Some(execution)
+    pub(crate) fn pop_front(&mut self) -> Option<T> {
+        let member = self.order.pop_front()?;
+        self.members.remove(&member);
+        Some(member)
     }
 
     /// Whether nobody stands here.
@@ -48,6 +55,7 @@ impl Line {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ids::ExecutionId;
 
     #[test]
     fn nobody_stands_twice() {

@@ -25,7 +25,7 @@ const LONGEST_PAUSE_MILLIS: i64 = 10_000;
 /// What is being read back and what waits for that.
 #[derive(Debug, Default)]
 pub(crate) struct Loads {
-    line: Line,
+    line: Line<ExecutionId>,
     under_way: BTreeSet<ExecutionId>,
     paused_until: Option<Timestamp>,
     pause_millis: i64,
@@ -52,6 +52,11 @@ impl Loads {
     /// When the pause ends, if somebody waits for that.
     pub(crate) fn resumes_at(&self) -> Option<Timestamp> {
         if self.line.is_empty() { None } else { self.paused_until }
+    }
+
+    /// The end of a pause that is going on.
+    pub(crate) fn paused_until(&self, now: Timestamp) -> Option<Timestamp> {
+        self.paused_until.filter(|until| *until > now)
     }
 }
 

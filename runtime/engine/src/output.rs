@@ -1,6 +1,6 @@
 //! Everything the engine asks of its shell.
 
-use asl::{Event, Failure, Payload, Status, Timestamp};
+use asl::{Event, Failure, ItemSource, Payload, ResultTarget, Status, Timestamp};
 
 use crate::batch::Batch;
 use crate::ids::{ExecutionId, ReplyTo, TaskId};
@@ -33,6 +33,32 @@ pub enum Output {
         /// In order, with none left out.
         events: Vec<Event>,
     },
+    /// Read items of a Map Run whose state has an ItemReader, and answer with [`crate::input::Input::ItemsRead`].
+    ReadItems {
+        /// Which run.
+        run: TaskId,
+        /// Where its items are.
+        source: ItemSource,
+        /// Number of the first one wanted. Mostly where the read before ended.
+        from: u64,
+        /// At most this many.
+        limit: usize,
+    },
+    /// A Map Run begins, or goes on after a restart: say how far it has come and whether its results can be written.
+    /// Answer with [`crate::input::Input::MapRunLoaded`].
+    LoadMapRun(MapRunRequest),
+    /// All children of a Map Run are closed: put their results together, in the order of items, and answer with
+    /// [`crate::input::Input::MapRunFinished`].
+    FinishMapRun {
+        /// Which run, and where its results belong.
+        request: MapRunRequest,
+        /// The failure of a run that failed. Its results are still written, but that is what it comes to.
+        failure: Option<Failure>,
+        /// Bytes the state's result may have: beyond them nobody reads it.
+        result_bytes: usize,
+    },
+    /// A Map Run with an ItemReader is over: whatever is open for it can be closed.
+    MapRunOver(TaskId),
     /// An execution panicked or can't be read back; it is left alone until the next start of the process.
     Quarantined {
         /// Which.
@@ -40,6 +66,21 @@ pub enum Output {
         /// Why, for the operator.
         reason: String,
     },
+}
+
+/// A Map Run and where its results belong.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MapRunRequest {
+    /// Which run.
+    pub run: TaskId,
+    /// The Map state's name.
+    pub state: String,
+    /// Its Label, or the one made for it.
+    pub label: String,
+    /// The name of the parent's machine.
+    pub machine_name: String,
+    /// What writes the results; without one they are the state's result.
+    pub writer: Option<ResultTarget>,
 }
 
 /// An attempt as the language knows it; the shell finds the component that `resource` names.
@@ -94,6 +135,8 @@ pub enum Reply {
         /// StopDate.
         at: Timestamp,
     },
+    /// The Map Run has new bounds.
+    MapRunUpdated,
     /// No running execution has this id; the store knows whether it ever existed.
     NotRunning,
     /// What was said of an attempt is recorded; of a heartbeat, that it was heard.

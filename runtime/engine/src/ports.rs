@@ -10,7 +10,7 @@ use std::sync::Arc;
 use asl::{Attempt, Event, Failure, Payload, Status, TimeoutKind, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::batch::{AppendOutcome, Batch};
+use crate::batch::{AppendOutcome, Batch, Child};
 use crate::ids::{Digest, ExecutionId, MachineId, TaskId};
 use crate::token::TokenKey;
 pub use objects::{
@@ -57,6 +57,43 @@ pub struct ExecutionRecord {
     pub wake_at: Option<Timestamp>,
     /// Through which version or alias it was started.
     pub origin: Option<Origin>,
+    /// The Map Run it is a child of.
+    pub child: Option<Child>,
+}
+
+/// How far a Map Run has come, by what is on disk.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct MapRunStanding {
+    /// Number of the first item no child has: children are made in the order of items.
+    pub next_item: u64,
+    /// Its children and their items, by how the children stand.
+    pub counts: Vec<ChildCount>,
+    /// The children that aren't closed, in the order of items.
+    pub running: Vec<ExecutionId>,
+}
+
+/// How many children of a Map Run stand alike.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ChildCount {
+    /// How they stand.
+    pub status: Status,
+    /// How many.
+    pub executions: u64,
+    /// How many items they have.
+    pub items: u64,
+}
+
+impl MapRunStanding {
+    /// The count of children that stand like this.
+    pub fn count(&self, status: Status) -> ChildCount {
+        let none = ChildCount {
+            status,
+            executions: 0,
+            items: 0,
+        };
+        let found = self.counts.iter().find(|count| count.status == status);
+        found.copied().unwrap_or(none)
+    }
 }
 
 /// One page of a machine's executions, newest first.
@@ -74,13 +111,26 @@ pub struct ExecutionQuery {
     pub limit: usize,
 }
 
+/// One page of a Map Run's children, newest first.
+#[derive(Debug, Clone)]
+pub struct ChildQuery {
+    /// Whose.
+    pub run: TaskId,
+    /// Only these.
+    pub status: Option<Status>,
+    /// Only children with a smaller id (the previous page's last).
+    pub before: Option<ExecutionId>,
+    /// At most this many.
+    pub limit: usize,
+}
+
 /// The read side: every call reads one snapshot, so nobody sees what is not durable. Calls block.
 pub trait Reader: Send + Sync {
     /// The execution with this id.
     fn execution(&self, id: ExecutionId) -> Result<Option<ExecutionRecord>, StoreError>;
     /// The execution with this name.
     fn execution_by_name(&self, machine: MachineId, name: &str) -> Result<Option<ExecutionRecord>, StoreError>;
-    /// A page of executions.
+    /// A page of executions; children of Map Runs are on none.
     fn executions(&self, query: &ExecutionQuery) -> Result<Vec<ExecutionRecord>, StoreError>;
     /// Hands the events from position `from` on to `visit`, in order, until it breaks off. No more of the journal
     /// is in memory at once than one commit wrote; `visit` must not call back into the store.
@@ -105,6 +155,18 @@ pub trait Reader: Send + Sync {
         let events = self.journal(id, 0)?;
         Ok(events.first().cloned().zip(events.last().cloned()))
     }
+    /// How far a Map Run has come.
+    fn map_run(&self, run: TaskId) -> Result<MapRunStanding, StoreError>;
+    /// A page of a Map Run's children, newest first.
+    fn children(&self, query: &ChildQuery) -> Result<Vec<ExecutionRecord>, StoreError>;
+    /// Children of a Map Run that are closed, in the order of their items, each with its first and its last event.
+    /// `after` is the last one of the page before.
+    fn closed_children(
+        &self,
+        run: TaskId,
+        after: Option<ExecutionId>,
+        limit: usize,
+    ) -> Result<Vec<(ExecutionRecord, Event, Event)>, StoreError>;
     /// Every execution that isn't closed, in the order of ids.
     fn running(&self) -> Result<Vec<ExecutionRecord>, StoreError>;
     /// The highest execution id ever given out; 0 when there was none.

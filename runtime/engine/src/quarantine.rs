@@ -38,6 +38,11 @@ impl Engine {
                 if resident.start.is_some() || resident.journal.is_none() {
                     // Its first event never left this process: nothing is on disk.
                     self.executions.remove(&id);
+                    if let Some(parent) = self.child_dropped(id) {
+                        self.rewind_map_runs();
+                        let reason = format!("a child of its Map Run could not be started: {reason}");
+                        self.quarantine(parent, reason);
+                    }
                 }
             }
             Some(Entry::Loading(loading)) => {
@@ -47,6 +52,7 @@ impl Engine {
             }
             Some(Entry::Dormant(_) | Entry::Quarantined) | None => {}
         }
+        self.child_quarantined(id);
         self.timers.set(id, None);
         for to in self.waiters.remove(&id).unwrap_or_default() {
             self.reply(to, Reply::Fault(text.clone()));

@@ -8,24 +8,43 @@ use asl::Event;
 use asl::definition::StateMachine;
 use asl::execution::Execution;
 
+use crate::ids::{Digest, MachineId};
 use crate::quarantine::guarded;
+
+/// The machine an execution belongs to and the definition it is pinned to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pinned {
+    /// The machine.
+    pub machine: MachineId,
+    /// The definition.
+    pub definition: Digest,
+}
 
 /// An execution being read back. Takes its events in order.
 #[derive(Debug)]
 pub struct Replay {
     execution: Execution,
+    pinned: Pinned,
     refused: Option<String>,
 }
 
 /// An execution as read back from the store, or why its journal makes none.
 #[derive(Debug)]
-pub struct Loaded(pub(crate) Result<Box<Execution>, String>);
+pub struct Loaded(pub(crate) Result<Settled, String>);
+
+/// An execution as its whole journal describes it.
+#[derive(Debug)]
+pub(crate) struct Settled {
+    pub(crate) execution: Box<Execution>,
+    pub(crate) pinned: Pinned,
+}
 
 impl Replay {
     /// Before the first event.
-    pub fn new(machine: Arc<StateMachine>) -> Self {
+    pub fn new(machine: Arc<StateMachine>, pinned: Pinned) -> Self {
         Self {
             execution: Execution::new(machine),
+            pinned,
             refused: None,
         }
     }
@@ -52,14 +71,21 @@ impl Replay {
         if self.execution.context().is_none() {
             return Loaded(Err("its journal is empty".to_owned()));
         }
-        Loaded(Ok(Box::new(self.execution)))
+        Loaded(Ok(Settled {
+            execution: Box::new(self.execution),
+            pinned: self.pinned,
+        }))
     }
 }
 
 impl Loaded {
     /// What a whole journal amounts to.
-    pub fn replay<'e>(machine: Arc<StateMachine>, events: impl IntoIterator<Item = &'e Event>) -> Self {
-        let mut replay = Replay::new(machine);
+    pub fn replay<'e>(
+        machine: Arc<StateMachine>,
+        pinned: Pinned,
+        events: impl IntoIterator<Item = &'e Event>,
+    ) -> Self {
+        let mut replay = Replay::new(machine, pinned);
         for event in events {
             if replay.push(event).is_break() {
                 break;

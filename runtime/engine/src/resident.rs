@@ -5,12 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use asl::execution::{ApplyError, Execution, Wakeup};
 use asl::{Event, EventKind, Failure, Payload, Status, Timestamp};
 
-use crate::batch::{self, Append};
+use crate::batch::{self, Append, Child};
 use crate::group_commit::event_bytes;
 use crate::ids::{ExecutionId, ReplyTo, TaskId};
-use crate::input::{Release, Word};
+use crate::input::{MapRunBounds, Release, Word};
 use crate::output::Reply;
 use crate::ports::Report;
+use crate::replay::{Pinned, Settled};
 use crate::unrecorded::Run;
 
 /// How many events an execution may be ahead of the disk before it has to wait for it. Bounds memory
@@ -65,6 +66,13 @@ pub(crate) enum Pending {
         release: Release,
         submitted: Option<Payload>,
     },
+    /// Its Map Run is over, and with it every child.
+    Abort,
+    UpdateMapRun {
+        run: TaskId,
+        bounds: MapRunBounds,
+        reply: ReplyTo,
+    },
 }
 
 impl Pending {
@@ -72,8 +80,8 @@ impl Pending {
     pub(crate) fn reply(&self) -> Option<ReplyTo> {
         match self {
             Pending::Stop(stop) => Some(stop.reply),
-            Pending::Callback { reply, .. } => Some(*reply),
-            Pending::TaskDone { .. } | Pending::TaskReleased { .. } => None,
+            Pending::Callback { reply, .. } | Pending::UpdateMapRun { reply, .. } => Some(*reply),
+            Pending::TaskDone { .. } | Pending::TaskReleased { .. } | Pending::Abort => None,
         }
     }
 }
@@ -90,6 +98,8 @@ pub(crate) struct PendingStop {
 pub(crate) struct Resident {
     /// The fold, ahead of the disk by what is in `events` and in the batch in flight.
     pub(crate) execution: Execution,
+    /// What it belongs to, for its children.
+    pub(crate) pinned: Pinned,
     /// How many events are on disk: the durability line.
     pub(crate) durable: u64,
     /// Events applied and not yet part of a batch.
@@ -168,39 +178,42 @@ impl Resident {
     pub(crate) fn start(
         execution: Execution,
         first: Event,
+        pinned: Pinned,
         journal: Option<NewJournal>,
-        answer: (ReplyTo, Reply),
+        answer: Option<(ReplyTo, Reply)>,
         shown: bool,
     ) -> Result<Self, ApplyError> {
         let (journal, start) = journal.map(|new| (new.id, new.start)).unzip();
-        let mut resident = Self::at_rest(execution, journal);
+        let mut resident = Self::at_rest(execution, pinned, journal);
         let EventKind::ExecutionStarted { mode, .. } = &first.kind else {
             // `apply` refuses it below.
             return resident.record_event(first).map(|()| resident);
         };
         resident.run = (!mode.is_standard()).then(|| Run::new(shown, journal.is_none()));
         resident.record_event(first)?;
-        resident.replies.push(answer);
+        resident.replies.extend(answer);
         resident.start = start;
         Ok(resident)
     }
 
     /// An execution read back; all of it is on disk.
-    pub(crate) fn read_back(execution: Execution, journal: ExecutionId, came_back: bool, shown: bool) -> Self {
+    pub(crate) fn read_back(loaded: Settled, journal: ExecutionId, came_back: bool, shown: bool) -> Self {
+        let Settled { execution, pinned } = loaded;
         let position = execution.position();
         Self {
             run: Run::again(&execution, shown),
             durable: position,
             journaled: position,
             came_back,
-            ..Self::at_rest(execution, Some(journal))
+            ..Self::at_rest(*execution, pinned, Some(journal))
         }
     }
 
-    fn at_rest(execution: Execution, journal: Option<ExecutionId>) -> Self {
+    fn at_rest(execution: Execution, pinned: Pinned, journal: Option<ExecutionId>) -> Self {
         Self {
             durable: 0,
             execution,
+            pinned,
             events: Vec::new(),
             replies: Vec::new(),
             start: None,
@@ -270,6 +283,24 @@ impl Resident {
         }
     }
 
+    /// Whether it has to be in memory for the children of its Map Runs.
+    pub(crate) fn has_open_map_runs(&self) -> bool {
+        self.execution.open_map_runs().next().is_some()
+    }
+
+    /// The Map Run it is a child of, with its place there.
+    pub(crate) fn child(&self) -> Option<Child> {
+        let child = self.execution.child_of()?;
+        Some(Child {
+            run: TaskId {
+                execution: ExecutionId(child.execution),
+                scheduled_at: child.position,
+            },
+            item: child.item,
+            items: child.items,
+        })
+    }
+
     /// Whether it must wait for the disk before it goes on.
     pub(crate) fn is_far_ahead(&self) -> bool {
         self.execution.position() - self.durable >= MAX_EVENTS_AHEAD
@@ -312,7 +343,8 @@ impl Resident {
         if self.execution.status().is_closed() {
             return None;
         }
-        if self.run.is_some() || self.execution.open_tasks().next().is_some() {
+        let works = self.execution.open_tasks().next().is_some() || self.has_open_map_runs();
+        if self.run.is_some() || works {
             return Some(Append::AT_ONCE);
         }
         self.execution.next_wakeup().map(|(at, why)| match why {

@@ -28,10 +28,10 @@ const DORMANT_AFTER_MILLIS: i64 = 60_000;
 const STARTED_VISIBLE_AFTER_MILLIS: i64 = 1_000;
 
 /// What an execution may ask of the world.
-struct World<'a> {
-    execution: ExecutionId,
-    key: &'a TokenKey,
-    resources: &'a dyn Resources,
+pub(crate) struct World<'a> {
+    pub(crate) execution: ExecutionId,
+    pub(crate) key: &'a TokenKey,
+    pub(crate) resources: &'a dyn Resources,
 }
 
 impl Outside for World<'_> {
@@ -266,7 +266,9 @@ impl Engine {
             return;
         }
         let far = Timestamp(self.now.0.saturating_add(DORMANT_AFTER_MILLIS));
-        let works = resident.running.values().any(Running::keeps_in_memory) || !resident.waiting.is_empty();
+        let works = resident.running.values().any(Running::keeps_in_memory)
+            || !resident.waiting.is_empty()
+            || resident.has_open_map_runs();
         // Histories show within a second that it has started, and a restart is told that it may have been heard.
         let unseen = resident.running.iter().any(|(scheduled_at, running)| {
             let open = resident.execution.open_task(*scheduled_at);
@@ -285,6 +287,9 @@ impl Engine {
         };
         self.release(id, &mut resident, Output::Cancel);
         self.timers.set(id, None);
+        if let Some(child) = resident.child() {
+            self.child_closed(id, child, resident.execution.status());
+        }
         for to in self.waiters.remove(&id).unwrap_or_default() {
             self.outputs.push_back(Output::Reply {
                 to,

@@ -10,7 +10,7 @@ use engine::ids::{BatchId, Digest, ExecutionId, MachineId, ReplyTo, TaskId};
 use engine::input::StartExecution;
 use engine::output::Reply;
 use engine::ports::{ExecutionRecord, Outcome, Report, StoreError};
-use engine::replay::Loaded;
+use engine::replay::{Loaded, Pinned};
 use engine::{Engine, Input, Options, Output, Why};
 use serde_json::{Value, json};
 
@@ -24,6 +24,8 @@ struct Shell {
     journals: BTreeMap<ExecutionId, Vec<Event>>,
     runs: Vec<TaskId>,
     loads: Vec<ExecutionId>,
+    reads: Vec<(TaskId, u64, usize)>,
+    finished: Vec<TaskId>,
     answers: BTreeMap<ReplyTo, Reply>,
 }
 
@@ -38,6 +40,8 @@ impl Shell {
             journals: BTreeMap::new(),
             runs: Vec::new(),
             loads: Vec::new(),
+            reads: Vec::new(),
+            finished: Vec::new(),
             answers: BTreeMap::new(),
         };
         shell.hand_in(Input::Recover {
@@ -59,6 +63,13 @@ impl Shell {
                 Output::Cancel(task) | Output::Forget(task) => self.runs.retain(|run| *run != task),
                 Output::Load(execution) => self.loads.push(execution),
                 Output::Unrecorded { .. } => {}
+                Output::ReadItems { run, from, limit, .. } => self.reads.push((run, from, limit)),
+                Output::LoadMapRun(request) => panic!("{request:?} is asked after"),
+                Output::FinishMapRun { request, failure, .. } => {
+                    assert_eq!(failure, None);
+                    self.finished.push(request.run);
+                }
+                Output::MapRunOver(_) => {}
                 Output::Quarantined { execution, reason } => panic!("{execution:?}: {reason}"),
             }
         }
@@ -128,6 +139,13 @@ impl Shell {
                 attempt: Attempt::default(),
             },
         });
+    }
+}
+
+fn pinned() -> Pinned {
+    Pinned {
+        machine: MachineId(1),
+        definition: Digest("sha256:0".into()),
     }
 }
 
@@ -278,7 +296,7 @@ fn a_long_wait_leaves_memory_and_is_read_back_in_time() {
     shell.now = year.0;
     shell.tick();
     assert_eq!(shell.loads, [ExecutionId(2)]);
-    let loaded = Loaded::replay(machine(&wait(31_536_000)), &shell.journals[&ExecutionId(2)]);
+    let loaded = Loaded::replay(machine(&wait(31_536_000)), pinned(), &shell.journals[&ExecutionId(2)]);
     shell.hand_in(Input::Loaded {
         execution: ExecutionId(2),
         result: Ok(loaded),
@@ -302,7 +320,7 @@ fn a_full_disk_is_tried_less_and_less_often() {
         shell.now += pause;
         shell.tick();
         let execution = shell.loads.pop().expect("read back after the pause");
-        let loaded = Loaded::replay(machine(&one_task()), &shell.journals[&execution]);
+        let loaded = Loaded::replay(machine(&one_task()), pinned(), &shell.journals[&execution]);
         shell.hand_in(Input::Loaded {
             execution,
             result: Ok(loaded),
@@ -338,7 +356,7 @@ fn an_attempt_that_runs_again_is_stopped_when_its_first_run_reports() {
     assert!(shell.runs.is_empty(), "a failed commit is a crash");
     shell.now += 100;
     shell.tick();
-    let loaded = Loaded::replay(machine(&one_task()), &shell.journals[&ExecutionId(1)]);
+    let loaded = Loaded::replay(machine(&one_task()), pinned(), &shell.journals[&ExecutionId(1)]);
     shell.hand_in(Input::Loaded {
         execution: ExecutionId(1),
         result: Ok(loaded),
@@ -376,6 +394,7 @@ fn recovery_reads_a_few_journals_at_a_time() {
         stopped: None,
         wake_at: Some(Timestamp(wake_at)),
         origin: None,
+        child: None,
     };
     let mut running: Vec<_> = (1..=200).map(|id| record(id, 0)).collect();
     running.push(record(201, i64::MAX));
@@ -392,7 +411,7 @@ fn recovery_reads_a_few_journals_at_a_time() {
     };
     for done in 0..200 {
         let execution = shell.loads[done];
-        let loaded = Loaded::replay(machine(&one_task()), &events);
+        let loaded = Loaded::replay(machine(&one_task()), pinned(), &events);
         shell.hand_in(Input::Loaded {
             execution,
             result: Ok(loaded),

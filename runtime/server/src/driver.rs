@@ -3,6 +3,7 @@
 //! It runs on a thread of its own and never waits for a disk, a guest or a client.
 
 mod loading;
+mod map_runs;
 mod running;
 
 use std::collections::HashMap;
@@ -14,15 +15,17 @@ use std::time::Duration;
 
 use asl::{Failure, Limits, Timestamp};
 use engine::ids::{Digest, ExecutionId, ReplyTo, TaskId};
-use engine::input::{Input, StartExecution, Word};
+use engine::input::{Input, MapRunBounds, StartExecution, Word};
 use engine::output::{Output, Reply};
 use engine::ports::CommitLog;
 use engine::token::TokenKey;
 use engine::{Engine, Options};
 use tokio::sync::oneshot;
 
+use crate::aws::arn::child_names;
 use crate::clock;
 pub(crate) use loading::Loaders;
+pub(crate) use map_runs::MapRuns;
 pub(crate) use running::{Runner, run_alone};
 
 /// Things handed to the engine before its outputs are looked at: enough to fill a batch, few enough that
@@ -96,6 +99,18 @@ impl Mailbox {
         stopped
     }
 
+    /// Changes the bounds of a Map Run.
+    pub(crate) fn update_map_run(&self, run: TaskId, bounds: MapRunBounds) -> oneshot::Receiver<Reply> {
+        let (reply, updated) = self.waiter();
+        let input = Input::UpdateMapRun {
+            run,
+            bounds,
+            reply: reply.0,
+        };
+        self.send(Message::Call(input, vec![reply]));
+        updated
+    }
+
     /// Says something of an attempt.
     pub(crate) fn callback(&self, task: TaskId, word: Word) -> oneshot::Receiver<Reply> {
         let (reply, heard) = self.waiter();
@@ -133,11 +148,17 @@ impl Mailbox {
     }
 }
 
+/// What the driver asks of the disk.
+pub(crate) struct Disk {
+    pub(crate) log: Arc<dyn CommitLog>,
+    pub(crate) loaders: Loaders,
+    pub(crate) map_runs: MapRuns,
+}
+
 /// What the driver works with.
 pub(crate) struct Driver {
     engine: Engine,
-    log: Arc<dyn CommitLog>,
-    loaders: Loaders,
+    disk: Disk,
     runner: Runner,
     mailbox: Mailbox,
     inbox: Receiver<Message>,
@@ -163,8 +184,7 @@ const LAST_COMMITS: usize = 1;
 impl Driver {
     /// With a fresh engine; the first message must be the one that recovers.
     pub(crate) fn new(
-        log: Arc<dyn CommitLog>,
-        loaders: Loaders,
+        disk: Disk,
         runner: Runner,
         mailbox: Mailbox,
         inbox: Receiver<Message>,
@@ -179,9 +199,10 @@ impl Driver {
             ..Options::default()
         };
         Self {
-            engine: Engine::new(options).with_resources(runner.resources()),
-            log,
-            loaders,
+            engine: Engine::new(options)
+                .with_resources(runner.resources())
+                .with_child_names(child_names),
+            disk,
             runner,
             mailbox,
             inbox,
@@ -279,7 +300,7 @@ impl Driver {
                 self.commits_under_way += 1;
                 let (id, mailbox) = (batch.id, self.mailbox.clone());
                 let done = move |result| mailbox.send(Message::Input(Input::Committed { batch: id, result }));
-                self.log.commit(batch, Box::new(done));
+                self.disk.log.commit(batch, Box::new(done));
             }
             Output::Reply { to, reply } => {
                 if let Reply::Fault(reason) = &reply {
@@ -295,8 +316,21 @@ impl Driver {
             Output::Run(request) => self.runner.run(request),
             Output::Cancel(task) => self.runner.cancel(task),
             Output::Forget(task) => self.runner.forget(task),
-            Output::Load(execution) => self.loaders.load(execution),
+            Output::Load(execution) => self.disk.loaders.load(execution),
             Output::Unrecorded { .. } => {}
+            Output::ReadItems {
+                run,
+                source,
+                from,
+                limit,
+            } => self.disk.map_runs.read(run, source, from, limit),
+            Output::LoadMapRun(request) => self.disk.map_runs.load(request),
+            Output::FinishMapRun {
+                request,
+                failure,
+                result_bytes,
+            } => self.disk.map_runs.finish(request, failure, result_bytes),
+            Output::MapRunOver(run) => self.disk.map_runs.over(run),
             Output::Quarantined { execution, reason } => {
                 tracing::warn!(
                     execution = execution.0,

@@ -36,7 +36,7 @@ use tokio::sync::oneshot;
 use access::Entrance;
 use activities::Activities;
 use aws::arn::Namespace;
-use driver::{Driver, Loaders, Mailbox, Message, Runner};
+use driver::{Disk, Driver, Loaders, Mailbox, MapRuns, Message, Runner};
 use handle::Parts;
 pub use handle::{Closed, Handle, Started};
 pub use http::Problem;
@@ -160,6 +160,17 @@ impl Server {
         mailbox.send(Message::Input(Input::Recover { running, last }));
         let loaders = Loaders::spawn(Arc::clone(&ports.reader), Arc::clone(&machines), &mailbox)?;
         let http_tasks = HttpTasks::new(config.connections.clone())?;
+        let map_runs = MapRuns::spawn(
+            Arc::clone(&ports.reader),
+            Arc::clone(&ports.objects),
+            namespace.clone(),
+            &mailbox,
+        )?;
+        let disk = Disk {
+            log: ports.log,
+            loaders,
+            map_runs,
+        };
         let lone_tasks = LoneTasks::new(Arc::clone(&ports.runner), Arc::clone(&modules));
         let services = Services::new(runtime, mailbox.clone());
         let runner = Runner::new(
@@ -170,16 +181,7 @@ impl Server {
             services.clone(),
         );
         let (gone, driver_gone) = oneshot::channel();
-        let driver = Driver::new(
-            ports.log,
-            loaders,
-            runner,
-            mailbox.clone(),
-            inbox,
-            config.limits,
-            token_key.clone(),
-        )
-        .spawn(gone)?;
+        let driver = Driver::new(disk, runner, mailbox.clone(), inbox, config.limits, token_key.clone()).spawn(gone)?;
         compile_in_background(&modules, &mailbox)?;
 
         let handle = Handle::new(Parts {

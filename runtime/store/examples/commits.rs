@@ -249,6 +249,7 @@ fn start(id: u64) -> Append {
         events: first_events(id, &name),
         start: Some(Start {
             origin: None,
+            child: None,
             machine: MachineId(1),
             name,
             definition: Digest(format!("sha256:{:064}", 1)),

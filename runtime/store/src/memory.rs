@@ -5,15 +5,18 @@
 mod catalogue;
 
 use std::collections::BTreeMap;
-use std::ops::ControlFlow;
+use std::ops::{Bound, ControlFlow};
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 
 use asl::{Event, EventKind};
-use engine::batch::{Append, AppendOutcome, Batch};
-use engine::ids::{ExecutionId, MachineId};
-use engine::ports::{CommitLog, CommitResult, ExecutionQuery, ExecutionRecord, Reader, StoreError};
+use engine::batch::{Append, AppendOutcome, Batch, Child};
+use engine::ids::{ExecutionId, MachineId, TaskId};
+use engine::ports::{
+    ChildCount, ChildQuery, CommitLog, CommitResult, ExecutionQuery, ExecutionRecord, MapRunStanding, Reader,
+    StoreError,
+};
 
 pub use crate::objects::Objects;
 use crate::pending::Pending;
@@ -134,8 +137,13 @@ impl Kept {
         if append.expected_position != 0 {
             return AppendOutcome::Conflict;
         }
-        let has_name = |record: &ExecutionRecord| record.machine == start.machine && record.name == start.name;
-        let holder = self.executions.values().find(|(record, _)| has_name(record));
+        let has_name = |record: &ExecutionRecord| {
+            record.child.is_none() && record.machine == start.machine && record.name == start.name
+        };
+        let holder = match start.child {
+            None => self.executions.values().find(|(record, _)| has_name(record)),
+            Some(_) => None,
+        };
         if let Some((record, journal)) = holder.filter(|(record, _)| record.id != append.execution) {
             let same_input = input(journal).is_some() && input(journal) == input(&append.events);
             return AppendOutcome::NameTaken {
@@ -151,17 +159,32 @@ impl Kept {
         let record = ExecutionRecord {
             id: append.execution,
             machine: start.machine,
-            name: start.name.clone(),
+            name: match start.child {
+                None => start.name.clone(),
+                Some(_) => append.execution.child_name(),
+            },
             definition: start.definition.clone(),
             status: append.status,
             started: start.at,
             stopped,
             wake_at: append.wake_at,
             origin: start.origin.clone(),
+            child: start.child,
         };
         self.executions
             .insert(append.execution, (record, append.events.clone()));
         AppendOutcome::Appended
+    }
+}
+
+impl Kept {
+    /// The children of a Map Run after one of them, in the order of their items.
+    fn children(&self, run: TaskId, after: Option<ExecutionId>) -> impl Iterator<Item = (&ExecutionRecord, Child)> {
+        let after = (Bound::Excluded(after.unwrap_or(run.execution)), Bound::Unbounded);
+        self.executions.range(after).filter_map(move |(_, (record, _))| {
+            let child = record.child.filter(|child| child.run == run)?;
+            Some((record, child))
+        })
     }
 }
 
@@ -181,14 +204,15 @@ impl Reader for Store {
         let kept = self.kept();
         let mut records = kept.executions.values().map(|(record, _)| record);
         Ok(records
-            .find(|record| record.machine == machine && record.name == name)
+            .find(|record| record.child.is_none() && record.machine == machine && record.name == name)
             .cloned())
     }
 
     fn executions(&self, query: &ExecutionQuery) -> Result<Vec<ExecutionRecord>, StoreError> {
         let is_wanted = |record: &&ExecutionRecord| {
             let through = query.through.as_ref().filter(|_| query.machine.is_some());
-            query.machine.is_none_or(|machine| record.machine == machine)
+            record.child.is_none()
+                && query.machine.is_none_or(|machine| record.machine == machine)
                 && through.is_none_or(|through| through.includes(record.origin.as_ref()))
                 && query.status.is_none_or(|status| record.status == status)
                 && query.before.is_none_or(|before| record.id < before)
@@ -215,6 +239,60 @@ impl Reader for Store {
         let kept = self.kept();
         let journal = kept.executions.get(&id).map(|(_, journal)| journal);
         Ok(journal.and_then(|journal| journal.first().cloned().zip(journal.last().cloned())))
+    }
+
+    fn map_run(&self, run: TaskId) -> Result<MapRunStanding, StoreError> {
+        let kept = self.kept();
+        let mut standing = MapRunStanding::default();
+        for (record, child) in kept.children(run, None) {
+            standing.next_item = child.item + child.items;
+            let known = standing.counts.iter_mut().find(|count| count.status == record.status);
+            match known {
+                Some(count) => {
+                    count.executions += 1;
+                    count.items += child.items;
+                }
+                None => standing.counts.push(ChildCount {
+                    status: record.status,
+                    executions: 1,
+                    items: child.items,
+                }),
+            }
+            if !record.status.is_closed() {
+                standing.running.push(record.id);
+            }
+        }
+        standing.counts.sort_by_key(|count| count.status as u8);
+        Ok(standing)
+    }
+
+    fn children(&self, query: &ChildQuery) -> Result<Vec<ExecutionRecord>, StoreError> {
+        let kept = self.kept();
+        let mut children: Vec<&ExecutionRecord> = kept
+            .children(query.run, None)
+            .map(|(record, _)| record)
+            .filter(|record| query.status.is_none_or(|status| record.status == status))
+            .filter(|record| query.before.is_none_or(|before| record.id < before))
+            .collect();
+        children.reverse();
+        Ok(children.into_iter().take(query.limit).cloned().collect())
+    }
+
+    fn closed_children(
+        &self,
+        run: TaskId,
+        after: Option<ExecutionId>,
+        limit: usize,
+    ) -> Result<Vec<(ExecutionRecord, Event, Event)>, StoreError> {
+        let kept = self.kept();
+        let closed = kept
+            .children(run, after)
+            .filter(|(record, _)| record.status.is_closed());
+        let with_ends = closed.filter_map(|(record, _)| {
+            let journal = &kept.executions.get(&record.id)?.1;
+            Some((record.clone(), journal.first()?.clone(), journal.last()?.clone()))
+        });
+        Ok(with_ends.take(limit).collect())
     }
 
     fn running(&self) -> Result<Vec<ExecutionRecord>, StoreError> {

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::Execution;
+use super::decide::occurred_in;
 use super::event::{EventKind, Failure, Percentage, ScopeId};
 use super::open_work::too_large;
 use super::scope::{MapRun, Phase, Place};
@@ -88,6 +89,9 @@ pub struct MapItem {
     /// `$$.Map.Item.Source`.
     pub source: Arc<str>,
 }
+
+/// Failures that come from outside the language.
+const READ_AND_WRITTEN: [&str; 2] = ["States.ItemReaderFailed", "States.ResultWriterFailed"];
 
 /// The `$$.Map.Item.Source` of items that were part of the state's input.
 const STATE_DATA: &str = "STATE_DATA";
@@ -197,16 +201,19 @@ impl Execution {
     /// Puts items of an open run together for one child: how many of `items`, which begin with the first that no
     /// child has, and the child's input. `None` while more of them are needed: `complete` says that there are none.
     /// Each item is what [`Execution::map_item_input`] made of it.
+    ///
+    /// # Errors
+    /// The failure of the Map Run: an input over the payload limit.
     pub fn next_child<'p>(
         &self,
         position: u64,
         mut items: impl Iterator<Item = &'p Payload>,
         complete: bool,
         limits: Limits,
-    ) -> Option<(u64, Payload)> {
-        let (_, _, run) = self.map_run(position)?;
+    ) -> Option<Result<(u64, Payload), Failure>> {
+        let (_, state, run) = self.map_run(position)?;
         let Some(batches) = &run.started.as_ref()?.batches else {
-            return items.next().map(|item| (1, item.clone()));
+            return items.next().map(|item| Ok((1, item.clone())));
         };
         let max_items = batches.max_items.unwrap_or(u64::MAX);
         let max_bytes = batches
@@ -242,7 +249,10 @@ impl Execution {
             return None;
         }
         text.push_str("]}");
-        Some((count, Payload::from_checked(text.into())))
+        if text.len() > limits.payload_bytes {
+            return Some(Err(too_large(state)));
+        }
+        Some(Ok((count, Payload::from_checked(text.into()))))
     }
 
     /// The event that records how an open run ended; `None` when it isn't open any more, or the history has no
@@ -258,8 +268,30 @@ impl Execution {
                 failure: too_large(state),
             },
             Ok(result) => EventKind::MapRunSucceeded { scope, result },
-            Err(failure) => EventKind::MapRunFailed { scope, failure },
+            Err(failure) => EventKind::MapRunFailed {
+                scope,
+                failure: self.located(scope, failure),
+            },
         })
+    }
+
+    /// The failure of a reader or writer, which doesn't know whose it is, with AWS's sentence about that.
+    fn located(&self, scope: ScopeId, failure: Failure) -> Failure {
+        let active = match self.scopes.get(&scope).map(|scope| &scope.place) {
+            Some(Place::In(active))
+                if READ_AND_WRITTEN
+                    .iter()
+                    .any(|name| failure.error.as_deref() == Some(name)) =>
+            {
+                active
+            }
+            _ => return failure,
+        };
+        let cause = failure.cause.as_deref().unwrap_or_default();
+        Failure {
+            cause: Some(occurred_in(active, cause)),
+            ..failure
+        }
     }
 
     /// The scope, the state's name and the run, of one that is open.

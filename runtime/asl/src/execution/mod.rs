@@ -25,7 +25,7 @@ pub use decide::trial;
 pub use env::{Dice, Env, Nothing, Outside};
 use event::{Failure, Mode, ScopeId, Status};
 use map_run::ChildOf;
-pub use open_work::{OpenTask, TaskOutcome, Wakeup};
+pub use open_work::{OpenTask, TaskOutcome, Wakeup, too_large};
 use scope::Scope;
 
 /// One execution of one state machine.
@@ -95,6 +95,11 @@ impl Execution {
             execution.apply(event)?;
         }
         Ok(execution)
+    }
+
+    /// The definition it runs.
+    pub fn machine(&self) -> &Arc<StateMachine> {
+        &self.machine
     }
 
     /// Number of events applied.

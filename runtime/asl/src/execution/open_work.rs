@@ -142,7 +142,7 @@ impl Execution {
 }
 
 /// AWS's failure for a result over the payload limit; `what` is the state's name or the task's resource.
-pub(super) fn too_large(what: &str) -> Failure {
+pub fn too_large(what: &str) -> Failure {
     Failure::new(
         "States.DataLimitExceeded",
         format!(

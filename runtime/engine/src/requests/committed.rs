@@ -11,6 +11,7 @@ impl Engine {
         let Some(in_flight) = self.commits.in_flight.take_if(|in_flight| in_flight.id == batch) else {
             return;
         };
+        self.map_runs.disk_answered();
         let outcomes = match result {
             Ok(outcomes) if outcomes.len() == in_flight.members.len() => outcomes,
             Ok(outcomes) => {
@@ -49,6 +50,7 @@ impl Engine {
                 }
             }
         }
+        self.rewind_map_runs();
     }
 
     fn batch_failed(&mut self, members: Vec<crate::group_commit::Member>, why: &str) {
@@ -56,5 +58,6 @@ impl Engine {
         for member in members {
             self.crashed(member, why);
         }
+        self.rewind_map_runs();
     }
 }

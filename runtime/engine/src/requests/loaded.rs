@@ -20,7 +20,7 @@ impl Engine {
         let resident = match result {
             Ok(loaded) => loaded
                 .0
-                .map(|execution| Resident::read_back(*execution, id, came_back, shown)),
+                .map(|settled| Resident::read_back(settled, id, came_back, shown)),
             Err(error) => Err(error.to_string()),
         };
         match resident {
@@ -52,6 +52,8 @@ impl Engine {
         }
         self.reconcile(id, 0);
         self.pass_line(id);
+        self.map_runs_read_back(id);
+        self.child_read_back(id);
         for pending in pending {
             if let Some(Entry::Quarantined) = self.executions.get(&id) {
                 if let Some(to) = pending.reply() {
@@ -69,6 +71,8 @@ impl Engine {
                     release,
                     submitted,
                 } => self.task_released(task, release, submitted),
+                Pending::Abort => self.abort_child(id),
+                Pending::UpdateMapRun { run, bounds, reply } => self.update_map_run(run, bounds, reply),
             }
         }
         self.ready.push_back(id);

@@ -3,6 +3,7 @@
 mod callback;
 mod committed;
 mod loaded;
+mod map_run;
 mod recover;
 mod start;
 mod stop;

@@ -20,6 +20,9 @@ impl Engine {
             if record.status.is_closed() {
                 continue;
             }
+            if let Some(child) = record.child {
+                self.map_runs.found(record.id, child);
+            }
             match record.wake_at {
                 Some(at) if at <= self.now => self.load(record.id, Loading::default()),
                 ahead => {
@@ -28,5 +31,6 @@ impl Engine {
                 }
             }
         }
+        self.map_runs_recovered();
     }
 }

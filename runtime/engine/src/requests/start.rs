@@ -11,6 +11,7 @@ use crate::ids::ExecutionId;
 use crate::input::StartExecution;
 use crate::output::Reply;
 use crate::quarantine::guarded;
+use crate::replay::Pinned;
 use crate::resident::{Entry, NewJournal, Resident};
 
 /// Executions that may stand in line for a batch. Past this the disk is far behind its callers, and
@@ -58,13 +59,20 @@ impl Engine {
                 definition: request.definition.clone(),
                 at: now,
                 origin: request.origin.clone(),
+                child: None,
             },
         });
         let answer = (request.reply, Reply::Started { execution: id, at: now });
         let shown = self.options.show_unrecorded;
         let machine = Arc::clone(&request.state_machine);
         let first = Event { at: now, kind };
-        let reason = match guarded(|| Resident::start(Execution::new(machine), first, start, answer, shown)) {
+        let pinned = Pinned {
+            machine: request.machine,
+            definition: request.definition.clone(),
+        };
+        let started =
+            guarded(|| Resident::start(Execution::new(machine), first, pinned, start, Some(answer), shown));
+        let reason = match started {
             Ok(Ok(resident)) => {
                 self.executions.insert(id, Entry::Resident(Box::new(resident)));
                 if let Some(to) = request.on_closed {

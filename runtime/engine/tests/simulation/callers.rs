@@ -3,10 +3,10 @@
 
 use std::sync::Arc;
 
-use asl::{Failure, Mode, Payload, Status};
+use asl::{EventKind, Failure, Mode, Payload, Status};
 use engine::Input;
 use engine::ids::{Digest, ExecutionId, MachineId, ReplyTo, TaskId};
-use engine::input::StartExecution;
+use engine::input::{MapRunBounds, StartExecution};
 use engine::output::Reply;
 
 use crate::outside::Saying;
@@ -39,6 +39,7 @@ pub enum Call {
     End(usize),
     Stop(ExecutionId),
     Word(TaskId, Saying),
+    Update(TaskId),
 }
 
 impl World {
@@ -57,7 +58,10 @@ impl World {
                 }
             }
             let seconds = *self.rng.pick(&[2, 300]);
+            // Express workflows have no Map Runs
+            let has_map_runs = self.definitions[&machine].to_string().contains("DISTRIBUTED");
             let mode = match self.rng.below(10) {
+                _ if has_map_runs => Mode::Standard,
                 0 | 1 => Mode::Express { seconds },
                 2 | 3 => Mode::Synchronous { seconds },
                 _ => Mode::Standard,
@@ -131,6 +135,12 @@ impl World {
         }
     }
 
+    pub fn update_map_run(&mut self, run: TaskId, bounds: MapRunBounds) -> Input {
+        self.updated.insert(run);
+        let reply = self.ask(Call::Update(run));
+        Input::UpdateMapRun { run, bounds, reply }
+    }
+
     pub fn callers_try_again(&mut self) {
         self.calls.clear();
         for index in 0..self.callers.len() {
@@ -149,7 +159,7 @@ impl World {
                 assert!(self.faults, "a fault out of nowhere");
                 self.plan(1_000, Happening::Call(index));
             }
-            (Call::End(_) | Call::Stop(_), Reply::Fault(_)) => {
+            (Call::End(_) | Call::Stop(_) | Call::Update(_), Reply::Fault(_)) => {
                 assert!(self.faults, "a fault out of nowhere")
             }
             (Call::Start(index), Reply::Started { execution, at }) => self.was_started(index, execution, at),
@@ -224,6 +234,21 @@ impl World {
                 assert!(
                     self.disk.executions[&execution].fold.status().is_closed(),
                     "a running execution is denied"
+                );
+            }
+            (Call::Update(run), Reply::MapRunUpdated) => {
+                let updated = self.disk.executions[&run.execution]
+                    .events
+                    .iter()
+                    .any(|event| matches!(event.kind, EventKind::MapRunUpdated { .. }));
+                assert!(updated, "told of an update that isn't on disk");
+                self.seen.updates += 1;
+            }
+            (Call::Update(run), Reply::NotRunning) => {
+                let stored = &self.disk.executions[&run.execution];
+                assert!(
+                    stored.fold.open_map_run(run.scheduled_at).is_none(),
+                    "an open Map Run is denied"
                 );
             }
             (call, reply) => panic!("{call:?} is answered with {reply:?}"),

@@ -31,6 +31,10 @@ struct Attempt {
 
 #[derive(Default)]
 pub struct Disk {
+    /// Of the data sets.
+    pub seed: u64,
+    /// Executions nobody moves until the next start of the process.
+    pub put_away: BTreeSet<ExecutionId>,
     pub executions: BTreeMap<ExecutionId, Stored>,
     names: BTreeMap<(MachineId, String), ExecutionId>,
     pub machines: BTreeMap<MachineId, Arc<StateMachine>>,
@@ -39,6 +43,14 @@ pub struct Disk {
 }
 
 impl Disk {
+    /// An empty disk in a world with this seed.
+    pub fn new(seed: u64) -> Self {
+        Self {
+            seed,
+            ..Self::default()
+        }
+    }
+
     /// Writes a batch.
     pub fn write(&mut self, batch: Batch, now: Timestamp) -> Vec<AppendOutcome> {
         let mut executions = BTreeSet::new();
@@ -51,7 +63,7 @@ impl Disk {
                     executions.insert(append.execution),
                     "an execution stands in a batch twice"
                 );
-                if let Some(start) = &append.start {
+                if let Some(start) = append.start.as_ref().filter(|start| start.child.is_none()) {
                     assert!(
                         names.insert((start.machine, start.name.clone())),
                         "a name stands in a batch twice"
@@ -66,7 +78,10 @@ impl Disk {
         let id = append.execution;
         if let Some(start) = append.start {
             let name = (start.machine, start.name.clone());
-            if let Some(taken) = self.names.get(&name) {
+            self.check_child(&start, &append.events[0].kind);
+            if start.child.is_some() {
+                assert_eq!(start.name, id.child_name());
+            } else if let Some(taken) = self.names.get(&name) {
                 let existing = &self.executions[taken];
                 return AppendOutcome::NameTaken {
                     execution: *taken,
@@ -77,7 +92,9 @@ impl Disk {
             }
             assert_eq!(append.expected_position, 0, "a first append begins the journal");
             assert!(self.executions.keys().all(|known| *known < id), "ids rise");
-            self.names.insert(name, id);
+            if start.child.is_none() {
+                self.names.insert(name, id);
+            }
             let machine = Arc::clone(&self.machines[&start.machine]);
             self.executions.insert(id, Stored::new(start, machine));
         }
@@ -89,12 +106,22 @@ impl Disk {
             return AppendOutcome::Conflict;
         }
         assert!(!append.events.is_empty(), "an append without events");
+        let mut ends = Vec::new();
         for event in append.events {
+            let position = stored.events.len();
+            match &event.kind {
+                EventKind::MapRunSucceeded { scope, result } => ends.push((position, *scope, Some(result.clone()))),
+                EventKind::MapRunFailed { scope, .. } => ends.push((position, *scope, None)),
+                _ => {}
+            }
             stored.push(id, event, &self.legitimate);
         }
         assert_eq!(append.status, stored.fold.status(), "the status is that of the journal");
         stored.wake_at = append.wake_at;
         stored.check_wake_at(now);
+        for (position, scope, result) in ends {
+            self.check_run_end(id, position, scope, result.as_ref());
+        }
         AppendOutcome::Appended
     }
 
@@ -113,6 +140,7 @@ impl Disk {
             stopped: None,
             wake_at: stored.wake_at,
             origin: None,
+            child: stored.start.child,
         })
         .collect()
     }
@@ -169,11 +197,11 @@ impl Stored {
     fn check_wake_at(&self, now: Timestamp) {
         if self.fold.status().is_closed() {
             assert_eq!(self.wake_at, None, "a closed execution needs no waking");
-        } else if self.fold.open_tasks().next().is_some() {
+        } else if self.fold.open_tasks().next().is_some() || self.fold.open_map_runs().next().is_some() {
             assert_eq!(
                 self.wake_at,
                 Some(Append::AT_ONCE),
-                "open tasks want looking at at once"
+                "open tasks and Map Runs want looking at at once"
             );
         } else if self.wake_at != Some(Append::AT_ONCE) {
             assert_eq!(

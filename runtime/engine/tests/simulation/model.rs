@@ -6,6 +6,7 @@
 
 use serde_json::{Value, json};
 
+use crate::map_runs::{FULL, data_set};
 use crate::script::{Answer, answer};
 
 /// One way for a state, a flow or an execution to end.
@@ -119,6 +120,7 @@ impl Model {
                 let branches: Option<Vec<_>> = branches.iter().map(|branch| self.flow(branch, &effective)).collect();
                 together(&branches?)
             }
+            "Map" if state["ItemProcessor"]["ProcessorConfig"].is_object() => self.distributed(state, &effective, raw),
             "Map" => {
                 let items = at(raw, &state["ItemsPath"]);
                 let mut iterations = Vec::new();
@@ -132,6 +134,93 @@ impl Model {
             }
             _ => None,
         }
+    }
+
+    /// A Map Run: children that fail leave no result, until there are too many of them.
+    fn distributed(&self, state: &Value, effective: &Value, raw: &Value) -> Endings {
+        let fails = |error: &str, cause: Option<&str>| Ending::Fails {
+            error: error.to_owned(),
+            cause: cause.map(str::to_owned),
+        };
+        if state["ResultWriter"]["Parameters"]["Bucket"] == FULL {
+            return Some(vec![fails("States.ResultWriterFailed", None)]);
+        }
+        let reader = &state["ItemReader"]["Parameters"];
+        let (items, broken) = match reader["Bucket"].as_str() {
+            Some(bucket) => data_set(self.seed, bucket, effective["word"].as_str()?),
+            None => (at(effective, &state["ItemsPath"]).as_array()?.clone(), false),
+        };
+        let selected = items.iter().enumerate().map(|(index, item)| {
+            json!({"n": item, "index": index, "flag": raw["flag"], "word": raw["word"], "items": [1, 2]})
+        });
+        let selected: Vec<Value> = selected.collect();
+        let children: Vec<(usize, Value)> = match state["ItemBatcher"]["MaxItemsPerBatch"].as_u64() {
+            None => selected.into_iter().map(|input| (1, input)).collect(),
+            Some(most) => selected
+                .chunks(most as usize)
+                .map(|items| {
+                    let input = json!({"BatchInput": {"word": raw["word"]}, "Items": items});
+                    (items.len(), input)
+                })
+                .collect(),
+        };
+        // results so far, and how many items failed
+        let mut ways: Vec<(Vec<Value>, usize)> = vec![(Vec::new(), 0)];
+        for (count, input) in &children {
+            let mut longer = Vec::new();
+            for ending in self.flow(&state["ItemProcessor"], input)? {
+                for (results, failed) in &ways {
+                    let mut results = results.clone();
+                    let failed = match &ending {
+                        Ending::Returns(value) => {
+                            results.push(value.clone());
+                            *failed
+                        }
+                        Ending::Fails { .. } => failed + count,
+                    };
+                    let way = (results, failed);
+                    if !longer.contains(&way) {
+                        longer.push(way);
+                    }
+                    if longer.len() > MANY {
+                        return None;
+                    }
+                }
+            }
+            ways = longer;
+        }
+        let mut endings = Vec::new();
+        for (results, failed) in ways {
+            let too_many = fails(
+                "States.ExceedToleratedFailureThreshold",
+                Some("The specified tolerated failure threshold was exceeded"),
+            );
+            let count = state["ToleratedFailureCount"]
+                .as_u64()
+                .map(|count| failed as u64 > count);
+            let share = state["ToleratedFailurePercentage"].as_f64();
+            // of items whose number is never known nobody can say what share has failed
+            let share = share.map(|share| !broken && failed as f64 * 100.0 / items.len().max(1) as f64 > share);
+            let over = match (count, share) {
+                (None, None) => failed > 0,
+                (count, share) => failed > 0 && (count == Some(true) || share == Some(true)),
+            };
+            if over {
+                add(&mut endings, too_many)?;
+            }
+            if broken {
+                add(&mut endings, fails("States.ItemReaderFailed", None))?;
+            } else if !over {
+                add(
+                    &mut endings,
+                    Ending::Returns(match state["ResultWriter"].is_object() {
+                        true => json!({"written": results}),
+                        false => Value::Array(results),
+                    }),
+                )?;
+            }
+        }
+        Some(endings)
     }
 
     fn task(&self, name: &str, state: &Value, parameters: &Value, retries: u64) -> Endings {

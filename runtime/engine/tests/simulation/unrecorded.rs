@@ -34,6 +34,7 @@ impl World {
                     definition: Digest(String::new()),
                     at: event.at,
                     origin: None,
+                    child: None,
                 };
                 assert!(!mode.is_standard(), "what is recorded is not shown as unrecorded");
                 let again = self.runs_of(name).next().is_some();

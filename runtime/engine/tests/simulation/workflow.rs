@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value, json};
 
+use crate::map_runs::{BROKEN, FULL};
 use crate::rng::Rng;
 
 /// A generated machine and what its executions may be started with.
@@ -18,6 +19,9 @@ const DEPTH: u32 = 2;
 /// Time-outs that only a task which hangs can reach.
 const PATIENT_SECONDS: i64 = 50_000;
 
+/// The lowest roll that makes a Map state.
+const MAP: u64 = 93;
+
 /// The fields every state finds in its input.
 pub fn input(rng: &mut Rng) -> Value {
     let items: Vec<i64> = (0..rng.below(4)).map(|_| rng.between(0, 5)).collect();
@@ -30,7 +34,12 @@ pub fn input(rng: &mut Rng) -> Value {
 }
 
 pub fn workflow(rng: &mut Rng) -> Workflow {
-    let mut generator = Generator { rng, states: 0 };
+    let fond_of_maps = rng.percent(30);
+    let mut generator = Generator {
+        rng,
+        states: 0,
+        fond_of_maps,
+    };
     let mut definition = generator.flow(DEPTH);
     if generator.rng.percent(6) {
         let seconds = *generator.rng.pick(&[3, 20, 1_000]);
@@ -42,6 +51,8 @@ pub fn workflow(rng: &mut Rng) -> Workflow {
 struct Generator<'r> {
     rng: &'r mut Rng,
     states: u32,
+    /// Map Runs meet what goes wrong more often where there are more of them.
+    fond_of_maps: bool,
 }
 
 impl Generator<'_> {
@@ -65,7 +76,11 @@ impl Generator<'_> {
     }
 
     fn state(&mut self, name: &str, later: &[String], depth: u32) -> Value {
-        let roll = self.rng.below(100);
+        let roll = if self.fond_of_maps && self.rng.percent(35) {
+            MAP
+        } else {
+            self.rng.below(100)
+        };
         let mut state = match roll {
             0..=9 => self.pass(name),
             10..=59 => self.task(name),
@@ -74,7 +89,7 @@ impl Generator<'_> {
             78..=81 => return self.succeed(),
             82..=84 => return json!({"Type": "Fail", "Error": "Refused", "Cause": name}),
             85..=92 if depth > 0 => self.parallel(name, depth),
-            93..=99 if depth > 0 => self.map(name, depth),
+            MAP..=99 if depth > 0 => self.map(name, depth),
             _ => self.task(name),
         };
         if ["Task", "Parallel", "Map"].contains(&state["Type"].as_str().unwrap_or_default()) {
@@ -179,6 +194,9 @@ impl Generator<'_> {
     }
 
     fn map(&mut self, name: &str, depth: u32) -> Value {
+        if self.rng.percent(60) {
+            return self.distributed_map(name, depth);
+        }
         let mut state = json!({
             "Type": "Map",
             "ItemsPath": "$.items",
@@ -193,6 +211,63 @@ impl Generator<'_> {
             0 => state["MaxConcurrency"] = json!(self.rng.between(1, 2)),
             1 => state["MaxConcurrency"] = json!(0),
             _ => {}
+        }
+        state
+    }
+
+    fn distributed_map(&mut self, name: &str, depth: u32) -> Value {
+        let batched = self.rng.percent(25);
+        let mut processor = if batched {
+            // what a batch holds is no input for the other states
+            self.states += 1;
+            let task = format!("S{}", self.states);
+            let resource = *self.rng.pick(&["wasm:steady", "wasm:flaky"]);
+            json!({"StartAt": task, "States": {task: {"Type": "Task", "Resource": resource, "End": true}}})
+        } else {
+            self.flow(depth - 1)
+        };
+        processor["ProcessorConfig"] = json!({"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"});
+        let mut state = json!({
+            "Type": "Map",
+            "Label": name,
+            "ItemSelector": {
+                "n.$": "$$.Map.Item.Value", "index.$": "$$.Map.Item.Index",
+                "flag.$": "$.flag", "word.$": "$.word", "items": [1, 2]
+            },
+            "ItemProcessor": processor,
+            "ResultPath": format!("$.{name}"),
+        });
+        if batched {
+            state["ItemBatcher"] =
+                json!({"MaxItemsPerBatch": self.rng.between(1, 3), "BatchInput": {"word.$": "$.word"}});
+        }
+        if self.rng.percent(50) {
+            state["ItemsPath"] = json!("$.items");
+        } else {
+            let bucket = if self.rng.percent(10) { BROKEN } else { "data" };
+            state["ItemReader"] = json!({
+                "Resource": "arn:aws:states:::s3:getObject",
+                "ReaderConfig": {"InputType": "JSON"},
+                "Parameters": {"Bucket": bucket, "Key.$": "$.word"},
+            });
+        }
+        if self.rng.percent(20) {
+            let bucket = if self.rng.percent(20) { FULL } else { "results" };
+            state["ResultWriter"] = json!({
+                "Resource": "arn:aws:states:::s3:putObject",
+                "Parameters": {"Bucket": bucket, "Prefix": "p"},
+            });
+        }
+        match self.rng.below(3) {
+            0 => state["MaxConcurrency"] = json!(self.rng.between(1, 2)),
+            1 => state["MaxConcurrency"] = json!(0),
+            _ => {}
+        }
+        if self.rng.percent(30) {
+            state["ToleratedFailureCount"] = json!(self.rng.between(0, 2));
+        }
+        if self.rng.percent(30) {
+            state["ToleratedFailurePercentage"] = json!(*self.rng.pick(&[0, 34, 50, 100]));
         }
         state
     }

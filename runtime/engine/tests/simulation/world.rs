@@ -8,16 +8,17 @@ use std::sync::Arc;
 use asl::{Attempt, Failure, Payload, TimeoutKind, Timestamp};
 use engine::batch::Batch;
 use engine::ids::{ExecutionId, MachineId, ReplyTo, TaskId};
-use engine::input::Release;
-use engine::output::TaskRequest;
-use engine::ports::{Outcome, Report, StoreError};
-use engine::replay::Loaded;
+use engine::input::{MapRunBounds, Release};
+use engine::output::{MapRunRequest, TaskRequest};
+use engine::ports::{MapRunStanding, Outcome, Report, StoreError};
+use engine::replay::{Loaded, Pinned};
 use engine::{Engine, Input, Options, Output, Why};
 use serde_json::{Value, json};
 
 use crate::Seen;
 use crate::callers::{Call, Caller};
 use crate::disk::{Disk, Stored};
+use crate::map_runs::Question;
 use crate::outside::{Holder, Saying};
 use crate::rng::Rng;
 use crate::script::{Answer, answer};
@@ -48,13 +49,23 @@ pub enum Happening {
     Call(usize),
     /// Somebody stops one.
     Stop(ExecutionId),
+    /// Items of a Map Run are read.
+    ItemsRead { run: TaskId, from: u64, limit: usize },
+    /// Somebody looks how far a Map Run has come.
+    LookAtMapRun(MapRunRequest),
+    /// What was seen is told.
+    MapRunSeen(TaskId, Box<Result<Result<MapRunStanding, Failure>, StoreError>>),
+    /// The results of a Map Run are put together.
+    Results(MapRunRequest, Option<Failure>),
+    /// Somebody changes the bounds of a Map Run.
+    UpdateMapRun(TaskId, MapRunBounds),
     /// The operator restarts the process.
     Restart,
 }
 
 /// An attempt is stopped when its end is on disk; these are the exceptions.
 #[derive(Debug, PartialEq)]
-enum MayCancel {
+pub enum MayCancel {
     Nothing,
     /// A commit or a read has just failed.
     Anything,
@@ -88,11 +99,15 @@ pub struct World {
     pub over: BTreeMap<ExecutionId, Stored>,
     /// Executions that had a run.
     pub begun: BTreeSet<String>,
+    /// What the engine asked about Map Runs and hasn't been told.
+    pub asked: BTreeSet<Question>,
+    /// Map Runs whose bounds somebody changed.
+    pub updated: BTreeSet<TaskId>,
     /// Journals being read.
     pub reading: BTreeSet<ExecutionId>,
     pub quarantined: BTreeSet<ExecutionId>,
     /// What may be cancelled in this step though it isn't over on disk.
-    may_cancel: MayCancel,
+    pub may_cancel: MayCancel,
     /// Whether a commit failed and none succeeded since.
     pub disk_fails: bool,
     /// Whether anything ever failed that may cost a caller an answer.
@@ -120,9 +135,10 @@ impl World {
             step_budget: *rng.pick(&[1, 7, 1_000]),
             seed: rng.bits(),
             show_unrecorded: true,
+            map_run_children: 1 + rng.below(5) as usize,
             ..Options::default()
         };
-        let mut disk = Disk::default();
+        let mut disk = Disk::new(seed);
         let mut definitions = BTreeMap::new();
         for id in 1..=1 + rng.below(3) {
             let definition = workflow::workflow(&mut rng).definition;
@@ -149,6 +165,8 @@ impl World {
             unrecorded: BTreeMap::new(),
             over: BTreeMap::new(),
             begun: BTreeSet::new(),
+            asked: BTreeSet::new(),
+            updated: BTreeSet::new(),
             reading: BTreeSet::new(),
             quarantined: BTreeSet::new(),
             may_cancel: MayCancel::Nothing,
@@ -178,6 +196,10 @@ impl World {
         self.options.slots
     }
 
+    pub fn children_at_once(&self) -> usize {
+        self.options.map_run_children
+    }
+
     /// Runs the world until nothing happens any more.
     pub fn run(&mut self) {
         while let Some(input) = self.next_input() {
@@ -191,6 +213,7 @@ impl World {
                 self.crash();
             }
             self.check_moment();
+            self.meddle();
         }
         self.check_end();
     }
@@ -318,7 +341,11 @@ impl World {
             Happening::Read(execution) => {
                 self.reading.remove(&execution);
                 let stored = &self.disk.executions[&execution];
-                let loaded = Loaded::replay(Arc::clone(&stored.machine), &stored.events);
+                let pinned = Pinned {
+                    machine: stored.start.machine,
+                    definition: stored.start.definition.clone(),
+                };
+                let loaded = Loaded::replay(Arc::clone(&stored.machine), pinned, &stored.events);
                 let result = if self.rng.below(150) == 0 {
                     self.faults = true;
                     self.seen.quarantines += 1;
@@ -332,6 +359,20 @@ impl World {
             }
             Happening::Call(caller) => self.call(caller),
             Happening::Stop(execution) => Some(self.stop(execution)),
+            Happening::ItemsRead { run, from, limit } => Some(self.items_read(run, from, limit)),
+            Happening::LookAtMapRun(request) => {
+                self.look_at_map_run(&request);
+                None
+            }
+            Happening::MapRunSeen(run, result) => {
+                self.asked.remove(&Question::Standing(run));
+                if result.is_err() {
+                    self.may_cancel = MayCancel::Anything;
+                }
+                Some(Input::MapRunLoaded { run, result: *result })
+            }
+            Happening::Results(request, failure) => Some(self.results(&request, failure)),
+            Happening::UpdateMapRun(run, bounds) => Some(self.update_map_run(run, bounds)),
             Happening::Restart => {
                 self.crash();
                 None
@@ -412,7 +453,12 @@ impl World {
                     self.plan(after, Happening::Read(execution));
                 }
                 Output::Unrecorded { execution, events } => self.see(execution, events),
+                Output::ReadItems { run, from, limit, .. } => self.read_items(run, from, limit),
+                Output::LoadMapRun(request) => self.load_map_run(request),
+                Output::FinishMapRun { request, failure, .. } => self.finish_map_run(request, failure),
+                Output::MapRunOver(_) => {}
                 Output::Quarantined { execution, reason } => {
+                    self.disk.put_away.insert(execution);
                     assert!(
                         self.quarantined.contains(&execution),
                         "{execution:?} was put away: {reason}"
@@ -492,6 +538,8 @@ impl World {
         self.parked.clear();
         self.beats.clear();
         self.reading.clear();
+        self.asked.clear();
+        self.disk.put_away.clear();
         self.quarantined.clear();
         self.disk_fails = false;
         self.agenda
@@ -514,6 +562,7 @@ impl World {
     /// Whether all that has happened is on disk and done with.
     pub fn is_quiet(&self) -> bool {
         let busy = matches!(self.engine.poll_timeout(), Some((_, Why::Ready)));
-        !busy && self.in_flight.is_none() && self.reading.is_empty() && !self.disk_fails
+        let answered = self.reading.is_empty() && self.asked.is_empty();
+        !busy && self.in_flight.is_none() && answered && !self.disk_fails
     }
 }

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use asl::expression::context::ExecutionContext;
+use engine::ChildName;
 use engine::ids::TaskId;
 
 use super::errors::{Answer, ApiError};
@@ -247,6 +249,21 @@ impl Namespace {
 /// The name of a machine without the label of a Map state in it.
 pub fn unlabelled(machine: &str) -> &str {
     machine.split_once('/').map_or(machine, |(name, _)| name)
+}
+
+/// Names a child execution as AWS does: `execution:NAME/LABEL:UUID`, of the machine `NAME/LABEL`.
+pub fn child_names(parent: &ExecutionContext, label: &str, name: &str) -> ChildName {
+    let machine = unlabelled(&parent.machine_name);
+    // `arn:…:stateMachine:NAME`, of a child `NAME/LABEL`, of a version `NAME:1`
+    let prefix = parent
+        .machine_id
+        .split_once(":stateMachine:")
+        .map_or("", |(prefix, _)| prefix);
+    ChildName {
+        id: format!("{prefix}:execution:{machine}/{label}:{name}"),
+        machine_id: format!("{prefix}:stateMachine:{machine}/{label}"),
+        machine_name: format!("{machine}/{label}"),
+    }
 }
 
 fn wrong_type(kind: &str) -> ApiError {

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use engine::ids::ExecutionId;
 use engine::input::Input;
 use engine::ports::{Reader, StoreError};
-use engine::replay::{Loaded, Replay};
+use engine::replay::{Loaded, Pinned, Replay};
 
 use super::{Mailbox, Message};
 use crate::machines::Machines;
@@ -68,7 +68,11 @@ fn load(reader: &dyn Reader, machines: &Machines, execution: ExecutionId) -> Res
         .definitions()
         .get(&record.definition)
         .map_err(|error| StoreError(error.to_string()))?;
-    let mut replay = Replay::new(state_machine);
+    let pinned = Pinned {
+        machine: record.machine,
+        definition: record.definition,
+    };
+    let mut replay = Replay::new(state_machine, pinned);
     reader.visit_journal(execution, 0, &mut |event| replay.push(&event))?;
     Ok(replay.finish())
 }

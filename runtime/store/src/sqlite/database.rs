@@ -12,11 +12,12 @@ use super::error::Error;
 const DATABASE_FILE: &str = "sandstep.db";
 
 /// What brings a database from format n to format n + 1. Format 0 is an empty file.
-const MIGRATIONS: [&str; 4] = [
+const MIGRATIONS: [&str; 5] = [
     include_str!("../../migrations/0001_journal.sql"),
     include_str!("../../migrations/0002_catalogue.sql"),
     include_str!("../../migrations/0003_versions.sql"),
     include_str!("../../migrations/0004_activities.sql"),
+    include_str!("../../migrations/0005_map_runs.sql"),
 ];
 
 /// The newest format, the one written.

@@ -98,13 +98,14 @@ impl Journals {
         let definition = self.definition_number(connection, &start.definition)?;
         let inserted = connection
             .prepare_cached(
-                "INSERT INTO executions (id, machine, name, definition, status, started, stopped, wake_at, version, alias)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) ON CONFLICT DO NOTHING",
+                "INSERT INTO executions (id, machine, name, definition, status, started, stopped, wake_at, version, alias,
+                     parent, parent_position, item, items)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14) ON CONFLICT DO NOTHING",
             )?
             .execute(params![
                 column(append.execution.0),
                 column(start.machine.0),
-                start.name,
+                if start.child.is_some() { "" } else { &start.name },
                 definition,
                 status_code(append.status),
                 start.at.0,
@@ -112,6 +113,10 @@ impl Journals {
                 append.wake_at.map(|at| at.0),
                 start.origin.as_ref().map(|origin| origin.version),
                 start.origin.as_ref().and_then(|origin| origin.alias.as_deref()),
+                start.child.map(|child| column(child.run.execution.0)),
+                start.child.map(|child| column(child.run.scheduled_at)),
+                start.child.map(|child| column(child.item)),
+                start.child.map(|child| column(child.items)),
             ])?;
         Ok(inserted == 1)
     }
@@ -190,8 +195,9 @@ fn stopped(append: &Append) -> Option<i64> {
 }
 
 fn why_not_started(connection: &Connection, append: &Append, start: &Start) -> rusqlite::Result<AppendOutcome> {
-    let mut by_name: CachedStatement<'_> =
-        connection.prepare_cached("SELECT id, started, status FROM executions WHERE machine = ?1 AND name = ?2")?;
+    let mut by_name: CachedStatement<'_> = connection.prepare_cached(
+        "SELECT id, started, status FROM executions WHERE machine = ?1 AND name = ?2 AND parent IS NULL",
+    )?;
     let holder = by_name
         .query_row(params![column(start.machine.0), start.name], |row| {
             let id: i64 = row.get(0)?;

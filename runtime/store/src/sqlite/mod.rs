@@ -13,6 +13,7 @@ mod directory;
 mod encoding;
 mod error;
 mod journal;
+mod map_runs;
 mod modules;
 mod reader;
 mod tags;
@@ -25,8 +26,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use asl::Event;
 use engine::batch::Batch;
-use engine::ids::{ExecutionId, MachineId};
-use engine::ports::{CommitLog, CommitResult, ExecutionQuery, ExecutionRecord, Reader, StoreError};
+use engine::ids::{ExecutionId, MachineId, TaskId};
+use engine::ports::{
+    ChildQuery, CommitLog, CommitResult, ExecutionQuery, ExecutionRecord, MapRunStanding, Reader, StoreError,
+};
 
 use self::content::ContentFiles;
 use self::directory::DataDirectory;
@@ -140,6 +143,23 @@ impl Reader for Store {
 
     fn first_and_last(&self, id: ExecutionId) -> Result<Option<(Event, Event)>, StoreError> {
         self.0.readers.first_and_last(id)
+    }
+
+    fn map_run(&self, run: TaskId) -> Result<MapRunStanding, StoreError> {
+        self.0.readers.map_run(run)
+    }
+
+    fn children(&self, query: &ChildQuery) -> Result<Vec<ExecutionRecord>, StoreError> {
+        self.0.readers.children(query)
+    }
+
+    fn closed_children(
+        &self,
+        run: TaskId,
+        after: Option<ExecutionId>,
+        limit: usize,
+    ) -> Result<Vec<(ExecutionRecord, Event, Event)>, StoreError> {
+        self.0.readers.closed_children(run, after, limit)
     }
 
     fn running(&self) -> Result<Vec<ExecutionRecord>, StoreError> {

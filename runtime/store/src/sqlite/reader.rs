@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 use asl::{Event, Timestamp};
-use engine::ids::{Digest, ExecutionId, MachineId};
+use engine::batch::Child;
+use engine::ids::{Digest, ExecutionId, MachineId, TaskId};
 use engine::ports::{ExecutionQuery, ExecutionRecord, Origin, StoreError, Through};
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, Row, params};
@@ -146,8 +147,7 @@ impl Readers {
         self.read(
             || format!("read execution `{name}`"),
             |connection| {
-                let mut by_name =
-                    connection.prepare_cached(&format!("{RECORDS} WHERE e.machine = ?1 AND e.name = ?2"))?;
+                let mut by_name = connection.prepare_cached(&format!("{RECORDS} WHERE {BY_NAME}"))?;
                 Ok(by_name.query_row(params![column(machine.0), name], record).optional()?)
             },
         )
@@ -248,7 +248,7 @@ fn visit_journal(
     Ok(())
 }
 
-fn first_and_last(connection: &Connection, id: ExecutionId) -> Result<Option<(Event, Event)>, ReadError> {
+pub(super) fn first_and_last(connection: &Connection, id: ExecutionId) -> Result<Option<(Event, Event)>, ReadError> {
     let mut statement = connection.prepare_cached(FIRST_AND_LAST)?;
     let mut rows = statement.query([column(id.0)])?;
     let mut ends = None;
@@ -296,18 +296,23 @@ const FIRST_AND_LAST: &str = "SELECT id, position, count, events FROM journal
      WHERE id IN ((SELECT min(id) FROM journal WHERE execution = ?1),
                   (SELECT max(id) FROM journal WHERE execution = ?1)) ORDER BY id";
 
+const BY_NAME: &str = "e.machine = ?1 AND e.name = ?2 AND e.parent IS NULL";
+
 /// The columns [`record`] reads. CROSS JOIN keeps SQLite from beginning with the definitions.
-const RECORDS: &str =
-    "SELECT e.id, e.machine, e.name, d.digest, e.status, e.started, e.stopped, e.wake_at, e.version, e.alias
+pub(super) const RECORDS: &str =
+    "SELECT e.id, e.machine, e.name, d.digest, e.status, e.started, e.stopped, e.wake_at, e.version, e.alias,
+     e.parent, e.parent_position, e.item, e.items
      FROM executions AS e CROSS JOIN definitions AS d ON d.id = e.definition";
 
-fn record(row: &Row<'_>) -> rusqlite::Result<ExecutionRecord> {
+pub(super) fn record(row: &Row<'_>) -> rusqlite::Result<ExecutionRecord> {
     let id: i64 = row.get(0)?;
     let machine: i64 = row.get(1)?;
+    let id = ExecutionId(id.cast_unsigned());
+    let child = child(row)?;
     Ok(ExecutionRecord {
-        id: ExecutionId(id.cast_unsigned()),
+        id,
         machine: MachineId(machine.cast_unsigned()),
-        name: row.get(2)?,
+        name: if child.is_some() { id.child_name() } else { row.get(2)? },
         definition: Digest(row.get(3)?),
         status: status_in(row, 4)?,
         started: Timestamp(row.get(5)?),
@@ -320,7 +325,23 @@ fn record(row: &Row<'_>) -> rusqlite::Result<ExecutionRecord> {
             }),
             None => None,
         },
+        child,
     })
+}
+
+fn child(row: &Row<'_>) -> rusqlite::Result<Option<Child>> {
+    let Some(parent) = row.get::<_, Option<i64>>(10)? else {
+        return Ok(None);
+    };
+    let number = |index| row.get::<_, i64>(index).map(i64::cast_unsigned);
+    Ok(Some(Child {
+        run: TaskId {
+            execution: ExecutionId(parent.cast_unsigned()),
+            scheduled_at: number(11)?,
+        },
+        item: number(12)?,
+        items: number(13)?,
+    }))
 }
 
 /// A page of executions: ?1 is the machine, ?2 the status, ?3 the id before which the page begins, ?4 its length, ?5 the
@@ -335,10 +356,10 @@ fn page_sql(query: &ExecutionQuery) -> String {
                 None => "?2 IS NULL",
             };
             return format!(
-                "{RECORDS} WHERE {status} AND e.id < ?3 AND ?1 IS NULL AND ?5 IS ?5 ORDER BY e.id DESC LIMIT ?4"
+                "{RECORDS} WHERE {status} AND e.parent IS NULL AND e.id < ?3 AND ?1 IS NULL AND ?5 IS ?5 ORDER BY e.id DESC LIMIT ?4"
             );
         }
-        (Some(_), None) => "machine = ?1",
+        (Some(_), None) => "machine = ?1 AND parent IS NULL",
         (Some(_), Some(Through::Version(_))) => "machine = ?1 AND version = ?5",
         (Some(_), Some(Through::Alias(_))) => "machine = ?1 AND alias = ?5",
     };
@@ -355,24 +376,25 @@ fn page_sql(query: &ExecutionQuery) -> String {
 }
 
 #[cfg(test)]
+/// What SQLite says it will do, a line for each step.
+pub(super) fn plan(connection: &Connection, sql: &str) -> String {
+    let mut statement = connection
+        .prepare(&format!("EXPLAIN QUERY PLAN {sql}"))
+        .expect("is SQL");
+    let parameters = vec![rusqlite::types::Null; statement.parameter_count()];
+    let steps = statement.query_map(rusqlite::params_from_iter(parameters), |row| row.get::<_, String>(3));
+    steps
+        .expect("runs")
+        .map(|step| step.expect("reads"))
+        .collect::<Vec<_>>()
+        .join("\n")
+}
+
+#[cfg(test)]
 mod tests {
     use asl::Status;
 
     use super::*;
-
-    /// What SQLite says it will do, a line for each step.
-    fn plan(connection: &Connection, sql: &str) -> String {
-        let mut statement = connection
-            .prepare(&format!("EXPLAIN QUERY PLAN {sql}"))
-            .expect("is SQL");
-        let parameters = vec![rusqlite::types::Null; statement.parameter_count()];
-        let steps = statement.query_map(rusqlite::params_from_iter(parameters), |row| row.get::<_, String>(3));
-        steps
-            .expect("runs")
-            .map(|step| step.expect("reads"))
-            .collect::<Vec<_>>()
-            .join("\n")
-    }
 
     #[test]
     fn every_query_uses_the_index_made_for_it_and_sorts_nothing() {
@@ -408,7 +430,7 @@ mod tests {
             (page(None, status), "USING INTEGER PRIMARY KEY (rowid<?)"),
             (page(None, None), "USING INTEGER PRIMARY KEY (rowid<?)"),
             (
-                format!("{RECORDS} WHERE e.machine = ?1 AND e.name = ?2"),
+                format!("{RECORDS} WHERE {BY_NAME}"),
                 "executions_by_name (machine=? AND name=?)",
             ),
             (format!("{RECORDS} WHERE e.status = ?1 ORDER BY e.id"), "SCAN e\n"),

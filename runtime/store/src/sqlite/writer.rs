@@ -268,6 +268,7 @@ mod tests {
             definition: Digest("sha256:1".to_owned()),
             at: Timestamp(1),
             origin: None,
+            child: None,
         };
         let output = Payload::from_value(text.into());
         let kind = if text.is_empty() {

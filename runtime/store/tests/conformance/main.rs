@@ -136,6 +136,7 @@ fn start(id: u64, name: &str, input: &str) -> Append {
             definition: Digest("sha256:1".to_owned()),
             at: Timestamp(at),
             origin: None,
+            child: None,
         }),
         status: Status::Running,
         wake_at: None,

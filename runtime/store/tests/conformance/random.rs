@@ -42,6 +42,7 @@ prop_compose! {
                 definition: Digest(format!("sha256:{input}")),
                 at: Timestamp(i64::from(input)),
                 origin,
+                child: None,
             }
         });
         if status != Status::Running {

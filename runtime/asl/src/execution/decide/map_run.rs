@@ -22,6 +22,12 @@ impl At<'_> {
             return Ok(EventKind::MapSucceeded { scope: self.id });
         }
         let (map, distributed) = self.distributed()?;
+        if !self.execution.mode().is_standard() {
+            // its children would outlive it in the journal, and nobody could say whose they are
+            return Err(Fault::runtime(
+                "Express workflows do not support Map states in distributed mode",
+            ));
+        }
         let bindings = self.bindings(run.input.value());
         // a tolerance that can't be read fails the state here, after MapStarted, as it does at AWS
         self.tolerance(map, &bindings)?;

@@ -264,10 +264,14 @@ impl At<'_> {
 
     /// A fault with AWS's sentence about where it happened.
     fn failure_of(&self, fault: Fault) -> Failure {
-        let cause = format!(
-            "An error occurred while executing the state '{}' (entered at the event id #{}). {}",
-            self.active.state, self.active.entry, fault.cause
-        );
-        Failure::new(fault.error, cause)
+        Failure::new(fault.error, occurred_in(self.active, &fault.cause))
     }
+}
+
+/// AWS's sentence about where something happened.
+pub(super) fn occurred_in(active: &Active, cause: &str) -> String {
+    format!(
+        "An error occurred while executing the state '{}' (entered at the event id #{}). {cause}",
+        active.state, active.entry
+    )
 }

@@ -137,9 +137,10 @@ impl At<'_> {
         let started = run.started.as_ref()?;
         started.batches.as_ref()?;
         let mut batches = Vec::new();
-        while let Some((taken, batch)) = self
-            .execution
-            .next_child(started.position, inputs.iter(), true, env.limits)
+        // one too large for its child ends them, as it would end the run
+        while let Some(Ok((taken, batch))) =
+            self.execution
+                .next_child(started.position, inputs.iter(), true, env.limits)
         {
             batches.push(batch);
             inputs = inputs.get(usize::try_from(taken).ok()?..)?;
