@@ -4,7 +4,7 @@ use std::sync::{Arc, Weak};
 
 use asl::{Failure, Limits, Payload, Status, Timestamp};
 use engine::ids::{ExecutionId, TaskId};
-use engine::input::{StartExecution, Word};
+use engine::input::{MapRunBounds, StartExecution, Word};
 use engine::output::Reply;
 use engine::ports::{CatalogueError, ModuleRecord, Reader, SharedObjects};
 use engine::token::TokenKey;
@@ -234,6 +234,15 @@ impl Handle {
     /// The same without keeping the runtime alive.
     pub(crate) fn downgrade(&self) -> WeakHandle {
         WeakHandle(Arc::downgrade(&self.0))
+    }
+
+    /// Changes the bounds of a Map Run; false when it is over.
+    pub(crate) async fn update_map_run(&self, run: TaskId, bounds: MapRunBounds) -> Answer<bool> {
+        match self.0.mailbox.update_map_run(run, bounds).await {
+            Ok(Reply::MapRunUpdated) => Ok(true),
+            Ok(Reply::NotRunning) => Ok(false),
+            other => Err(unexpected(other)),
+        }
     }
 
     pub(crate) fn inner(&self) -> &Inner {

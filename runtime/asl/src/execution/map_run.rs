@@ -111,6 +111,8 @@ pub struct OpenMapRun<'a> {
     pub express: bool,
     /// What reads its items; without one they are [`Execution::map_run_items`].
     pub reader: Option<&'a ItemSource>,
+    /// How its items are put together, where they are.
+    pub batches: Option<&'a Batches>,
     /// What writes its results; without one they are the state's result.
     pub writer: Option<&'a ResultTarget>,
     /// Children at once; 0 is no bound.
@@ -175,6 +177,7 @@ impl Execution {
             label: &started.label,
             express: started.express,
             reader: started.reader.as_ref(),
+            batches: started.batches.as_ref(),
             writer: started.writer.as_ref(),
             max_concurrency: run.max_concurrency,
             tolerated_count: run.tolerated_count,

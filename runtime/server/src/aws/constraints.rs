@@ -156,6 +156,23 @@ impl Constraints {
         self
     }
 
+    /// A percentage, where given, lies between 0 and 100.
+    pub fn percentage(&mut self, field: &str, value: Option<f64>) -> &mut Self {
+        let Some(value) = value else { return self };
+        if value < 0.0 {
+            self.violated(
+                format_args!("Value '{value}' at '{field}'"),
+                "Member must have value greater than or equal to 0",
+            );
+        } else if value > 100.0 {
+            self.violated(
+                format_args!("Value '{value}' at '{field}'"),
+                "Member must have value less than or equal to 100",
+            );
+        }
+        self
+    }
+
     /// A text, where given, is one of `allowed`.
     pub fn one_of(&mut self, field: &str, value: Option<&str>, allowed: &[&str]) -> &mut Self {
         let Some(value) = value else { return self };

@@ -3,7 +3,7 @@
 use asl::{EventKind, Failure, Payload, Status, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::execution::{alias_arn, find, status_word, version_arn};
+use super::execution::{alias_arn, find, map_run_arn, status_word, version_arn};
 use crate::aws::constraints::{ARN_LENGTH, Constraints};
 use crate::aws::errors::{Answer, ApiError};
 use crate::aws::wire;
@@ -25,6 +25,8 @@ pub struct Answered {
     state_machine_version_arn: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     state_machine_alias_arn: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    map_run_arn: Option<String>,
     name: String,
     status: &'static str,
     #[serde(serialize_with = "wire::seconds")]
@@ -76,18 +78,30 @@ fn describe(inner: &Inner, arn: String, data: bool) -> Answer<Answered> {
     let closed = last.kind.closes();
     let status = closed.unwrap_or(Status::Running);
     let (output, Failure { error, cause }) = outcome(last.kind);
-    let input = match first.kind {
-        EventKind::ExecutionStarted { input, .. } => Some(input),
-        _ => None,
+    let (input, machine_name) = match first.kind {
+        EventKind::ExecutionStarted {
+            input, machine_name, ..
+        } => (Some(input), machine_name),
+        _ => (None, machine.name.clone()),
     };
+    let map_run_arn = map_run_arn(&inner.namespace, &machine_name, &execution);
+    // a child belongs to the machine `NAME/LABEL`
+    let machine_name = map_run_arn.as_ref().map_or(&machine.name, |_| &machine_name);
     let text = |payload: Payload| data.then(|| payload.text().to_owned());
-    let redrivable = matches!(status, Status::Failed | Status::TimedOut | Status::Aborted);
+    let redrivable = match status {
+        Status::Running | Status::Succeeded => None,
+        Status::Failed | Status::TimedOut | Status::Aborted if execution.child.is_some() => {
+            Some("REDRIVABLE_BY_MAP_RUN")
+        }
+        Status::Failed | Status::TimedOut | Status::Aborted => Some("REDRIVABLE"),
+    };
     let word = status_word(status);
     Ok(Answered {
         execution_arn: arn,
-        state_machine_arn: inner.namespace.machine(&machine.name),
+        state_machine_arn: inner.namespace.machine(machine_name),
         state_machine_version_arn: version_arn(&inner.namespace, &machine.name, execution.origin.as_ref()),
         state_machine_alias_arn: alias_arn(&inner.namespace, &machine.name, execution.origin.as_ref()),
+        map_run_arn,
         name: execution.name,
         status: word,
         start_date: execution.started,
@@ -99,8 +113,10 @@ fn describe(inner: &Inner, arn: String, data: bool) -> Answer<Answered> {
         error: error.filter(|_| data),
         cause: cause.filter(|_| data),
         redrive_count: 0,
-        redrive_status: if redrivable { "REDRIVABLE" } else { "NOT_REDRIVABLE" },
-        redrive_status_reason: (!redrivable).then(|| format!("Execution is {word} and cannot be redriven")),
+        redrive_status: redrivable.unwrap_or("NOT_REDRIVABLE"),
+        redrive_status_reason: redrivable
+            .is_none()
+            .then(|| format!("Execution is {word} and cannot be redriven")),
     })
 }
 

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::configuration::Configuration;
 use super::describe_state_machine::{NO_DEFINITION, References, references};
-use super::execution::find;
+use super::execution::{find, map_run_arn};
 use super::update_state_machine::shown_revision;
 use crate::aws::constraints::{ARN_LENGTH, Constraints};
 use crate::aws::errors::Answer;
@@ -29,6 +29,10 @@ pub struct Asked {
 pub struct Answered {
     state_machine_arn: String,
     name: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    label: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    map_run_arn: Option<String>,
     definition: String,
     role_arn: String,
     #[serde(serialize_with = "wire::seconds")]
@@ -86,8 +90,13 @@ fn describe(inner: &Inner, arn: &str, data: bool) -> Answer<Answered> {
     } else {
         (NO_DEFINITION.into(), References::new())
     };
+    // of a child, the ARN names the Map state too
+    let child_machine = inner.namespace.parse_execution(arn)?.machine;
+    let label = child_machine.split_once('/').map(|(_, label)| label.to_owned());
     Ok(Answered {
-        state_machine_arn: inner.namespace.machine(&machine.name),
+        state_machine_arn: inner.namespace.machine(child_machine),
+        map_run_arn: map_run_arn(&inner.namespace, child_machine, &execution),
+        label,
         name: machine.name,
         definition,
         variable_references,

@@ -2,17 +2,21 @@
 
 use asl::{Status, Timestamp};
 use engine::ids::ExecutionId;
-use engine::ports::{ExecutionQuery, ExecutionRecord, Through};
+use engine::ports::{ChildQuery, ExecutionQuery, ExecutionRecord, Through};
 use serde::{Deserialize, Serialize};
 
 use super::execution::{alias_arn, status_word, version_arn};
-use crate::aws::constraints::{ARN_LENGTH, Constraints, EXECUTIONS_TOKEN_LENGTH, PAGE_SIZE, page_size};
+use super::map_runs;
+use crate::aws::arn::unlabelled;
+use crate::aws::constraints::{
+    ARN_LENGTH, Constraints, EXECUTIONS_TOKEN_LENGTH, LONG_ARN_LENGTH, PAGE_SIZE, page_size,
+};
 use crate::aws::errors::{Answer, ApiError};
 use crate::aws::page_token::Question;
 use crate::aws::target::{Qualifier, Throw};
 use crate::aws::wire;
 use crate::clock;
-use crate::handle::Handle;
+use crate::handle::{Handle, Inner};
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -49,6 +53,10 @@ struct Execution {
     #[serde(serialize_with = "wire::optional_seconds", skip_serializing_if = "Option::is_none")]
     stop_date: Option<Timestamp>,
     redrive_count: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    map_run_arn: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    item_count: Option<u64>,
 }
 
 const STATUSES: [&str; 6] = [
@@ -71,10 +79,14 @@ pub async fn call(handle: &Handle, asked: Asked) -> Answer<Answered> {
             asked.redrive_filter.as_deref(),
             &["REDRIVEN", "NOT_REDRIVEN"],
         )
+        .length("mapRunArn", asked.map_run_arn.as_deref(), 1, LONG_ARN_LENGTH)
         .check()?;
-    let arn = match (asked.state_machine_arn, asked.map_run_arn) {
-        (Some(arn), None) => arn,
-        (None, Some(map_run)) => return Err(ApiError::resource_not_found(map_run)),
+    let arn = match (&asked.state_machine_arn, &asked.map_run_arn) {
+        (Some(arn), None) => arn.clone(),
+        (None, Some(map_run)) => {
+            let map_run = map_run.clone();
+            return handle.blocking(move |inner| children(inner, &asked, map_run)).await?;
+        }
         _ => return Err(ApiError::validation("Must provide a StateMachine ARN or MapRun ARN")),
     };
     let parsed = handle.inner().namespace.parse_machine(&arn)?;
@@ -122,6 +134,53 @@ pub async fn call(handle: &Handle, asked: Asked) -> Answer<Answered> {
         start_date: record.started,
         stop_date: record.stopped,
         redrive_count: 0,
+        map_run_arn: None,
+        item_count: None,
+    };
+    Ok(Answered {
+        executions: records.into_iter().map(show).collect(),
+        next_token,
+    })
+}
+
+/// The children of a Map Run.
+fn children(inner: &Inner, asked: &Asked, map_run_arn: String) -> Answer<Answered> {
+    let run = map_runs::find(inner, &map_run_arn)?;
+    let now = clock::now();
+    let filter = asked.status_filter.as_deref().unwrap_or_default();
+    let redriven = asked.redrive_filter.as_deref().unwrap_or_default();
+    let question = Question::new("ListExecutions", &[&map_run_arn, filter, redriven]);
+    let before = question.position(asked.next_token.as_deref(), now)?.map(ExecutionId);
+    let limit = page_size(asked.max_results);
+    let mut records = if filter == "PENDING_REDRIVE" || redriven == "REDRIVEN" {
+        Vec::new()
+    } else {
+        inner.reader.children(&ChildQuery {
+            run: run.run,
+            status: status(filter),
+            before,
+            limit: limit + 1,
+        })?
+    };
+    let more = records.len() > limit;
+    records.truncate(limit);
+    let next_token = records
+        .last()
+        .filter(|_| more)
+        .map(|last| question.token(last.id.0, now));
+    let machine = format!("{}/{}", unlabelled(&run.machine_name), run.label);
+    let show = |record: ExecutionRecord| Execution {
+        execution_arn: inner.namespace.execution(&machine, &record.name),
+        state_machine_arn: inner.namespace.machine(&machine),
+        state_machine_version_arn: None,
+        state_machine_alias_arn: None,
+        name: record.name,
+        status: status_word(record.status),
+        start_date: record.started,
+        stop_date: record.stopped,
+        redrive_count: 0,
+        map_run_arn: Some(map_run_arn.clone()),
+        item_count: record.child.map(|child| child.items),
     };
     Ok(Answered {
         executions: records.into_iter().map(show).collect(),

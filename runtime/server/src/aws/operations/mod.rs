@@ -9,16 +9,19 @@ mod delete_state_machine;
 mod delete_state_machine_alias;
 mod delete_state_machine_version;
 mod describe_execution;
+mod describe_map_run;
 mod describe_state_machine;
 mod describe_state_machine_alias;
 mod describe_state_machine_for_execution;
 pub(crate) mod execution;
 mod get_execution_history;
 mod list_executions;
+mod list_map_runs;
 mod list_state_machine_aliases;
 mod list_state_machine_versions;
 mod list_state_machines;
 mod list_tags_for_resource;
+mod map_runs;
 mod publish_state_machine_version;
 mod routing;
 mod start_execution;
@@ -28,6 +31,7 @@ mod tags;
 mod task_token;
 mod test_state;
 mod untag_resource;
+mod update_map_run;
 mod update_state_machine;
 mod update_state_machine_alias;
 mod validate_state_machine_definition;
@@ -51,6 +55,9 @@ pub async fn call(handle: &Handle, operation: &str, body: &[u8]) -> Answer<Vec<u
         "DescribeExecution" => answer(body, |asked| describe_execution::call(handle, asked)).await,
         "GetExecutionHistory" => get_execution_history::call(handle, wire::read(body)?).await,
         "ListExecutions" => answer(body, |asked| list_executions::call(handle, asked)).await,
+        "DescribeMapRun" => answer(body, |asked| describe_map_run::call(handle, asked)).await,
+        "ListMapRuns" => answer(body, |asked| list_map_runs::call(handle, asked)).await,
+        "UpdateMapRun" => answer(body, |asked| update_map_run::call(handle, asked)).await,
         "StopExecution" => answer(body, |asked| stop_execution::call(handle, asked)).await,
         "CreateStateMachine" => answer(body, |asked| create_state_machine::call(handle, asked)).await,
         "UpdateStateMachine" => answer(body, |asked| update_state_machine::call(handle, asked)).await,
@@ -104,6 +111,7 @@ pub(crate) const OPERATIONS: &[&str] = &[
     "DeleteStateMachineVersion",
     "DescribeActivity",
     "DescribeExecution",
+    "DescribeMapRun",
     "DescribeStateMachine",
     "DescribeStateMachineAlias",
     "DescribeStateMachineForExecution",
@@ -111,6 +119,7 @@ pub(crate) const OPERATIONS: &[&str] = &[
     "GetExecutionHistory",
     "ListActivities",
     "ListExecutions",
+    "ListMapRuns",
     "ListStateMachineAliases",
     "ListStateMachineVersions",
     "ListStateMachines",
@@ -124,6 +133,7 @@ pub(crate) const OPERATIONS: &[&str] = &[
     "TagResource",
     "TestState",
     "UntagResource",
+    "UpdateMapRun",
     "UpdateStateMachine",
     "UpdateStateMachineAlias",
     "ValidateStateMachineDefinition",
