@@ -44,7 +44,7 @@ impl Execution {
     }
 
     fn fold(&mut self, event: &Event) -> Applied {
-        if self.status.is_closed() {
+        if self.status.is_closed() && !matches!(event.kind, EventKind::ExecutionRedriven { .. }) {
             return Err("the execution is closed".into());
         }
         if self.context.is_none() != matches!(event.kind, EventKind::ExecutionStarted { .. }) {
@@ -62,13 +62,6 @@ impl Execution {
                 mode,
             } => {
                 self.mode = *mode;
-                // the machine's time is that of the execution which has the Map state
-                let timeout_seconds = match child_of {
-                    None => self.machine.timeout_seconds,
-                    Some(child) => child.express.then_some(EXPRESS_CHILD_SECONDS),
-                };
-                let seconds = timeout_seconds.into_iter().chain(mode.seconds()).min();
-                self.deadline = seconds.map(|seconds| event.at.plus_seconds(seconds as f64));
                 let flow = match child_of {
                     None => FlowId::ROOT,
                     Some(child) => self
@@ -77,6 +70,8 @@ impl Execution {
                         .ok_or_else(|| format!("`{}` is not a Map state", child.state))?,
                 };
                 self.child_of = child_of.as_deref().cloned();
+                let seconds = self.time_out_seconds();
+                self.deadline = seconds.map(|seconds| event.at.plus_seconds(seconds as f64));
                 self.context = Some(ExecutionContext {
                     id: id.clone(),
                     name: name.clone(),
@@ -85,6 +80,8 @@ impl Execution {
                     started: event.at,
                     machine_id: machine_id.clone(),
                     machine_name: machine_name.clone(),
+                    redrive_count: 0,
+                    redrive_time: None,
                 });
                 self.open_scope(None, flow, Arc::default(), input.clone());
                 Ok(())
@@ -129,6 +126,7 @@ impl Execution {
             }
             EventKind::WaitStarted { scope, until } => self.set_phase(*scope, Phase::Waiting(*until)),
             EventKind::RetryScheduled { scope, retrier, until } => {
+                self.fallen.forget(*scope);
                 let retries = &mut self.active(*scope)?.retries;
                 let retrier = *retrier as usize;
                 if retries.len() <= retrier {
@@ -174,6 +172,15 @@ impl Execution {
                     self.history_entries += 1;
                 }
                 self.close_children(*scope);
+                let phase = std::mem::replace(&mut self.active(*scope)?.phase, Phase::Entered);
+                let phase = match phase {
+                    Phase::Parallel(_) | Phase::Map(_) => {
+                        self.fallen.keep_phase(*scope, phase);
+                        Phase::Entered
+                    }
+                    phase => phase,
+                };
+                self.active(*scope)?.phase = phase;
                 self.set_phase(*scope, failed(failure, to_say))
             }
             EventKind::ParallelFailed { scope, failure } | EventKind::MapFailed { scope, failure } => {
@@ -187,6 +194,7 @@ impl Execution {
                 next,
                 ..
             } => self.exited(*scope, output, assigned, next.as_deref()),
+            EventKind::ExecutionRedriven { .. } => self.redriven(event.at),
             EventKind::ExecutionSucceeded { output } => {
                 self.output = Some(output.clone());
                 self.close(Status::Succeeded, event.at);
@@ -208,6 +216,16 @@ impl Execution {
                 Ok(())
             }
         }
+    }
+
+    /// Seconds after which the whole execution times out.
+    pub(super) fn time_out_seconds(&self) -> Option<u64> {
+        // the machine's time is that of the execution which has the Map state
+        let seconds = match &self.child_of {
+            None => self.machine.timeout_seconds,
+            Some(child) => child.express.then_some(EXPRESS_CHILD_SECONDS),
+        };
+        seconds.into_iter().chain(self.mode.seconds()).min()
     }
 
     fn entered(&mut self, id: ScopeId, state: &str, kind: StateKind, input: &Payload, at: Timestamp) -> Applied {
@@ -287,6 +305,7 @@ impl Execution {
     ) -> Applied {
         self.active(id)?;
         self.forget_timers(id);
+        self.fallen.forget(id);
         let scope = self.scope(id)?;
         let mut freed = 0_usize;
         let mut taken = 0_usize;
@@ -367,7 +386,9 @@ impl Execution {
         }
         self.forget_timers(id);
         self.close_children(id);
-        self.remove_scope(id);
+        if let Some(scope) = self.remove_scope(id) {
+            self.fallen.keep_scope(id, scope);
+        }
         self.ready.remove(&id);
     }
 
@@ -432,7 +453,7 @@ impl Execution {
     }
 
     /// Puts a scope among the ready ones, or takes it away, by what its state is doing.
-    fn refresh(&mut self, id: ScopeId) {
+    pub(super) fn refresh(&mut self, id: ScopeId) {
         let ready = match self.active(id).map(|active| &active.phase) {
             Ok(Phase::Entered | Phase::Returned(_) | Phase::Failed(_)) => true,
             Ok(Phase::Waiting(_) | Phase::Retrying(_) | Phase::Task(_)) => false,
@@ -453,7 +474,9 @@ impl Execution {
     fn close(&mut self, status: Status, at: Timestamp) {
         self.status = status;
         self.stopped = Some(at);
-        self.scopes.clear();
+        if status == Status::Succeeded {
+            self.scopes.clear();
+        }
         self.ready.clear();
         self.timers.clear();
         self.tasks.clear();
@@ -461,13 +484,13 @@ impl Execution {
         self.deadline = None;
     }
 
-    fn scope(&mut self, id: ScopeId) -> Result<&mut Scope, String> {
+    pub(super) fn scope(&mut self, id: ScopeId) -> Result<&mut Scope, String> {
         self.scopes
             .get_mut(&id)
             .ok_or_else(|| format!("scope {} isn't open", id.0))
     }
 
-    fn active(&mut self, id: ScopeId) -> Result<&mut Active, String> {
+    pub(super) fn active(&mut self, id: ScopeId) -> Result<&mut Active, String> {
         match &mut self.scope(id)?.place {
             Place::In(active) => Ok(active),
             Place::Before { .. } | Place::Done(_) => Err(format!("scope {} is in no state", id.0)),

@@ -446,6 +446,11 @@ pub enum EventKind {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         catcher: Option<u32>,
     },
+    /// An execution that was over goes on from what didn't succeed.
+    ExecutionRedriven {
+        /// How often it was redriven, this time included.
+        count: u32,
+    },
     /// Last event: the root scope ended.
     ExecutionSucceeded {
         /// The execution's output.

@@ -9,6 +9,7 @@ pub mod env;
 pub mod event;
 pub mod map_run;
 mod open_work;
+mod redrive;
 mod scope;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -46,6 +47,8 @@ pub struct Execution {
     variable_bytes: usize,
     /// Map Runs that should be going on, by the position of their MapRunStarted event.
     map_runs: BTreeMap<u64, ScopeId>,
+    /// See [`redrive::Fallen`].
+    fallen: redrive::Fallen,
     position: u64,
     history_entries: u64,
     deadline: Option<Timestamp>,
@@ -70,6 +73,7 @@ impl Execution {
             tasks: BTreeMap::new(),
             variable_bytes: 0,
             map_runs: BTreeMap::new(),
+            fallen: redrive::Fallen::default(),
             position: 0,
             history_entries: 0,
             deadline: None,

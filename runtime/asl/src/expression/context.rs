@@ -25,6 +25,10 @@ pub struct ExecutionContext {
     pub machine_id: String,
     /// `$$.StateMachine.Name`.
     pub machine_name: String,
+    /// `$$.Execution.RedriveCount`.
+    pub redrive_count: u32,
+    /// `$$.Execution.RedriveTime`, once it was redriven.
+    pub redrive_time: Option<Timestamp>,
 }
 
 /// The state's part of the context object.
@@ -203,7 +207,10 @@ impl<'a> Bindings<'a> {
             if let Some(role) = &self.execution.role {
                 execution["RoleArn"] = json!(role);
             }
-            execution["RedriveCount"] = json!(0);
+            execution["RedriveCount"] = json!(self.execution.redrive_count);
+            if let Some(time) = self.execution.redrive_time {
+                execution["RedriveTime"] = json!(time.to_string());
+            }
             let mut state = json!({
                 "Name": self.state.name,
                 "EnteredTime": self.state.entered.to_string(),
