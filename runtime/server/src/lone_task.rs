@@ -14,6 +14,7 @@ use tokio::sync::{Semaphore, oneshot};
 use crate::clock;
 use crate::driver;
 use crate::handle::Handle;
+use crate::http_task::Watch;
 use crate::modules::Modules;
 use crate::services;
 
@@ -54,7 +55,13 @@ impl LoneTasks {
     }
 
     /// Runs a task to its end, for `limit_seconds` at most.
-    pub(crate) async fn run(&self, handle: &Handle, wanted: TaskWanted, limit_seconds: u64) -> TaskOutcome {
+    pub(crate) async fn run(
+        &self,
+        handle: &Handle,
+        wanted: TaskWanted,
+        limit_seconds: u64,
+        watch: Option<Watch<'_>>,
+    ) -> TaskOutcome {
         let task = TaskId {
             // executions are numbered upwards from 1 and never come this far
             execution: ExecutionId(u64::MAX),
@@ -89,7 +96,7 @@ impl LoneTasks {
         };
         if let Some(service) = driver::run_alone(&self.runner, &self.modules, &request, Box::new(done)) {
             drop(permit);
-            let asked = services::once(handle, &request, service);
+            let asked = services::once(handle, &request, service, watch);
             return match tokio::time::timeout(Duration::from_secs(seconds), asked).await {
                 Ok(Ok(output)) => TaskOutcome::Succeeded(output),
                 Ok(Err(failure)) => TaskOutcome::Failed(failure),

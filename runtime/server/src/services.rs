@@ -17,7 +17,7 @@ use tokio::sync::oneshot;
 use crate::aws::resource::Waits;
 use crate::driver::{Mailbox, Message};
 use crate::handle::{Handle, WeakHandle};
-use crate::http_task;
+use crate::http_task::{self, Watch};
 
 /// What a task asks of this server.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,11 +31,16 @@ pub(crate) enum Service {
 }
 
 /// Asks this server once for a task of no execution's, which is over with the answer.
-pub(crate) async fn once(handle: &Handle, request: &TaskRequest, service: Service) -> Result<Payload, Failure> {
+pub(crate) async fn once(
+    handle: &Handle,
+    request: &TaskRequest,
+    service: Service,
+    watch: Option<Watch<'_>>,
+) -> Result<Payload, Failure> {
     match service {
         // what is asked for may be such a task again
         Service::Sdk(operation) => Box::pin(sdk::run(handle, request, &operation)).await,
-        Service::Http => http_task::run(handle, request).await,
+        Service::Http => http_task::run(handle, request, watch).await,
         Service::StartExecution(_) => start_execution::once(handle, request).await,
     }
 }
@@ -97,7 +102,7 @@ impl Services {
                     _ = fate => None,
                 },
                 Service::Http => tokio::select! {
-                    outcome = http_task::run(&handle, &request) => Some(outcome),
+                    outcome = http_task::run(&handle, &request, None) => Some(outcome),
                     _ = fate => None,
                 },
             };

@@ -10,7 +10,7 @@ use crate::output::{Output, Style, note, paint, printable, takes_colour};
 use crate::problem::{Ending, Result};
 
 /// What a server may see of a state's processing, in the order it happens.
-const STEPS: [&str; 16] = [
+const STEPS: [&str; 18] = [
     "input",
     "afterInputPath",
     "afterParameters",
@@ -22,6 +22,8 @@ const STEPS: [&str; 16] = [
     "maxConcurrency",
     "toleratedFailureCount",
     "toleratedFailurePercentage",
+    "request",
+    "response",
     "result",
     "afterResultSelector",
     "afterResultPath",

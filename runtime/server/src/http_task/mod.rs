@@ -3,6 +3,7 @@
 //! A request goes only where the operator's connections let it go, with the credentials they hold; a definition names a
 //! connection and never sees what is in it. Redirects are answers like any other: they lead nowhere by themselves.
 
+mod body;
 mod client;
 mod connections;
 mod form;
@@ -10,6 +11,7 @@ mod oauth;
 mod request;
 mod response;
 mod secret;
+mod trace;
 
 use asl::{Failure, Payload};
 use engine::output::TaskRequest;
@@ -17,11 +19,12 @@ use http_body_util::Full;
 use hyper::body::Bytes;
 use hyper::{Request, StatusCode};
 
-use client::Client;
+use client::{Answer, Client};
 pub use connections::{ConnectionEntry, Connections, ConnectionsError, ConnectionsFile, Written};
 use oauth::Tokens;
 use request::Prepared;
 pub use secret::Secret;
+pub(crate) use trace::{Received, Secrets, Sent, Trace, Watch};
 
 use crate::handle::Handle;
 
@@ -41,7 +44,14 @@ impl HttpTasks {
         })
     }
 
-    async fn run(&self, parameters: &Payload, region: &str, limit: usize, resent: bool) -> Result<Payload, Failure> {
+    async fn run(
+        &self,
+        parameters: &Payload,
+        region: &str,
+        limit: usize,
+        resent: bool,
+        mut watch: Option<Watch<'_>>,
+    ) -> Result<Payload, Failure> {
         let prepared = request::prepare(parameters, &self.connections, region, limit)?;
         if resent && !prepared.is_idempotent() {
             return Err(Failure::new(
@@ -54,12 +64,24 @@ impl HttpTasks {
             ));
         }
         let _permit = self.client.permit().await;
-        let mut answer = self.client.send(self.authorized(&prepared).await?, limit).await?;
+        let mut answer = self.send(&prepared, limit, &mut watch).await?;
         // A token can be taken back before its time.
         if answer.status == StatusCode::UNAUTHORIZED && self.tokens.forget(&prepared.connection) {
-            answer = self.client.send(self.authorized(&prepared).await?, limit).await?;
+            answer = self.send(&prepared, limit, &mut watch).await?;
         }
         response::read(answer)
+    }
+
+    async fn send(&self, prepared: &Prepared, limit: usize, watch: &mut Option<Watch<'_>>) -> Result<Answer, Failure> {
+        let request = self.authorized(prepared).await?;
+        if let Some(watch) = watch {
+            watch.trace.request = Some(Sent::new(prepared, &request, watch.secrets));
+        }
+        let answer = self.client.send(request, limit).await?;
+        if let Some(watch) = watch {
+            watch.trace.response = Some(Received::new(prepared, &answer));
+        }
+        Ok(answer)
     }
 
     async fn authorized(&self, prepared: &Prepared) -> Result<Request<Full<Bytes>>, Failure> {
@@ -71,13 +93,13 @@ impl HttpTasks {
     }
 }
 
-/// Runs a task.
-pub(crate) async fn run(handle: &Handle, request: &TaskRequest) -> Result<Payload, Failure> {
+/// Runs a task, seen by whoever tests it.
+pub(crate) async fn run(handle: &Handle, request: &TaskRequest, watch: Option<Watch<'_>>) -> Result<Payload, Failure> {
     let inner = handle.inner();
     let (region, limit) = (inner.namespace.region(), inner.limits.payload_bytes);
     inner
         .http_tasks
-        .run(&request.parameters, region, limit, request.started)
+        .run(&request.parameters, region, limit, request.started, watch)
         .await
 }
 

@@ -11,8 +11,9 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 use url::Url;
 
+use super::body::{Transform, encoded};
 use super::connections::{Authorization, Connection, Connections, Oauth};
-use super::form::{self, ArrayFormat};
+use super::form;
 use super::runtime;
 use super::secret::Secret;
 
@@ -63,8 +64,6 @@ const METHODS: [Method; 7] = [
     Method::OPTIONS,
     Method::HEAD,
 ];
-const JSON: HeaderValue = HeaderValue::from_static("application/json; charset=UTF-8");
-const FORM: HeaderValue = HeaderValue::from_static("application/x-www-form-urlencoded");
 
 /// A request but for what an OAuth token would add.
 #[derive(Debug)]
@@ -74,6 +73,9 @@ pub(super) struct Prepared {
     url: Url,
     headers: HeaderMap,
     body: Bytes,
+    /// What there would be without the connection's own query and fields of the body.
+    public_url: Url,
+    public_body: Bytes,
 }
 
 #[derive(Deserialize)]
@@ -97,31 +99,6 @@ struct Parameters {
 #[serde(rename_all = "PascalCase")]
 struct Named {
     connection_arn: Option<String>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct Transform {
-    #[serde(default)]
-    request_body_encoding: Encoding,
-    #[serde(default)]
-    request_encoding_options: EncodingOptions,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, Default, Deserialize)]
-enum Encoding {
-    #[default]
-    #[serde(rename = "NONE")]
-    None,
-    #[serde(rename = "URL_ENCODED")]
-    UrlEncoded,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct EncodingOptions {
-    #[serde(default)]
-    array_format: ArrayFormat,
 }
 
 /// Makes the request a task asks for.
@@ -159,6 +136,7 @@ pub(super) fn prepare(
         )
     })?;
     let url = address(endpoint, &asked.query_parameters, &connection)?;
+    let (url, public_url) = (with_own_query(&url, &connection), url);
     let headers = headers(&asked.headers, &connection, region, limit)?;
     let mut prepared = Prepared {
         connection,
@@ -166,12 +144,14 @@ pub(super) fn prepare(
         url,
         headers,
         body: Bytes::new(),
+        public_url,
+        public_body: Bytes::new(),
     };
     prepared.put_body(asked.request_body, &asked.transform)?;
     Ok(prepared)
 }
 
-/// The URL with its query, where the connection lets requests go there.
+/// The URL with the task's own query, where the connection lets requests go there.
 fn address(endpoint: &str, query: &Value, connection: &Connection) -> Result<Url, Failure> {
     let mut url = Url::parse(endpoint).map_err(|error| runtime(format!("the ApiEndpoint is no URL: {error}")))?;
     if !url.username().is_empty() || url.password().is_some() {
@@ -206,14 +186,23 @@ fn address(endpoint: &str, query: &Value, connection: &Connection) -> Result<Url
         }
     };
     pairs.retain(|(name, _)| connection.query.iter().all(|(own, _)| own != name));
-    let own = connection.query.iter();
-    pairs.extend(own.map(|(name, value)| (name.clone(), value.reveal().to_owned())));
     let mut encoded = url.query().unwrap_or_default().to_owned();
     for (name, value) in pairs {
         form::pair(&mut encoded, &name, &value);
     }
     url.set_query(Some(encoded.as_str()).filter(|query| !query.is_empty()));
     Ok(url)
+}
+
+/// The URL with the query parameters that the connection adds.
+fn with_own_query(url: &Url, connection: &Connection) -> Url {
+    let mut encoded = url.query().unwrap_or_default().to_owned();
+    for (name, value) in &connection.query {
+        form::pair(&mut encoded, name, value.reveal());
+    }
+    let mut url = url.clone();
+    url.set_query(Some(encoded.as_str()).filter(|query| !query.is_empty()));
+    url
 }
 
 fn query_pairs((name, value): (&String, &Value)) -> Vec<(String, String)> {
@@ -289,7 +278,23 @@ impl Prepared {
         self.method.is_idempotent()
     }
 
+    /// What the request would be asked for without the connection's secrets: its URL and its body.
+    pub(super) fn without_secrets(&self) -> (&Url, &[u8]) {
+        (&self.public_url, &self.public_body)
+    }
+
+    /// Where it goes.
+    pub(super) fn url(&self) -> &Url {
+        &self.url
+    }
+
+    /// What it says.
+    pub(super) fn body(&self) -> &[u8] {
+        &self.body
+    }
+
     fn put_body(&mut self, mut body: Value, transform: &Transform) -> Result<(), Failure> {
+        self.public_body = encoded(&body, transform).map_or_else(Bytes::new, |(text, _)| text.into());
         if !self.connection.body.is_empty() {
             let own = self.connection.body.iter();
             let own = own.map(|(name, value)| (name.clone(), Value::from(value.reveal())));
@@ -304,18 +309,10 @@ impl Prepared {
                 }
             }
         }
-        let (text, content_type) = match (&body, transform.request_body_encoding) {
-            (Value::Null, _) => return Ok(()),
-            (Value::String(text), Encoding::None) => (text.clone(), JSON),
-            (Value::String(text), Encoding::UrlEncoded) => (text.clone(), FORM),
-            (body, Encoding::None) => (body.to_string(), JSON),
-            (body, Encoding::UrlEncoded) => (
-                form::encode(body, transform.request_encoding_options.array_format),
-                FORM,
-            ),
-        };
-        self.headers.entry(CONTENT_TYPE).or_insert(content_type);
-        self.body = text.into();
+        if let Some((text, content_type)) = encoded(&body, transform) {
+            self.headers.entry(CONTENT_TYPE).or_insert(content_type);
+            self.body = text.into();
+        }
         Ok(())
     }
 

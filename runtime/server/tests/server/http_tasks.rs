@@ -332,3 +332,62 @@ async fn a_request_that_may_have_been_heard_is_not_sent_again() {
         .await;
     assert_eq!(described["status"], "RUNNING", "reading twice harms nobody");
 }
+
+#[tokio::test]
+async fn a_test_shows_what_was_said_and_keeps_the_connections_secrets() {
+    let api = Api::new(&[&answer("200 OK", "application/json", r#"{"id":1}"#)]).await;
+    let entry = json!({"endpoints": [api.url("/*")], "basic": {"username": "u", "password": "p"},
+        "headers": {"X-Team": "hidden"}, "query": {"key": "hidden"}, "body": {"account": "hidden"}});
+    let world = world(entry, None).await;
+    let definition = json!({"Type": "Task", "Resource": "arn:aws:states:::http:invoke", "End": true,
+        "OutputPath": "$.ResponseBody.id", "Parameters": {"ApiEndpoint": api.url("/orders"), "Method": "POST",
+            "QueryParameters": {"q": "1"}, "RequestBody": {"n": 2}, "Headers": {"X-Own": "shown"},
+            "InvocationConfig": {"ConnectionArn": ARN}}});
+    let asked = |level: &str, reveal: bool| json!({"definition": definition.to_string(), "inspectionLevel": level, "revealSecrets": reveal});
+    let answered = world.ok("TestState", asked("TRACE", false)).await;
+    assert_eq!(
+        (&answered["status"], &answered["output"]),
+        (&json!("SUCCEEDED"), &json!("1"))
+    );
+    assert!(!answered.to_string().contains("hidden"), "{answered}");
+    let request = &answered["inspectionData"]["request"];
+    assert_eq!(request["url"], api.url("/orders?q=1"));
+    assert_eq!(
+        (&request["protocol"], &request["method"], &request["body"]),
+        (&json!("http"), &json!("POST"), &json!(r#"{"n":2}"#))
+    );
+    assert!(
+        request["headers"]
+            .as_str()
+            .unwrap()
+            .starts_with("[x-own: shown, user-agent: "),
+        "{request}"
+    );
+    assert!(
+        !request["headers"].as_str().unwrap().contains("authorization"),
+        "{request}"
+    );
+    let response = &answered["inspectionData"]["response"];
+    assert_eq!(
+        *response,
+        json!({"protocol": "http", "statusCode": "200", "statusMessage": "OK", "body": r#"{"id":1}"#,
+            "headers": "[content-type: application/json, content-length: 8, connection: close]"})
+    );
+
+    let revealed = world.ok("TestState", asked("TRACE", true)).await["inspectionData"]["request"].clone();
+    assert_eq!(revealed["url"], api.url("/orders?q=1&key=hidden"));
+    assert_eq!(revealed["body"], r#"{"n":2,"account":"hidden"}"#);
+    assert!(
+        revealed["headers"]
+            .as_str()
+            .unwrap()
+            .contains("authorization: Basic dTpw"),
+        "{revealed}"
+    );
+    let debug = world.ok("TestState", asked("DEBUG", true)).await;
+    assert_eq!(debug["inspectionData"].get("request"), None, "only TRACE shows it");
+    assert!(
+        api.asked()[0].contains("key=hidden"),
+        "what is hidden is sent all the same"
+    );
+}

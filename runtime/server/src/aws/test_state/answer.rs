@@ -5,6 +5,8 @@ use asl::trial::{Inspection, Verdict};
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
 
+use crate::http_task::{Received, Sent, Trace};
+
 /// The operation's answer.
 #[derive(Debug, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -57,6 +59,10 @@ struct InspectionData {
     tolerated_failure_percentage: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     error_details: Option<ErrorDetails>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    request: Option<Sent>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    response: Option<Received>,
 }
 
 #[derive(Debug, PartialEq, Default, Serialize)]
@@ -72,7 +78,7 @@ struct ErrorDetails {
 
 impl Answered {
     /// The answer for a verdict; `seen` goes with the raw input where the level asks for it.
-    pub fn new(verdict: Verdict, seen: Option<(Payload, Inspection)>) -> Self {
+    pub fn new(verdict: Verdict, seen: Option<(Payload, Inspection)>, trace: Trace) -> Self {
         let (status, output, failure, next_state) = match verdict {
             Verdict::Succeeded { output, next } => ("SUCCEEDED", Some(output), None, next),
             Verdict::Caught { failure, output, next } => ("CAUGHT_ERROR", Some(output), Some(failure), next),
@@ -86,13 +92,13 @@ impl Answered {
             error: failure.error,
             cause: failure.cause,
             next_state,
-            inspection_data: seen.map(|(input, seen)| InspectionData::new(input, seen)),
+            inspection_data: seen.map(|(input, seen)| InspectionData::new(input, seen, trace)),
         }
     }
 }
 
 impl InspectionData {
-    fn new(input: Payload, seen: Inspection) -> Self {
+    fn new(input: Payload, seen: Inspection, trace: Trace) -> Self {
         let details = ErrorDetails {
             catch_index: seen.catch_index,
             retry_index: seen.retry_index,
@@ -119,6 +125,8 @@ impl InspectionData {
             max_concurrency: seen.max_concurrency,
             tolerated_failure_count: seen.tolerated_failure_count,
             tolerated_failure_percentage: seen.tolerated_failure_percentage.map(|share| share.as_number()),
+            request: trace.request,
+            response: trace.response,
             error_details: (details != ErrorDetails::default()).then_some(details),
         }
     }

@@ -18,6 +18,7 @@ use crate::aws::constraints::{ARN_LENGTH, CAUSE_LENGTH, Constraints, ERROR_LENGT
 use crate::aws::definition::{Finding, resources};
 use crate::aws::errors::{Answer, ApiError};
 use crate::aws::json_syntax;
+use crate::http_task::Secrets;
 
 /// Longest name of a state, in characters.
 const STATE_NAME_LENGTH: usize = 80;
@@ -66,6 +67,19 @@ impl Asked {
     /// Whether the answer shows intermediate values.
     pub fn inspects(&self) -> bool {
         matches!(self.inspection_level.as_deref(), Some("DEBUG" | "TRACE"))
+    }
+
+    /// Whether it shows what was said over the wire.
+    pub fn traces(&self) -> bool {
+        self.inspection_level.as_deref() == Some("TRACE")
+    }
+
+    /// Whether that includes what a connection adds.
+    pub fn secrets(&self) -> Secrets {
+        match self.reveal_secrets {
+            Some(true) => Secrets::Revealed,
+            Some(false) | None => Secrets::Hidden,
+        }
     }
 
     /// Checks what the service's model says of the request.
