@@ -86,6 +86,8 @@ fn evaluate(of: &mut dyn FnMut(&Bindings<'_>) -> Result<Value, Fault>) {
         started: Timestamp(0),
         machine_id: "machine".into(),
         machine_name: "machine".into(),
+        redrive_count: 0,
+        redrive_time: None,
     };
     let chance = Chance::new(Timestamp(0), 7);
     let state = StateContext {

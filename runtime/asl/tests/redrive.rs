@@ -100,7 +100,7 @@ impl World {
     fn redrive(&mut self) {
         assert!(self.execution.is_redrivable());
         let count = self.execution.redrive_count() + 1;
-        self.record(EventKind::ExecutionRedriven { count });
+        self.record(EventKind::ExecutionRedriven { count, token: None });
         self.runs.clear();
     }
 

@@ -178,6 +178,7 @@ pub fn event_bytes(event: &Event) -> usize {
             reader + writer + input.map_or(0, payload)
         }
         EventKind::MapRunSucceeded { result, .. } => payload(result),
+        EventKind::ExecutionRedriven { token, .. } => token.as_ref().map_or(0, String::len),
         EventKind::TaskStarted { .. }
         | EventKind::MapRunUpdated { .. }
         | EventKind::WaitStarted { .. }

@@ -23,6 +23,15 @@ pub enum Input {
         /// Whom to answer.
         reply: ReplyTo,
     },
+    /// Somebody wants an execution that is over, and not by success, to go on.
+    Redrive {
+        /// Which.
+        execution: ExecutionId,
+        /// What the caller names this redrive.
+        token: Option<String>,
+        /// Whom to answer.
+        reply: ReplyTo,
+    },
     /// Somebody wants to hear of an execution's end.
     Await {
         /// Which.

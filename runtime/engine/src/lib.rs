@@ -182,6 +182,11 @@ impl Engine {
                 failure,
                 reply,
             } => self.stop(execution, failure, reply),
+            Input::Redrive {
+                execution,
+                token,
+                reply,
+            } => self.redrive(execution, token, reply),
             Input::Await { execution, reply } => self.wait_for(execution, reply),
             Input::TaskDone { task, report } => self.task_done(task, report),
             Input::TaskReleased {

@@ -139,6 +139,13 @@ pub enum Reply {
     MapRunUpdated,
     /// No running execution has this id; the store knows whether it ever existed.
     NotRunning,
+    /// The execution goes on.
+    Redriven {
+        /// RedriveDate.
+        at: Timestamp,
+    },
+    /// The execution isn't over, succeeded, or has no room left in its history.
+    NotRedrivable,
     /// What was said of an attempt is recorded; of a heartbeat, that it was heard.
     TaskHeard,
     /// The attempt isn't open: it ended, or nobody can take it any more.

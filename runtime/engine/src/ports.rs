@@ -7,7 +7,7 @@ mod versions;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use asl::{Attempt, Event, Failure, Payload, Status, TimeoutKind, Timestamp};
+use asl::{Attempt, Event, EventKind, Failure, Payload, Status, TimeoutKind, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::batch::{AppendOutcome, Batch, Child};
@@ -96,6 +96,17 @@ impl MapRunStanding {
     }
 }
 
+/// The redrives of an execution.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Redrives {
+    /// How many.
+    pub count: u32,
+    /// The last one's time.
+    pub at: Timestamp,
+    /// What the caller named the last one.
+    pub token: Option<String>,
+}
+
 /// One page of a machine's executions, newest first.
 #[derive(Debug, Clone)]
 pub struct ExecutionQuery {
@@ -167,6 +178,18 @@ pub trait Reader: Send + Sync {
         after: Option<ExecutionId>,
         limit: usize,
     ) -> Result<Vec<(ExecutionRecord, Event, Event)>, StoreError>;
+    /// How often an execution was redriven, and the last time; `None` when it never was.
+    fn redrives(&self, id: ExecutionId) -> Result<Option<Redrives>, StoreError> {
+        let redriven = |event: Event| match event.kind {
+            EventKind::ExecutionRedriven { count, token } => Some(Redrives {
+                count,
+                at: event.at,
+                token,
+            }),
+            _ => None,
+        };
+        Ok(self.journal(id, 0)?.into_iter().filter_map(redriven).next_back())
+    }
     /// Every execution that isn't closed, in the order of ids.
     fn running(&self) -> Result<Vec<ExecutionRecord>, StoreError>;
     /// The highest execution id ever given out; 0 when there was none.

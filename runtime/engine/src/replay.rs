@@ -80,11 +80,7 @@ impl Replay {
 
 impl Loaded {
     /// What a whole journal amounts to.
-    pub fn replay<'e>(
-        machine: Arc<StateMachine>,
-        pinned: Pinned,
-        events: impl IntoIterator<Item = &'e Event>,
-    ) -> Self {
+    pub fn replay<'e>(machine: Arc<StateMachine>, pinned: Pinned, events: impl IntoIterator<Item = &'e Event>) -> Self {
         let mut replay = Replay::new(machine, pinned);
         for event in events {
             if replay.push(event).is_break() {

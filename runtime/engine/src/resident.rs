@@ -57,6 +57,10 @@ pub(crate) enum Pending {
         word: Word,
         reply: ReplyTo,
     },
+    Redrive {
+        token: Option<String>,
+        reply: ReplyTo,
+    },
     TaskDone {
         task: TaskId,
         report: Report,
@@ -80,7 +84,9 @@ impl Pending {
     pub(crate) fn reply(&self) -> Option<ReplyTo> {
         match self {
             Pending::Stop(stop) => Some(stop.reply),
-            Pending::Callback { reply, .. } | Pending::UpdateMapRun { reply, .. } => Some(*reply),
+            Pending::Callback { reply, .. } | Pending::UpdateMapRun { reply, .. } | Pending::Redrive { reply, .. } => {
+                Some(*reply)
+            }
             Pending::TaskDone { .. } | Pending::TaskReleased { .. } | Pending::Abort => None,
         }
     }

@@ -111,6 +111,18 @@ impl Mailbox {
         updated
     }
 
+    /// Redrives an execution.
+    pub(crate) fn redrive(&self, execution: ExecutionId, token: Option<String>) -> oneshot::Receiver<Reply> {
+        let (reply, redriven) = self.waiter();
+        let input = Input::Redrive {
+            execution,
+            token,
+            reply: reply.0,
+        };
+        self.send(Message::Call(input, vec![reply]));
+        redriven
+    }
+
     /// Says something of an attempt.
     pub(crate) fn callback(&self, task: TaskId, word: Word) -> oneshot::Receiver<Reply> {
         let (reply, heard) = self.waiter();

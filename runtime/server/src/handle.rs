@@ -211,6 +211,15 @@ impl Handle {
         &self.0.objects
     }
 
+    /// Redrives an execution; `None` when it can't be.
+    pub(crate) async fn redrive(&self, execution: ExecutionId, token: Option<String>) -> Answer<Option<Timestamp>> {
+        match self.0.mailbox.redrive(execution, token).await {
+            Ok(Reply::Redriven { at }) => Ok(Some(at)),
+            Ok(Reply::NotRedrivable) => Ok(None),
+            other => Err(unexpected(other)),
+        }
+    }
+
     /// Says something of an attempt; `false` when it isn't open any more.
     pub(crate) async fn callback(&self, task: TaskId, word: Word) -> Answer<bool> {
         match self.0.mailbox.callback(task, word).await {

@@ -450,6 +450,9 @@ pub enum EventKind {
     ExecutionRedriven {
         /// How often it was redriven, this time included.
         count: u32,
+        /// What the caller named this redrive, so that asking twice does it once.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        token: Option<String>,
     },
     /// Last event: the root scope ended.
     ExecutionSucceeded {
@@ -573,7 +576,8 @@ impl EventKind {
             | EventKind::StateFailed { .. }
             | EventKind::ExecutionFailed { .. }
             | EventKind::ExecutionAborted { .. }
-            | EventKind::ExecutionTimedOut { .. } => {}
+            | EventKind::ExecutionTimedOut { .. }
+            | EventKind::ExecutionRedriven { .. } => {}
         }
     }
 

@@ -68,17 +68,18 @@ impl Engine {
         let machine = Arc::clone(parent.execution.machine());
         let first = Event { at: self.now, kind };
         let shown = self.options.show_unrecorded;
-        let resident = match guarded(|| Resident::start(Execution::new(machine), first, pinned, Some(start), None, shown)) {
-            Ok(Ok(resident)) => resident,
-            Ok(Err(error)) => {
-                self.quarantine(run_id.execution, format!("a child's first event was refused: {error}"));
-                return false;
-            }
-            Err(panic) => {
-                self.quarantine(run_id.execution, panic);
-                return false;
-            }
-        };
+        let resident =
+            match guarded(|| Resident::start(Execution::new(machine), first, pinned, Some(start), None, shown)) {
+                Ok(Ok(resident)) => resident,
+                Ok(Err(error)) => {
+                    self.quarantine(run_id.execution, format!("a child's first event was refused: {error}"));
+                    return false;
+                }
+                Err(panic) => {
+                    self.quarantine(run_id.execution, panic);
+                    return false;
+                }
+            };
         self.last = id;
         run.next_item += items;
         run.children.insert(id, child.item);

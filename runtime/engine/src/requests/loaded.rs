@@ -65,6 +65,7 @@ impl Engine {
             match pending {
                 Pending::Stop(stop) => self.stop_resident(id, stop),
                 Pending::Callback { task, word, reply } => self.callback_resident(task, word, reply),
+                Pending::Redrive { token, reply } => self.redrive_resident(id, token, reply),
                 Pending::TaskDone { task, report } => self.task_done(task, report),
                 Pending::TaskReleased {
                     task,

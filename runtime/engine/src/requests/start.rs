@@ -70,8 +70,7 @@ impl Engine {
             machine: request.machine,
             definition: request.definition.clone(),
         };
-        let started =
-            guarded(|| Resident::start(Execution::new(machine), first, pinned, start, Some(answer), shown));
+        let started = guarded(|| Resident::start(Execution::new(machine), first, pinned, start, Some(answer), shown));
         let reason = match started {
             Ok(Ok(resident)) => {
                 self.executions.insert(id, Entry::Resident(Box::new(resident)));

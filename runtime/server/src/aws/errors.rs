@@ -137,6 +137,14 @@ impl ApiError {
         Self::caller("ExecutionDoesNotExist", format!("Execution Does Not Exist: '{arn}'"))
     }
 
+    /// An execution that runs, succeeded, or closed too long ago; `status` in AWS's word.
+    pub fn execution_not_redrivable(status: &str) -> Self {
+        Self::caller(
+            "ExecutionNotRedrivable",
+            format!("Execution is {status} and cannot be redriven"),
+        )
+    }
+
     /// Another execution of the machine has the name.
     pub fn execution_already_exists(arn: impl fmt::Display) -> Self {
         Self::caller("ExecutionAlreadyExists", format!("Execution Already Exists: '{arn}'"))

@@ -14,6 +14,7 @@ mod machines;
 mod modules;
 mod objects;
 mod recovery;
+mod redrives;
 mod test_state;
 mod tls;
 mod versions;

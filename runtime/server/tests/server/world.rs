@@ -222,7 +222,7 @@ impl World {
             if wanted(&answer) {
                 return answer;
             }
-            tokio::task::yield_now().await;
+            tokio::time::sleep(Duration::from_millis(1)).await;
         }
         panic!("{operation} {parameters} never answered as wanted");
     }

@@ -12,12 +12,13 @@ use super::error::Error;
 const DATABASE_FILE: &str = "sandstep.db";
 
 /// What brings a database from format n to format n + 1. Format 0 is an empty file.
-const MIGRATIONS: [&str; 5] = [
+const MIGRATIONS: [&str; 6] = [
     include_str!("../../migrations/0001_journal.sql"),
     include_str!("../../migrations/0002_catalogue.sql"),
     include_str!("../../migrations/0003_versions.sql"),
     include_str!("../../migrations/0004_activities.sql"),
     include_str!("../../migrations/0005_map_runs.sql"),
+    include_str!("../../migrations/0006_redrives.sql"),
 ];
 
 /// The newest format, the one written.

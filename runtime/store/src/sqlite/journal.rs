@@ -66,7 +66,8 @@ impl Journals {
             if standing.position != append.expected_position {
                 return Ok(AppendOutcome::Conflict);
             }
-            update_execution(connection, append, standing)?;
+            let redriven = note_redrive(connection, append)?;
+            update_execution(connection, append, standing, redriven)?;
         }
         let count = append.events.len() as u64;
         connection
@@ -170,10 +171,15 @@ pub(crate) fn status_in(row: &Row<'_>, index: usize) -> rusqlite::Result<Status>
 
 /// Touches the row of the execution only where something in it changes, and its index only where the status
 /// does: rewriting rows all over the table is what appends are packed for to avoid.
-fn update_execution(connection: &Connection, append: &Append, standing: Standing) -> rusqlite::Result<()> {
+fn update_execution(
+    connection: &Connection,
+    append: &Append,
+    standing: Standing,
+    redriven: bool,
+) -> rusqlite::Result<()> {
     let id = column(append.execution.0);
     let wake_at = append.wake_at.map(|at| at.0);
-    if append.status != standing.status {
+    if append.status != standing.status || redriven {
         connection
             .prepare_cached("UPDATE executions SET status = ?2, stopped = ?3, wake_at = ?4 WHERE id = ?1")?
             .execute(params![id, status_code(append.status), stopped(append), wake_at])?;
@@ -183,6 +189,21 @@ fn update_execution(connection: &Connection, append: &Append, standing: Standing
             .execute(params![id, wake_at])?;
     }
     Ok(())
+}
+
+/// Notes the last redrive among the events, if there is one.
+fn note_redrive(connection: &Connection, append: &Append) -> rusqlite::Result<bool> {
+    let redriven = append.events.iter().rev().find_map(|event| match &event.kind {
+        EventKind::ExecutionRedriven { count, token } => Some((*count, event.at, token)),
+        _ => None,
+    });
+    let Some((count, at, token)) = redriven else {
+        return Ok(false);
+    };
+    connection
+        .prepare_cached("INSERT OR REPLACE INTO redrives (execution, count, at, token) VALUES (?1, ?2, ?3, ?4)")?
+        .execute(params![column(append.execution.0), count, at.0, token])?;
+    Ok(true)
 }
 
 /// When the execution closed: at its last event.

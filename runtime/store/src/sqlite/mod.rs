@@ -28,7 +28,7 @@ use asl::Event;
 use engine::batch::Batch;
 use engine::ids::{ExecutionId, MachineId, TaskId};
 use engine::ports::{
-    ChildQuery, CommitLog, CommitResult, ExecutionQuery, ExecutionRecord, MapRunStanding, Reader, StoreError,
+    ChildQuery, CommitLog, CommitResult, ExecutionQuery, ExecutionRecord, MapRunStanding, Reader, Redrives, StoreError,
 };
 
 use self::content::ContentFiles;
@@ -126,6 +126,10 @@ impl Reader for Store {
 
     fn execution_by_name(&self, machine: MachineId, name: &str) -> Result<Option<ExecutionRecord>, StoreError> {
         self.0.readers.execution_by_name(machine, name)
+    }
+
+    fn redrives(&self, id: ExecutionId) -> Result<Option<Redrives>, StoreError> {
+        self.0.readers.redrives(id)
     }
 
     fn executions(&self, query: &ExecutionQuery) -> Result<Vec<ExecutionRecord>, StoreError> {

@@ -7,7 +7,7 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use asl::{Event, Timestamp};
 use engine::batch::Child;
 use engine::ids::{Digest, ExecutionId, MachineId, TaskId};
-use engine::ports::{ExecutionQuery, ExecutionRecord, Origin, StoreError, Through};
+use engine::ports::{ExecutionQuery, ExecutionRecord, Origin, Redrives, StoreError, Through};
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
@@ -179,6 +179,23 @@ impl Readers {
                 let mut running = connection.prepare_cached(&format!("{RECORDS} WHERE e.status = ?1 ORDER BY e.id"))?;
                 let rows = running.query_map([RUNNING], record)?;
                 Ok(rows.collect::<Result<_, _>>()?)
+            },
+        )
+    }
+
+    pub(crate) fn redrives(&self, id: ExecutionId) -> Result<Option<Redrives>, StoreError> {
+        self.read(
+            || format!("read the redrives of execution `{}`", id.0),
+            |connection| {
+                let sql = "SELECT count, at, token FROM redrives WHERE execution = ?1";
+                let redrives = connection.prepare_cached(sql)?.query_row([column(id.0)], |row| {
+                    Ok(Redrives {
+                        count: row.get(0)?,
+                        at: Timestamp(row.get(1)?),
+                        token: row.get(2)?,
+                    })
+                });
+                Ok(redrives.optional()?)
             },
         )
     }

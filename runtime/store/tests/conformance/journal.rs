@@ -1,11 +1,11 @@
 //! Executions and their journals.
 
-use asl::{Event, EventKind, Status, Timestamp};
+use asl::{Event, EventKind, Failure, Status, Timestamp};
 use engine::batch::{Append, AppendOutcome};
 use engine::ids::{ExecutionId, MachineId};
 use engine::ports::{ExecutionQuery, Reader};
 
-use super::{append, backends, commit, outcomes, start, started, stop, submit, task_started};
+use super::{append, backends, commit, event, outcomes, start, started, stop, submit, task_started};
 use AppendOutcome::{Appended, Conflict, NameTaken};
 
 #[test]
@@ -395,6 +395,69 @@ fn the_last_id_only_rises() {
         assert_eq!(
             backend.reader.last_execution().expect("reads"),
             ExecutionId(5),
+            "{}",
+            backend.name
+        );
+    }
+}
+
+#[test]
+fn a_redrive_opens_an_execution_again_and_is_noted() {
+    for backend in backends() {
+        let id = ExecutionId(1);
+        let failed = |at| {
+            event(
+                at,
+                EventKind::ExecutionFailed {
+                    failure: Failure::default(),
+                },
+            )
+        };
+        let redriven = |at, count| {
+            event(
+                at,
+                EventKind::ExecutionRedriven {
+                    count,
+                    token: Some(format!("token {count}")),
+                },
+            )
+        };
+        let mut first = start(1, "one", "0");
+        first.events.push(failed(20));
+        first.status = Status::Failed;
+        let end = first.events.len() as u64;
+        assert_eq!(outcomes(&*backend.log, vec![first]), [Appended]);
+        assert_eq!(backend.reader.redrives(id).expect("reads"), None, "{}", backend.name);
+        assert_eq!(
+            outcomes(&*backend.log, vec![append(1, end, vec![redriven(30, 1)])]),
+            [Appended]
+        );
+        let record = backend.reader.execution(id).expect("reads").expect("is there");
+        assert_eq!(
+            (record.status, record.stopped),
+            (Status::Running, None),
+            "{}",
+            backend.name
+        );
+        // fails, and is redriven and fails again in one commit
+        let mut again = append(1, end + 1, vec![failed(40)]);
+        again.status = Status::Failed;
+        let mut twice = append(1, end + 2, vec![redriven(50, 2), failed(60)]);
+        twice.status = Status::Failed;
+        for step in [again, twice] {
+            assert_eq!(outcomes(&*backend.log, vec![step]), [Appended]);
+        }
+        let record = backend.reader.execution(id).expect("reads").expect("is there");
+        assert_eq!(
+            (record.status, record.stopped),
+            (Status::Failed, Some(Timestamp(60))),
+            "{}",
+            backend.name
+        );
+        let redrives = backend.reader.redrives(id).expect("reads").expect("was redriven");
+        assert_eq!(
+            (redrives.count, redrives.at, redrives.token.as_deref()),
+            (2, Timestamp(50), Some("token 2")),
             "{}",
             backend.name
         );

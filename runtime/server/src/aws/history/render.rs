@@ -47,6 +47,8 @@ struct Details<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     index: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    redrive_count: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     length: Option<usize>,
     #[serde(skip_serializing_if = "Option::is_none")]
     input: Option<&'a str>,
@@ -254,6 +256,14 @@ fn plain<'a>(event: &'a EventKind, context: &'a EventKind, region: &'a str, data
             "MapIterationAborted",
             "mapIterationAbortedEventDetails",
             iteration(context, *index),
+        ),
+        EventKind::ExecutionRedriven { count, .. } => named(
+            "ExecutionRedriven",
+            "executionRedrivenEventDetails",
+            Details {
+                redrive_count: Some(*count),
+                ..Details::default()
+            },
         ),
         EventKind::ExecutionSucceeded { output } => named(
             "ExecutionSucceeded",

@@ -3,7 +3,7 @@
 //! The chaining follows recordings of the service. Each scope remembers the event its next one
 //! follows; what surprises is beside its line below.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use asl::{Event, EventKind, Failure, ScopeId, StateKind};
 
@@ -15,6 +15,8 @@ pub struct Timeline {
     closed: bool,
     entries: Vec<Entry>,
     scopes: BTreeMap<ScopeId, Scope>,
+    /// Branches and iterations that failed or were stopped: a redrive brings them back.
+    fallen: BTreeMap<ScopeId, Scope>,
     next_scope: u32,
 }
 
@@ -92,6 +94,7 @@ impl Timeline {
             closed: false,
             entries: Vec::new(),
             scopes: BTreeMap::from([(ScopeId::ROOT, Scope::default())]),
+            fallen: BTreeMap::new(),
             next_scope: 1,
         }
     }
@@ -156,7 +159,10 @@ impl Timeline {
             // The history shows neither the choice of a time nor the decision to retry, but a retried
             // Parallel leaves its branches behind.
             EventKind::WaitStarted { .. } => {}
-            EventKind::RetryScheduled { scope, .. } => self.tear_down_children(*scope),
+            EventKind::RetryScheduled { scope, .. } => {
+                self.tear_down_children(*scope);
+                self.forget_fallen(*scope);
+            }
             EventKind::ParallelStarted { scope, branches, .. } => {
                 let id = self.chain(*scope);
                 for branch in 0..*branches {
@@ -199,7 +205,7 @@ impl Timeline {
             }
             // The end of an iteration doesn't move the Map either; the last event inside it does.
             EventKind::IterationSucceeded { scope, index } => {
-                if let Some(iteration) = self.close(*scope, *index) {
+                if let Some((_, iteration)) = self.close(*scope, *index) {
                     self.scope(*scope).last = iteration.last;
                 }
                 let id = self.beside(*scope);
@@ -207,7 +213,7 @@ impl Timeline {
             }
             EventKind::IterationFailed { scope, index, .. } => {
                 let iteration = self.close(*scope, *index);
-                if let Some(iteration) = &iteration {
+                if let Some((_, iteration)) = &iteration {
                     self.scope(*scope).last = iteration.last;
                 }
                 self.beside(*scope);
@@ -231,7 +237,11 @@ impl Timeline {
             } => {
                 self.state_failed(*scope, failure, location.is_some());
             }
-            EventKind::StateExited { scope, next, .. } => self.exited(*scope, next.is_none()),
+            EventKind::StateExited { scope, next, .. } => {
+                self.forget_fallen(*scope);
+                self.exited(*scope, next.is_none());
+            }
+            EventKind::ExecutionRedriven { .. } => self.redriven(),
             EventKind::ExecutionSucceeded { .. }
             | EventKind::ExecutionFailed { .. }
             | EventKind::ExecutionTimedOut { .. } => {
@@ -349,20 +359,53 @@ impl Timeline {
         self.scope(parent).children.insert(index, child);
     }
 
-    fn close(&mut self, parent: ScopeId, index: u32) -> Option<Scope> {
+    fn close(&mut self, parent: ScopeId, index: u32) -> Option<(ScopeId, Scope)> {
         let child = self.scope(parent).children.remove(&index)?;
-        self.scopes.remove(&child)
+        Some((child, self.scopes.remove(&child)?))
+    }
+
+    /// Everything that didn't succeed goes on after this event.
+    fn redriven(&mut self) {
+        self.closed = false;
+        let before = self.entries.len() as u32;
+        let id = self.push(before, self.here(), Shape::Plain);
+        for (fallen, scope) in std::mem::take(&mut self.fallen) {
+            if let Some(parent) = scope.parent {
+                let index = scope.index;
+                self.scopes.insert(fallen, scope);
+                self.scope(parent).children.insert(index, fallen);
+            }
+        }
+        for scope in self.scopes.values_mut() {
+            scope.last = id;
+            scope.ended_iteration = id;
+            scope.map_run_open = false;
+            if let Some(state) = &mut scope.state {
+                state.failed = false;
+            }
+        }
+    }
+
+    /// What fell in this scope's state was dealt with: no redrive brings it back.
+    fn forget_fallen(&mut self, scope: ScopeId) {
+        let mut gone = BTreeSet::from([scope]);
+        for (child, fallen) in self.fallen.range(scope..) {
+            if fallen.parent.is_some_and(|parent| gone.contains(&parent)) {
+                gone.insert(*child);
+            }
+        }
+        self.fallen.retain(|child, _| !gone.contains(child));
     }
 
     /// Leaves the open branches or iterations of a state behind; what comes next follows the event that
     /// made them fail, which is the latest of theirs.
     fn tear_down_children(&mut self, scope: ScopeId) {
         let indices: Vec<u32> = self.scope(scope).children.keys().copied().collect();
-        let children: Vec<Scope> = indices
+        let children: Vec<(ScopeId, Scope)> = indices
             .into_iter()
             .filter_map(|index| self.close(scope, index))
             .collect();
-        let latest = children.iter().map(|child| child.last).max().unwrap_or(0);
+        let latest = children.iter().map(|(_, child)| child.last).max().unwrap_or(0);
         let outer = self.scope(scope);
         outer.last = outer.last.max(latest);
         for child in children {
@@ -372,14 +415,16 @@ impl Timeline {
 
     /// Shows what was under way in a scope that is gone, the innermost first. All of it follows the last
     /// event of `around`.
-    fn abort(&mut self, around: ScopeId, gone: Option<Scope>) {
-        let Some(gone) = gone else { return };
-        for child in gone.children.into_values() {
-            let child = self.scopes.remove(&child);
-            self.abort(around, child);
+    fn abort(&mut self, around: ScopeId, gone: Option<(ScopeId, Scope)>) {
+        let Some((id, mut gone)) = gone else { return };
+        for child in std::mem::take(&mut gone.children).into_values() {
+            let scope = self.scopes.remove(&child);
+            self.abort(around, scope.map(|scope| (child, scope)));
         }
-        let Some(state) = gone.state else { return };
-        if gone.map_run_open {
+        let (state, map_run_open) = (gone.state, gone.map_run_open);
+        self.fallen.insert(id, gone);
+        let Some(state) = state else { return };
+        if map_run_open {
             let last = self.scope(around).last;
             self.push(last, state.entered, Shape::MapRunAborted);
         }

@@ -45,6 +45,8 @@ pub struct Answered {
     #[serde(skip_serializing_if = "Option::is_none")]
     cause: Option<String>,
     redrive_count: u32,
+    #[serde(serialize_with = "wire::optional_seconds", skip_serializing_if = "Option::is_none")]
+    redrive_date: Option<Timestamp>,
     redrive_status: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     redrive_status_reason: Option<String>,
@@ -96,6 +98,7 @@ fn describe(inner: &Inner, arn: String, data: bool) -> Answer<Answered> {
         Status::Failed | Status::TimedOut | Status::Aborted => Some("REDRIVABLE"),
     };
     let word = status_word(status);
+    let redrives = inner.reader.redrives(execution.id)?;
     Ok(Answered {
         execution_arn: arn,
         state_machine_arn: inner.namespace.machine(machine_name),
@@ -112,7 +115,8 @@ fn describe(inner: &Inner, arn: String, data: bool) -> Answer<Answered> {
         output: output.and_then(text),
         error: error.filter(|_| data),
         cause: cause.filter(|_| data),
-        redrive_count: 0,
+        redrive_count: redrives.as_ref().map_or(0, |redrives| redrives.count),
+        redrive_date: redrives.map(|redrives| redrives.at),
         redrive_status: redrivable.unwrap_or("NOT_REDRIVABLE"),
         redrive_status_reason: redrivable
             .is_none()

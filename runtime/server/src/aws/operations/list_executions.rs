@@ -2,7 +2,7 @@
 
 use asl::{Status, Timestamp};
 use engine::ids::ExecutionId;
-use engine::ports::{ChildQuery, ExecutionQuery, ExecutionRecord, Through};
+use engine::ports::{ChildQuery, ExecutionQuery, ExecutionRecord, StoreError, Through};
 use serde::{Deserialize, Serialize};
 
 use super::execution::{alias_arn, status_word, version_arn};
@@ -103,8 +103,8 @@ pub async fn call(handle: &Handle, asked: Asked) -> Answer<Answered> {
     let question = Question::new("ListExecutions", &[&arn, &filter, &redriven]);
     let before = question.position(asked.next_token.as_deref(), now)?.map(ExecutionId);
     let limit = page_size(asked.max_results);
-    // Nothing is ever redriven here.
-    let mut records = if filter == "PENDING_REDRIVE" || redriven == "REDRIVEN" {
+    // An execution that is redriven runs at once.
+    let mut records = if filter == "PENDING_REDRIVE" {
         Vec::new()
     } else {
         let query = ExecutionQuery {
@@ -115,16 +115,21 @@ pub async fn call(handle: &Handle, asked: Asked) -> Answer<Answered> {
             // One more says whether there is a next page.
             limit: limit + 1,
         };
-        handle.blocking(move |inner| inner.reader.executions(&query)).await??
+        let wanted = match &*redriven {
+            "REDRIVEN" => Some(true),
+            "NOT_REDRIVEN" => Some(false),
+            _ => None,
+        };
+        handle.blocking(move |inner| listed(inner, query, wanted)).await??
     };
     let more = records.len() > limit;
     records.truncate(limit);
     let next_token = records
         .last()
         .filter(|_| more)
-        .map(|last| question.token(last.id.0, now));
+        .map(|(last, _)| question.token(last.id.0, now));
     let namespace = &handle.inner().namespace;
-    let show = |record: ExecutionRecord| Execution {
+    let show = |(record, redrive_count): (ExecutionRecord, u32)| Execution {
         execution_arn: namespace.execution(&machine.record.name, &record.name),
         state_machine_arn: namespace.machine(&machine.record.name),
         state_machine_version_arn: version_arn(namespace, &machine.record.name, record.origin.as_ref()),
@@ -133,7 +138,7 @@ pub async fn call(handle: &Handle, asked: Asked) -> Answer<Answered> {
         status: status_word(record.status),
         start_date: record.started,
         stop_date: record.stopped,
-        redrive_count: 0,
+        redrive_count,
         map_run_arn: None,
         item_count: None,
     };
@@ -186,6 +191,31 @@ fn children(inner: &Inner, asked: &Asked, map_run_arn: String) -> Answer<Answere
         executions: records.into_iter().map(show).collect(),
         next_token,
     })
+}
+
+/// The executions a query finds, each with how often it was redriven; only those that were, or weren't, where
+/// the caller says so.
+fn listed(
+    inner: &Inner,
+    mut query: ExecutionQuery,
+    redriven: Option<bool>,
+) -> Result<Vec<(ExecutionRecord, u32)>, StoreError> {
+    let mut listed = Vec::new();
+    loop {
+        let page = inner.reader.executions(&query)?;
+        let is_last = page.len() < query.limit;
+        query.before = page.last().map(|record| record.id);
+        for record in page {
+            let count = inner.reader.redrives(record.id)?.map_or(0, |redrives| redrives.count);
+            if redriven.is_none_or(|redriven| redriven == (count > 0)) {
+                listed.push((record, count));
+            }
+        }
+        if is_last || listed.len() >= query.limit {
+            listed.truncate(query.limit);
+            return Ok(listed);
+        }
+    }
 }
 
 fn status(word: &str) -> Option<Status> {

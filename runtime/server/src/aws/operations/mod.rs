@@ -23,6 +23,7 @@ mod list_state_machines;
 mod list_tags_for_resource;
 mod map_runs;
 mod publish_state_machine_version;
+mod redrive_execution;
 mod routing;
 mod start_execution;
 mod stop_execution;
@@ -58,6 +59,7 @@ pub async fn call(handle: &Handle, operation: &str, body: &[u8]) -> Answer<Vec<u
         "DescribeMapRun" => answer(body, |asked| describe_map_run::call(handle, asked)).await,
         "ListMapRuns" => answer(body, |asked| list_map_runs::call(handle, asked)).await,
         "UpdateMapRun" => answer(body, |asked| update_map_run::call(handle, asked)).await,
+        "RedriveExecution" => answer(body, |asked| redrive_execution::call(handle, asked)).await,
         "StopExecution" => answer(body, |asked| stop_execution::call(handle, asked)).await,
         "CreateStateMachine" => answer(body, |asked| create_state_machine::call(handle, asked)).await,
         "UpdateStateMachine" => answer(body, |asked| update_state_machine::call(handle, asked)).await,
@@ -125,6 +127,7 @@ pub(crate) const OPERATIONS: &[&str] = &[
     "ListStateMachines",
     "ListTagsForResource",
     "PublishStateMachineVersion",
+    "RedriveExecution",
     "SendTaskFailure",
     "SendTaskHeartbeat",
     "SendTaskSuccess",
