@@ -33,7 +33,7 @@ pub type CommitResult = Result<Vec<AppendOutcome>, StoreError>;
 pub trait CommitLog: Send + Sync {
     /// Hands a batch to the writer and returns at once. `done` is called exactly once, from the
     /// writer's thread, after the batch is on disk or has failed as a whole.
-    fn commit(&self, batch: Batch, done: Box<dyn FnOnce(CommitResult) + Send>);
+    fn commit(&self, batch: Arc<Batch>, done: Box<dyn FnOnce(CommitResult) + Send>);
 }
 
 /// An execution as lists show it.

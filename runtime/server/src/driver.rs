@@ -24,6 +24,7 @@ use tokio::sync::oneshot;
 
 use crate::aws::arn::child_names;
 use crate::clock;
+use crate::observe::Hook;
 pub(crate) use loading::Loaders;
 pub(crate) use map_runs::MapRuns;
 pub(crate) use running::{Runner, run_alone};
@@ -165,6 +166,8 @@ pub(crate) struct Disk {
     pub(crate) log: Arc<dyn CommitLog>,
     pub(crate) loaders: Loaders,
     pub(crate) map_runs: MapRuns,
+    /// Shows what is on it to whoever looks on.
+    pub(crate) hook: Hook,
 }
 
 /// What the driver works with.
@@ -310,8 +313,13 @@ impl Driver {
                     *commits_left = left;
                 }
                 self.commits_under_way += 1;
-                let (id, mailbox) = (batch.id, self.mailbox.clone());
-                let done = move |result| mailbox.send(Message::Input(Input::Committed { batch: id, result }));
+                let batch = Arc::new(batch);
+                let (written, mailbox, hook) = (Arc::clone(&batch), self.mailbox.clone(), self.disk.hook.clone());
+                let done = move |result| {
+                    hook.committed(&written, &result);
+                    let batch = written.id;
+                    mailbox.send(Message::Input(Input::Committed { batch, result }));
+                };
                 self.disk.log.commit(batch, Box::new(done));
             }
             Output::Reply { to, reply } => {

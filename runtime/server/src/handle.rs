@@ -22,6 +22,7 @@ use crate::http_task::HttpTasks;
 use crate::lone_task::LoneTasks;
 use crate::machines::{Machine, Machines};
 use crate::modules::{self, Modules};
+use crate::observe::{Followers, Following};
 
 /// Requests that read or write the store at once. Each holds a thread while it does; more would only
 /// queue inside the store.
@@ -47,6 +48,7 @@ pub(crate) struct Inner {
     pub(crate) objects: SharedObjects,
     pub(crate) pages: Pages,
     pub(crate) mailbox: Mailbox,
+    pub(crate) followers: Arc<Followers>,
     pub(crate) activities: Arc<Activities>,
     pub(crate) token_key: TokenKey,
     pub(crate) lone_tasks: LoneTasks,
@@ -65,6 +67,7 @@ pub(crate) struct Parts {
     pub(crate) modules: Arc<Modules>,
     pub(crate) objects: SharedObjects,
     pub(crate) mailbox: Mailbox,
+    pub(crate) followers: Arc<Followers>,
     pub(crate) activities: Arc<Activities>,
     pub(crate) token_key: TokenKey,
     pub(crate) lone_tasks: LoneTasks,
@@ -106,6 +109,7 @@ impl Handle {
             objects: parts.objects,
             pages: Pages::default(),
             mailbox: parts.mailbox,
+            followers: parts.followers,
             activities: parts.activities,
             token_key: parts.token_key,
             lone_tasks: parts.lone_tasks,
@@ -238,6 +242,11 @@ impl Handle {
             Ok(Reply::Closed { .. } | Reply::NotRunning) => Ok(()),
             other => Err(unexpected(other)),
         }
+    }
+
+    /// Hears of an execution's moves from now on; `None` where too many listen.
+    pub(crate) fn follow(&self, execution: ExecutionId) -> Option<Following> {
+        self.0.followers.follow(execution)
     }
 
     /// The same without keeping the runtime alive.

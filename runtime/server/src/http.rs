@@ -8,15 +8,17 @@ use std::task::{Context, Poll};
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::Request;
+use axum::extract::{FromRequestParts, Path, Query, Request};
+use axum::http::request::Parts;
 use axum::http::{Response, StatusCode, Uri};
 use axum::response::IntoResponse;
-use axum::routing::get;
+use axum::routing::{MethodRouter, get};
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 use crate::access::{self, Entrance, Gate};
 use crate::handle::Handle;
-use crate::{aws, modules, objects};
+use crate::{aws, modules, objects, plain};
 
 /// An error in our own shape, where AWS has none.
 #[derive(Debug, Clone, Serialize)]
@@ -51,18 +53,63 @@ impl IntoResponse for Problem {
     }
 }
 
-/// Everything the server answers to, behind its gate.
+/// Paths and what answers there.
+pub(crate) type Routes = Vec<(&'static str, MethodRouter<Handle>)>;
+
+/// Everything the server answers to.
+pub(crate) fn routes() -> Routes {
+    let mut routes: Routes = vec![("/healthz", get(healthz))];
+    routes.extend(aws::routes());
+    routes.extend(plain::routes());
+    routes.extend(modules::routes());
+    routes.extend(objects::routes());
+    routes
+}
+
+/// The same, ready to be asked, behind its gate.
 pub(crate) fn router(handle: Handle, entrance: Arc<Entrance>) -> Router {
     let gate = Gate::new(entrance, handle.clone());
-    Router::new()
-        .route("/healthz", get(healthz))
-        .merge(aws::routes())
-        .merge(modules::routes())
-        .merge(objects::routes())
+    routes()
+        .into_iter()
+        .fold(Router::new(), |router, (path, methods)| router.route(path, methods))
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
         .layer(axum::middleware::from_fn_with_state(gate, access::pass))
         .with_state(handle)
+}
+
+/// What stands in a path's places.
+pub(crate) struct Place<T>(pub(crate) T);
+
+impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for Place<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let Path(place) = Path::from_request_parts(parts, state).await.map_err(|error| {
+            Problem::new(
+                400,
+                "InvalidPath",
+                error.body_text(),
+                "percent-encode what is no plain letter, as UTF-8",
+            )
+        })?;
+        Ok(Self(place))
+    }
+}
+
+/// What was asked for behind the question mark.
+pub(crate) struct Asked<T>(pub(crate) T);
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Asked<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let Query(asked) = Query::from_request_parts(parts, state).await.map_err(|error| {
+            let hint = "`/v1/openapi.json` says which parameters there are and what they take";
+            Problem::new(400, "InvalidQuery", error.body_text(), hint)
+        })?;
+        Ok(Self(asked))
+    }
 }
 
 async fn healthz() -> &'static str {
@@ -74,17 +121,17 @@ async fn not_found(uri: Uri) -> Problem {
         404,
         "NoSuchPath",
         format!("nothing is at `{}`", uri.path()),
-        "the AWS API is `POST /`, modules are under `/v1/modules`, objects under `/v1/objects`, health is `/healthz`",
+        "the AWS API is `POST /`; `/v1/openapi.json` lists everything else",
     )
 }
 
 /// The path exists, the method doesn't.
-pub(crate) async fn method_not_allowed(request: Request) -> Problem {
+async fn method_not_allowed(request: Request) -> Problem {
     Problem::new(
         405,
         "MethodNotAllowed",
         format!("`{}` is not possible at `{}`", request.method(), request.uri().path()),
-        "the AWS API is `POST /`; `/v1/modules` and `/v1/objects` take GET, what is in them takes GET, PUT and DELETE",
+        "the header `Allow` lists what is; the AWS API is `POST /`, `/v1/openapi.json` describes everything else",
     )
 }
 

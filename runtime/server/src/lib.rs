@@ -18,6 +18,8 @@ mod lone_task;
 mod machines;
 pub mod modules;
 mod objects;
+mod observe;
+mod plain;
 mod services;
 pub mod tls;
 
@@ -44,6 +46,7 @@ use http_task::{Connections, ConnectionsError, HttpTasks};
 use lone_task::LoneTasks;
 use machines::Machines;
 use modules::Modules;
+use observe::{Followers, Observer};
 use services::Services;
 
 /// What the operator chooses.
@@ -166,10 +169,14 @@ impl Server {
             namespace.clone(),
             &mailbox,
         )?;
+        let followers = Arc::new(Followers::default());
+        let (observer, hook) = Observer::new(Arc::clone(&followers));
+        observer.spawn()?;
         let disk = Disk {
             log: ports.log,
             loaders,
             map_runs,
+            hook,
         };
         let lone_tasks = LoneTasks::new(Arc::clone(&ports.runner), Arc::clone(&modules));
         let services = Services::new(runtime, mailbox.clone());
@@ -192,6 +199,7 @@ impl Server {
             modules,
             objects: ports.objects,
             mailbox,
+            followers,
             activities,
             token_key,
             lone_tasks,
@@ -235,11 +243,14 @@ impl Server {
         }
         let gone = &mut self.driver_gone;
         let mut died = false;
+        let followers = Arc::clone(&self.handle.inner().followers);
         let until = async {
             tokio::select! {
                 () = shutdown => {}
                 _ = gone => died = true,
             }
+            // Whoever follows an execution would hold the farewell up to its end.
+            followers.dismiss();
         };
         let tls = entrance.tls.clone();
         let router = http::router(self.handle.clone(), Arc::new(entrance));

@@ -7,6 +7,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::mpsc::channel;
 use std::time::{Duration, Instant};
 
@@ -222,10 +223,10 @@ fn committed(store: &Store, appends: Vec<Append>) -> Result<(), Failure> {
     let (sender, receiver) = channel();
     let done = Box::new(move |result: CommitResult| drop(sender.send(result)));
     store.commit(
-        Batch {
+        Arc::new(Batch {
             id: BatchId(1),
             appends,
-        },
+        }),
         done,
     );
     let outcomes = receiver.recv()??;

@@ -29,7 +29,7 @@ struct Shared {
     kept: Arc<Mutex<Kept>>,
     catalogue: Mutex<catalogue::Kept>,
     /// `None` once dropping has begun.
-    queue: Option<Sender<(Batch, Pending)>>,
+    queue: Option<Sender<(Arc<Batch>, Pending)>>,
     writer: Option<JoinHandle<()>>,
 }
 
@@ -45,7 +45,7 @@ impl Store {
     /// When the system has no thread to give.
     pub fn new() -> Result<Self, StoreError> {
         let kept = Arc::new(Mutex::new(Kept::default()));
-        let (queue, work) = channel::<(Batch, Pending)>();
+        let (queue, work) = channel::<(Arc<Batch>, Pending)>();
         let written = Arc::clone(&kept);
         let writer = thread::Builder::new()
             .name("store-memory".to_owned())
@@ -92,7 +92,7 @@ fn lock<T>(kept: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl CommitLog for Store {
-    fn commit(&self, batch: Batch, done: Box<dyn FnOnce(CommitResult) + Send>) {
+    fn commit(&self, batch: Arc<Batch>, done: Box<dyn FnOnce(CommitResult) + Send>) {
         let work = (batch, Pending::new(done));
         match &self.0.queue {
             // A failed send drops the work, and with it the Pending, which answers.

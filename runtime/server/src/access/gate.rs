@@ -26,7 +26,8 @@ use crate::aws::signature::{CONTENT_SHA256, Claim, Refusal, Request as SignedReq
 use crate::aws::{body_limit, operation_of, receive, respond};
 use crate::clock;
 use crate::handle::Handle;
-use crate::http::{Problem, method_not_allowed};
+use crate::http::Problem;
+use crate::plain::machine_of;
 
 /// The service in the names of its actions.
 const ACTIONS: &str = "states";
@@ -75,7 +76,8 @@ impl Gate {
         let path = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
         let needs = match path.map(|path| (path, routes::of(request.method(), path))) {
             Some((_, Route::Known(needs))) => needs,
-            Some((_, Route::OtherMethod)) => return method_not_allowed(request).await.into_response(),
+            // The router says which methods there are.
+            Some((_, Route::OtherMethod)) => Needs::Nothing,
             Some((path, Route::Unknown)) => {
                 tracing::error!(path, "a route has no line in the table of who may call it");
                 return Problem::new(
@@ -203,9 +205,12 @@ impl Gate {
         let (touched, list) = match reach {
             routes::Reach::Everything => (Vec::new(), None),
             routes::Reach::Listed(member) => (Vec::new(), Some(member)),
-            routes::Reach::Name(parameter) => {
+            routes::Reach::Name(parameter) | routes::Reach::MachineOf(parameter) => {
                 let name = parameters.into_iter().find(|(name, _)| name == parameter);
-                let name = name.map(|(_, value)| value);
+                let name = name.map(|(_, value)| match reach {
+                    routes::Reach::MachineOf(_) => machine_of(&value).to_owned(),
+                    _ => value,
+                });
                 let resource = name.clone().unwrap_or_default();
                 (vec![Touched { resource, name }], None)
             }

@@ -22,6 +22,8 @@ pub enum Reach {
     Everything,
     /// What this parameter of the path names.
     Name(&'static str),
+    /// The state machine of the execution that this parameter of the path names.
+    MachineOf(&'static str),
     /// A list of names or of what has them, of which a limited key is shown its part; the answer's member that holds it.
     Listed(&'static str),
 }
@@ -35,6 +37,18 @@ const fn key(action: Action, reach: Reach) -> Needs {
 const ROUTES: &[(Method, &str, Needs)] = &[
     (Method::POST, "/", Needs::Operation),
     (Method::GET, "/healthz", Needs::Nothing),
+    (Method::GET, "/v1/openapi.json", Needs::Nothing),
+    (Method::GET, "/v1/state-machines", key(Action::Read, Reach::Listed("stateMachines"))),
+    (Method::GET, "/v1/state-machines/{name}", key(Action::Read, Reach::Name("name"))),
+    (Method::PUT, "/v1/state-machines/{name}", key(Action::Administer, Reach::Name("name"))),
+    (Method::DELETE, "/v1/state-machines/{name}", key(Action::Administer, Reach::Name("name"))),
+    (Method::GET, "/v1/state-machines/{name}/executions", key(Action::Read, Reach::Name("name"))),
+    (Method::POST, "/v1/state-machines/{name}/executions", key(Action::Start, Reach::Name("name"))),
+    (Method::GET, "/v1/executions/{id}", key(Action::Read, Reach::MachineOf("id"))),
+    (Method::GET, "/v1/executions/{id}/history", key(Action::Read, Reach::MachineOf("id"))),
+    (Method::GET, "/v1/executions/{id}/logs", key(Action::Read, Reach::MachineOf("id"))),
+    (Method::GET, "/v1/executions/{id}/events", key(Action::Read, Reach::MachineOf("id"))),
+    (Method::POST, "/v1/executions/{id}/stop", key(Action::Operate, Reach::MachineOf("id"))),
     (Method::GET, "/v1/modules", key(Action::Read, Reach::Listed("modules"))),
     (Method::GET, "/v1/modules/{name}", key(Action::Read, Reach::Name("name"))),
     (Method::PUT, "/v1/modules/{name}", key(Action::Administer, Reach::Name("name"))),
@@ -76,62 +90,29 @@ pub fn of(method: &Method, path: &str) -> Route {
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
+    use std::collections::BTreeSet;
 
     use super::*;
 
-    /// Path and methods of every `.route("…", …)` in the sources of this crate.
-    fn declared(directory: &Path, routes: &mut Vec<(Method, String)>) {
-        for entry in std::fs::read_dir(directory).expect("the sources are there") {
-            let path = entry.expect("an entry").path();
-            if path.is_dir() {
-                declared(&path, routes);
-                continue;
-            }
-            if path.extension().is_none_or(|extension| extension != "rs") {
-                continue;
-            }
-            let source = std::fs::read_to_string(&path).expect("UTF-8");
-            for call in source.split(concat!(".route", "(")).skip(1) {
-                let literal = call.trim_start().strip_prefix('"');
-                let (route, rest) = literal.and_then(|path| path.split_once('"')).expect("a literal");
-                let mut depth = 1;
-                let end = rest.find(|letter| {
-                    depth += i32::from(letter == '(') - i32::from(letter == ')');
-                    depth == 0
-                });
-                let handlers = &rest[..end.expect("a closing parenthesis")];
-                for (word, method) in [
-                    ("get(", Method::GET),
-                    ("post(", Method::POST),
-                    ("put(", Method::PUT),
-                    ("patch(", Method::PATCH),
-                    ("delete(", Method::DELETE),
-                ] {
-                    if handlers.contains(&format!(" {word}")) || handlers.contains(&format!(".{word}")) {
-                        routes.push((method, route.to_owned()));
-                    }
-                }
-                let all = ["any(", "on(", "options(", "_service("];
-                assert!(
-                    !all.iter().any(|word| handlers.contains(word)),
-                    "unreadable: {handlers}"
-                );
-            }
-        }
-    }
-
+    /// The document of the API is held against the router elsewhere.
     #[test]
     fn every_route_has_its_line_and_every_line_its_route() {
-        let mut declared_routes = Vec::new();
-        declared(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut declared_routes);
-        declared_routes.sort_by_key(|(method, path)| (path.clone(), method.to_string()));
-        let mut table: Vec<(Method, String)> = ROUTES
+        let document: serde_json::Value = serde_json::from_str(crate::plain::DOCUMENT).expect("JSON");
+        let mut described = BTreeSet::new();
+        for (path, operations) in document["paths"].as_object().expect("an object") {
+            let methods = operations.as_object().expect("an object").keys();
+            described.extend(
+                methods
+                    .filter(|method| *method != "head")
+                    .map(|method| format!("{} {path}", method.to_uppercase())),
+            );
+        }
+        let table: BTreeSet<String> = ROUTES
             .iter()
-            .map(|(method, path, _)| (method.clone(), (*path).to_owned()))
+            .map(|(method, path, _)| format!("{method} {}", path.replace("{*", "{")))
             .collect();
-        table.sort_by_key(|(method, path)| (path.clone(), method.to_string()));
-        assert_eq!(table, declared_routes, "left the table, right the sources");
+        assert_eq!(table, described, "left the table, right the document");
+        assert_eq!(table.len(), ROUTES.len(), "no line stands there twice");
     }
 
     #[test]

@@ -4,7 +4,6 @@ use std::error::Error as _;
 use std::time::Duration;
 
 use asl::Limits;
-use axum::Router;
 use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::State;
 use axum::http::{HeaderMap, Response};
@@ -14,7 +13,7 @@ use http_body_util::LengthLimitError;
 use super::errors::{Answer, ApiError};
 use super::{operations, wire};
 use crate::handle::Handle;
-use crate::http;
+use crate::http::Routes;
 
 /// Bytes of a request for each byte of the largest text in it: escaped in JSON it may have six times as many, and
 /// there is something around it.
@@ -27,10 +26,8 @@ const BODY_TIMEOUT: Duration = Duration::from_secs(60);
 const SERVICE: &str = "AWSStepFunctions.";
 
 /// `POST /`.
-pub fn routes() -> Router<Handle> {
-    Router::new()
-        .route("/", post(operation))
-        .method_not_allowed_fallback(http::method_not_allowed)
+pub(crate) fn routes() -> Routes {
+    vec![("/", post(operation))]
 }
 
 async fn operation(State(handle): State<Handle>, headers: HeaderMap, body: Body) -> Response<Body> {
@@ -44,13 +41,16 @@ async fn operation(State(handle): State<Handle>, headers: HeaderMap, body: Body)
     wire::respond(answer)
 }
 
-/// Bytes a request may have.
+/// The most bytes a body may have that holds a definition or an input.
 pub(crate) fn body_limit(limits: &Limits) -> usize {
     let largest = limits.definition_characters.max(limits.payload_bytes);
     largest.saturating_mul(BODY_BYTES_A_BYTE).min(LARGEST_BODY)
 }
 
-/// Takes a request's body into memory.
+/// Takes a body into memory.
+///
+/// # Errors
+/// One that is larger than `limit`, doesn't come in time or breaks off.
 pub(crate) async fn receive(body: Body, limit: usize) -> Answer<Bytes> {
     match tokio::time::timeout(BODY_TIMEOUT, to_bytes(body, limit)).await {
         Ok(Ok(body)) => Ok(body),

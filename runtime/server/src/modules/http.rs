@@ -3,9 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
 use axum::body::{Body, Bytes};
-use axum::extract::{Path, Query, State};
+use axum::extract::State;
 use axum::http::header::CONTENT_LENGTH;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -18,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use super::{Error, NAME_LENGTH};
 use crate::aws::is_name;
 use crate::handle::Handle;
-use crate::http::{Problem, method_not_allowed};
+use crate::http::{Asked, Place, Problem, Routes};
 
 /// Largest upload, in bytes: the largest guests known, interpreters with their libraries, have 20 MB.
 const UPLOAD_LIMIT: u64 = 256 << 20;
@@ -30,11 +29,11 @@ const DRAINED: u64 = 1 << 30;
 const SILENCE: Duration = Duration::from_secs(30);
 
 /// The routes.
-pub fn routes() -> Router<Handle> {
-    Router::new()
-        .route("/v1/modules", get(list))
-        .route("/v1/modules/{name}", get(describe).put(put).delete(delete))
-        .method_not_allowed_fallback(method_not_allowed)
+pub(crate) fn routes() -> Routes {
+    vec![
+        ("/v1/modules", get(list)),
+        ("/v1/modules/{name}", get(describe).put(put).delete(delete)),
+    ]
 }
 
 /// A version, as answered.
@@ -87,7 +86,7 @@ async fn list(State(handle): State<Handle>) -> Response {
     .into_response()
 }
 
-async fn describe(State(handle): State<Handle>, Path(name): Path<String>) -> Result<Response, Problem> {
+async fn describe(State(handle): State<Handle>, Place(name): Place<String>) -> Result<Response, Problem> {
     /// The newest version, and all of them.
     #[derive(Serialize)]
     struct Module {
@@ -108,7 +107,7 @@ async fn describe(State(handle): State<Handle>, Path(name): Path<String>) -> Res
 
 async fn put(
     State(handle): State<Handle>,
-    Path(name): Path<String>,
+    Place(name): Place<String>,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
@@ -140,8 +139,8 @@ struct Deletion {
 
 async fn delete(
     State(handle): State<Handle>,
-    Path(name): Path<String>,
-    query: Result<Query<Deletion>, axum::extract::rejection::QueryRejection>,
+    Place(name): Place<String>,
+    Asked(Deletion { force }): Asked<Deletion>,
 ) -> Result<Response, Problem> {
     #[derive(Serialize)]
     #[serde(rename_all = "camelCase")]
@@ -149,14 +148,6 @@ async fn delete(
         name: String,
         deleted_versions: usize,
     }
-    let Query(Deletion { force }) = query.map_err(|error| {
-        Problem::new(
-            400,
-            "InvalidQuery",
-            error.body_text(),
-            "the only parameter is `force`, `true` or `false`",
-        )
-    })?;
     if handle.inner().modules.versions(&name).is_none() {
         return Err(no_such_module(&name));
     }

@@ -9,7 +9,7 @@ use asl::{Failure, Timestamp};
 use engine::ids::Digest;
 use engine::ports::{Catalogue, CatalogueError, ModuleError, ModuleRecord, SharedRunner, StoreError, TaskLimits};
 
-pub use http::routes;
+pub(crate) use http::routes;
 
 /// Longest name of a module, in characters; the same as AWS's function names and machines.
 pub const NAME_LENGTH: usize = 80;

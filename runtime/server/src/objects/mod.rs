@@ -5,9 +5,8 @@
 mod range;
 mod transfer;
 
-use axum::Router;
 use axum::body::Body;
-use axum::extract::{Path, Query, State};
+use axum::extract::State;
 use axum::http::header::{ACCEPT_RANGES, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG, LAST_MODIFIED, RANGE};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -16,7 +15,7 @@ use engine::ports::{ObjectError, ObjectHead, ObjectStore};
 use serde::{Deserialize, Serialize};
 
 use crate::handle::Handle;
-use crate::http::{Problem, method_not_allowed};
+use crate::http::{self, Place, Problem, Routes};
 use range::Asked;
 use transfer::Download;
 
@@ -26,18 +25,18 @@ const UPLOAD_LIMIT: u64 = 5 << 30;
 const PAGE: usize = 1000;
 
 /// The routes.
-pub fn routes() -> Router<Handle> {
-    Router::new()
-        .route("/v1/objects", get(buckets))
-        .route(
+pub(crate) fn routes() -> Routes {
+    vec![
+        ("/v1/objects", get(buckets)),
+        (
             "/v1/objects/{bucket}",
             get(list).put(create_bucket).delete(delete_bucket),
-        )
-        .route(
+        ),
+        (
             "/v1/objects/{bucket}/{*key}",
             get(download).head(describe).put(upload).delete(delete),
-        )
-        .method_not_allowed_fallback(method_not_allowed)
+        ),
+    ]
 }
 
 /// An object, as answered.
@@ -82,13 +81,13 @@ async fn buckets(State(handle): State<Handle>) -> Result<Response, Problem> {
     Ok(axum::Json(Buckets { buckets }).into_response())
 }
 
-async fn create_bucket(State(handle): State<Handle>, Path(bucket): Path<String>) -> Result<Response, Problem> {
+async fn create_bucket(State(handle): State<Handle>, Place(bucket): Place<String>) -> Result<Response, Problem> {
     let name = bucket.clone();
     ask(&handle, move |objects| objects.create_bucket(&name)).await?;
     Ok(named(&bucket))
 }
 
-async fn delete_bucket(State(handle): State<Handle>, Path(bucket): Path<String>) -> Result<Response, Problem> {
+async fn delete_bucket(State(handle): State<Handle>, Place(bucket): Place<String>) -> Result<Response, Problem> {
     let name = bucket.clone();
     ask(&handle, move |objects| objects.delete_bucket(&name)).await?;
     Ok(named(&bucket))
@@ -112,8 +111,8 @@ struct Page {
 
 async fn list(
     State(handle): State<Handle>,
-    Path(bucket): Path<String>,
-    page: Result<Query<Page>, axum::extract::rejection::QueryRejection>,
+    Place(bucket): Place<String>,
+    http::Asked(Page { prefix, after, limit }): http::Asked<Page>,
 ) -> Result<Response, Problem> {
     #[derive(Serialize)]
     struct Objects {
@@ -124,14 +123,6 @@ async fn list(
         #[serde(skip_serializing_if = "Option::is_none")]
         next: Option<String>,
     }
-    let Query(Page { prefix, after, limit }) = page.map_err(|error| {
-        Problem::new(
-            400,
-            "InvalidQuery",
-            error.body_text(),
-            "the parameters are `prefix`, `after` (a key) and `limit`",
-        )
-    })?;
     let limit = limit.unwrap_or(PAGE).clamp(1, PAGE);
     let (in_bucket, with_prefix) = (bucket.clone(), prefix.clone());
     let mut heads = ask(&handle, move |objects| {
@@ -153,7 +144,7 @@ async fn list(
 
 async fn describe(
     State(handle): State<Handle>,
-    Path((bucket, key)): Path<(String, String)>,
+    Place((bucket, key)): Place<(String, String)>,
 ) -> Result<Response, Problem> {
     let head = ask(&handle, move |objects| objects.head(&bucket, &key)).await?;
     let mut response = described(&head);
@@ -163,7 +154,7 @@ async fn describe(
 
 async fn download(
     State(handle): State<Handle>,
-    Path((bucket, key)): Path<(String, String)>,
+    Place((bucket, key)): Place<(String, String)>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let range = headers
@@ -232,7 +223,7 @@ fn insert(headers: &mut HeaderMap, name: axum::http::HeaderName, value: &str) {
 
 async fn upload(
     State(handle): State<Handle>,
-    Path((bucket, key)): Path<(String, String)>,
+    Place((bucket, key)): Place<(String, String)>,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
@@ -260,7 +251,7 @@ async fn upload(
 
 async fn delete(
     State(handle): State<Handle>,
-    Path((bucket, key)): Path<(String, String)>,
+    Place((bucket, key)): Place<(String, String)>,
 ) -> Result<Response, Problem> {
     ask(&handle, move |objects| objects.delete(&bucket, &key)).await?;
     Ok(StatusCode::NO_CONTENT.into_response())

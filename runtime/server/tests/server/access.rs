@@ -379,6 +379,63 @@ async fn names_bound_what_it_is_done_to() {
 }
 
 #[tokio::test]
+async fn people_are_bound_by_the_machine_of_an_execution() {
+    let world = World::new().await;
+    for name in ["orders-1", "other"] {
+        world.machine(name, &pass()).await;
+    }
+    let listening = listening(world).await;
+    let ask = async |name: &str, method: &str, path: &str| {
+        request(listening.address, method, path, &bearer(name), b"")
+            .await
+            .status
+    };
+    for machine in ["orders-1", "other"] {
+        let path = format!("/v1/state-machines/{machine}/executions?name=e");
+        assert_eq!(ask("starter", "POST", &path).await, 201);
+        assert_eq!(
+            ask("starter", "POST", &format!("{path}2&wait=1")).await,
+            403,
+            "that would show its end"
+        );
+        assert_eq!(ask("operator", "POST", &format!("{path}2&wait=60")).await, 200);
+    }
+    for (path, status) in [
+        ("/v1/executions/orders-1:e", 200),
+        (
+            "/v1/executions/arn:aws:states:us-east-1:000000000000:execution:orders-1:e/history",
+            200,
+        ),
+        ("/v1/executions/other:e", 403),
+        (
+            "/v1/executions/arn:aws:states:us-east-1:000000000000:execution:other:e/logs",
+            403,
+        ),
+        ("/v1/executions/other:e/events", 403),
+        ("/v1/executions/orders-1", 400),
+        ("/v1/state-machines/other", 403),
+    ] {
+        assert_eq!(ask("orders-reader", "GET", path).await, status, "{path}");
+    }
+    assert_eq!(
+        ask("orders-reader", "POST", "/v1/executions/orders-1:e/stop").await,
+        403
+    );
+    assert_eq!(ask("orders-admin", "POST", "/v1/executions/orders-1:e/stop").await, 200);
+    let headers = bearer("orders-reader");
+    let listed = request(listening.address, "GET", "/v1/state-machines", &headers, b"")
+        .await
+        .json();
+    let names: Vec<&Value> = listed["stateMachines"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|machine| &machine["name"])
+        .collect();
+    assert_eq!(names, ["orders-1"]);
+}
+
+#[tokio::test]
 async fn a_task_token_is_of_its_machines_name() {
     let world = World::new().await;
     for name in ["orders-pack", "refund"] {

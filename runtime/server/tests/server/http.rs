@@ -31,6 +31,14 @@ pub async fn listen_behind(entrance: Entrance, world: World) -> Listening {
     Listening { address, stop, ended }
 }
 
+impl Listening {
+    /// Stops the server and waits until it has.
+    pub async fn stop(self) {
+        drop(self.stop);
+        self.ended.await.unwrap().unwrap();
+    }
+}
+
 pub struct Answer {
     pub status: u16,
     pub head: String,

@@ -13,6 +13,8 @@ mod items;
 mod machines;
 mod modules;
 mod objects;
+mod openapi;
+mod plain;
 mod recovery;
 mod redrives;
 mod test_state;

@@ -5,7 +5,7 @@ use std::sync::mpsc::Receiver;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use asl::{Attempt, Failure, Payload};
+use asl::{Attempt, Failure, LogLine, Payload};
 use engine::ids::{Digest, TaskId};
 use engine::ports::{
     Job, ModuleDescription, ModuleError, Outcome, Prepared, Report, StoreError, TaskLimits, TaskRunner,
@@ -18,7 +18,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub const ROLE: &str = "arn:aws:iam::000000000000:role/r";
 pub const PREFIX: &str = "arn:aws:states:us-east-1:000000000000:";
 
-/// Runs "modules" whose bytes are `echo`, `fail`, `hang`, or anything else that is refused.
+/// Runs "modules" whose bytes are `echo`, `fail`, `hang`, `talk`, or anything else that is refused.
 #[derive(Default)]
 pub struct FakeRunner {
     hanging: Mutex<HashMap<TaskId, Done>>,
@@ -35,7 +35,7 @@ type Done = Box<dyn FnOnce(Report) + Send>;
 
 impl TaskRunner for FakeRunner {
     fn prepare(&self, upload: &[u8]) -> Result<Prepared, ModuleError> {
-        if !matches!(upload, b"echo" | b"fail" | b"hang") {
+        if !matches!(upload, b"echo" | b"fail" | b"hang" | b"talk") {
             return Err(ModuleError {
                 code: "NotWasm".into(),
                 message: format!("{} bytes that are not WebAssembly", upload.len()),
@@ -78,7 +78,7 @@ impl TaskRunner for FakeRunner {
             .cloned()
             .expect("compiled before it runs");
         self.jobs.lock().unwrap().push(job.clone());
-        let attempt = Attempt {
+        let mut attempt = Attempt {
             module: Some(job.module.0.clone()),
             fuel: Some(42),
             micros: Some(7),
@@ -86,6 +86,11 @@ impl TaskRunner for FakeRunner {
         };
         let outcome = match &program[..] {
             b"echo" => Outcome::Succeeded(job.input),
+            b"talk" => {
+                let said = [("warn", "about to fail"), ("stdout", "fails")];
+                attempt.log = said.map(|(level, message)| line(level, message)).to_vec();
+                Outcome::Failed(Failure::new("Refused", "on purpose"))
+            }
             b"fail" => Outcome::Failed(Failure::new("Refused", "on purpose")),
             _ => {
                 self.hanging.lock().unwrap().insert(job.task, done);
@@ -118,6 +123,13 @@ impl FakeRunner {
             });
         }
         count
+    }
+}
+
+fn line(level: &str, message: &str) -> LogLine {
+    LogLine {
+        level: level.into(),
+        message: message.into(),
     }
 }
 

@@ -114,7 +114,7 @@ impl Drop for Opened {
 }
 
 impl CommitLog for Store {
-    fn commit(&self, batch: Batch, done: Box<dyn FnOnce(CommitResult) + Send>) {
+    fn commit(&self, batch: Arc<Batch>, done: Box<dyn FnOnce(CommitResult) + Send>) {
         self.0.writer.commit(batch, Pending::new(done));
     }
 }

@@ -5,7 +5,7 @@
 
 use std::fs::File;
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 
 use engine::batch::{AppendOutcome, Batch};
@@ -28,7 +28,7 @@ pub(crate) struct Writer {
 }
 
 enum Work {
-    Commit(Batch, Pending),
+    Commit(Arc<Batch>, Pending),
     Change(Box<dyn Change>),
     Stop,
 }
@@ -61,7 +61,7 @@ impl Writer {
     }
 
     /// Hands a batch over. A batch that can't be is answered when the queue drops it.
-    pub(crate) fn commit(&self, batch: Batch, done: Pending) {
+    pub(crate) fn commit(&self, batch: Arc<Batch>, done: Pending) {
         // A failed send drops the work, and with it the Pending, which answers.
         drop(self.queue.send(Work::Commit(batch, done)));
     }
@@ -138,7 +138,7 @@ struct GroupWriter {
 /// A work ready for the transaction.
 enum Prepared {
     Batch {
-        batch: Batch,
+        batch: Arc<Batch>,
         rows: Vec<Vec<u8>>,
         done: Pending,
         outcomes: Vec<AppendOutcome>,
@@ -216,7 +216,7 @@ impl GroupWriter {
 
 /// A batch with its events encoded, before the transaction: one that can't be is answered at once and fails nobody
 /// else.
-fn prepared(batch: Batch, done: Pending) -> Option<Prepared> {
+fn prepared(batch: Arc<Batch>, done: Pending) -> Option<Prepared> {
     let mut rows = Vec::with_capacity(batch.appends.len());
     for append in &batch.appends {
         let attempted = || format!("write events of execution `{}`", append.execution.0);
@@ -289,10 +289,10 @@ mod tests {
         };
         let (sender, receiver) = mpsc::channel();
         let done = Pending::new(Box::new(move |result| drop(sender.send(result))));
-        let batch = Batch {
+        let batch = Arc::new(Batch {
             id: BatchId(1),
             appends: vec![append],
-        };
+        });
         (prepared(batch, done).expect("has events"), receiver)
     }
 

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::Path;
+use std::sync::Arc;
 
 use asl::{Status, Timestamp};
 use engine::batch::AppendOutcome;
@@ -144,10 +145,10 @@ fn the_last_clone_may_be_dropped_by_a_callback() {
     let store = Store::open(directory.path()).expect("opens");
     let log: std::sync::Arc<dyn engine::ports::CommitLog> = std::sync::Arc::new(store.clone());
     let (sender, receiver) = std::sync::mpsc::channel();
-    let batch = engine::batch::Batch {
+    let batch = Arc::new(engine::batch::Batch {
         id: engine::ids::BatchId(1),
         appends: vec![start(1, "a", "1")],
-    };
+    });
     let done = move |result: engine::ports::CommitResult| {
         drop(store);
         sender.send(result).expect("the test waits");

@@ -1,5 +1,7 @@
 //! Executions and their journals.
 
+use std::sync::Arc;
+
 use asl::{Event, EventKind, Failure, Status, Timestamp};
 use engine::batch::{Append, AppendOutcome};
 use engine::ids::{ExecutionId, MachineId};
@@ -242,10 +244,10 @@ fn batches_that_wait_together_are_answered_each_with_its_own() {
     for backend in backends() {
         // The writer is held in the first answer, so that the others become one group.
         let (release, held) = std::sync::mpsc::channel::<()>();
-        let first = engine::batch::Batch {
+        let first = Arc::new(engine::batch::Batch {
             id: engine::ids::BatchId(1),
             appends: vec![start(1, "a", "1")],
-        };
+        });
         backend.log.commit(
             first,
             Box::new(move |_| {
@@ -291,10 +293,10 @@ fn batches_that_wait_together_are_answered_each_with_its_own() {
 #[test]
 fn a_panicking_callback_does_not_stop_the_writer() {
     for backend in backends() {
-        let batch = engine::batch::Batch {
+        let batch = Arc::new(engine::batch::Batch {
             id: engine::ids::BatchId(1),
             appends: vec![start(1, "a", "1")],
-        };
+        });
         backend.log.commit(batch, Box::new(|_| panic!("expected by the test")));
         assert_eq!(
             outcomes(&*backend.log, vec![start(2, "b", "1")]),

@@ -62,10 +62,10 @@ fn submit(log: &dyn CommitLog, appends: Vec<Append>) -> Receiver<CommitResult> {
     let (sender, receiver) = channel();
     let done = Box::new(move |result| drop(sender.send(result)));
     log.commit(
-        Batch {
+        Arc::new(Batch {
             id: BatchId(1),
             appends,
-        },
+        }),
         done,
     );
     receiver
