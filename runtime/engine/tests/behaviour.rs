@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use asl::definition::StateMachine;
-use asl::{Attempt, Event, EventKind, Failure, Payload, Status, Timestamp};
+use asl::{Attempt, Event, EventKind, Failure, MapItem, Payload, Status, Timestamp};
 use engine::batch::{AppendOutcome, Batch};
 use engine::ids::{BatchId, Digest, ExecutionId, MachineId, ReplyTo, TaskId};
-use engine::input::StartExecution;
+use engine::input::{ItemsRead, StartExecution};
 use engine::output::Reply;
 use engine::ports::{ExecutionRecord, Outcome, Report, StoreError};
 use engine::replay::{Loaded, Pinned};
@@ -448,4 +448,82 @@ fn nothing_starts_before_the_disk_was_read() {
     let reply = shell.start(one_task(), json!({}));
     assert!(matches!(shell.answers[&reply], Reply::Fault(_)));
     assert!(shell.batches.is_empty());
+}
+
+#[test]
+fn a_long_map_run_holds_a_few_of_its_items_and_children() {
+    const ITEMS: u64 = 20_000;
+    let definition = json!({"StartAt": "M", "States": {"M": {
+        "Type": "Map",
+        "ItemReader": {
+            "Resource": "arn:aws:states:::s3:getObject",
+            "ReaderConfig": {"InputType": "JSON"},
+            "Parameters": {"Bucket": "b", "Key": "k"},
+        },
+        "ItemProcessor": {
+            "ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"},
+            "StartAt": "P", "States": {"P": {"Type": "Pass", "End": true}},
+        },
+        "End": true,
+    }}});
+    let mut shell = Shell::new(Options {
+        map_run_children: 300,
+        ..Options::default()
+    });
+    let before = shell.start(definition, json!({}));
+    let (mut handed_out, mut finished) = (0, 0);
+    while finished < ITEMS {
+        assert!(shell.reads.len() <= 1, "one read at a time");
+        if let Some((run, from, limit)) = shell.reads.pop() {
+            assert_eq!(from, handed_out, "each item is read once");
+            assert!(
+                from - finished < 3_000,
+                "{} items are ahead of the children",
+                from - finished
+            );
+            let to = ITEMS.min(from + limit as u64);
+            let items = (from..to).map(|item| MapItem {
+                value: Payload::from_value(json!(item)),
+                key: None,
+                source: "S3://b/k".into(),
+            });
+            let read = ItemsRead {
+                items: items.collect(),
+                last: to == ITEMS,
+            };
+            handed_out = to;
+            shell.hand_in(Input::ItemsRead {
+                run,
+                from,
+                result: Ok(read),
+            });
+        } else if shell.batches.is_empty() {
+            shell.tick();
+        } else {
+            let begun = shell.batches[0].appends.iter().filter(|append| append.start.is_some());
+            assert!(begun.count() <= 300, "more children at once than the run may have");
+            shell.commit();
+            finished = shell.journals.len() as u64 - 1;
+        }
+    }
+    shell.commit_all();
+    while shell.finished.is_empty() {
+        shell.tick();
+        shell.commit_all();
+    }
+    let mut item = 0;
+    for journal in shell.journals.values().skip(1) {
+        let EventKind::ExecutionStarted { child_of, input, .. } = &journal[0].kind else {
+            panic!("a journal begins with its start");
+        };
+        let child_of = child_of.as_ref().expect("every other execution is a child");
+        assert_eq!((child_of.item, input.text()), (item, &*item.to_string()));
+        item += 1;
+    }
+    assert_eq!(item, ITEMS);
+    assert!(
+        shell.journals[&ExecutionId(1)].len() < 6,
+        "the parent's journal holds no item"
+    );
+    assert!(shell.answers.contains_key(&before));
 }

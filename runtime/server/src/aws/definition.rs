@@ -78,23 +78,32 @@ pub fn check(text: &str, machine_type: MachineType, limits: &Limits) -> Checked 
     let mut modules = BTreeSet::new();
     // The language knows no resources; they are looked up in the document for their places' sake.
     if let Ok(document) = serde_json::from_str::<Value>(text) {
-        resources(
-            &document,
-            &mut String::new(),
-            &mut |resource, location| match refusal(resource, machine_type) {
-                Some(message) => findings.push(Finding {
-                    severity: "ERROR",
-                    code: "SCHEMA_VALIDATION_FAILED",
-                    message,
-                    location: Some(location.to_owned()),
-                }),
+        let mut refused = |message, location: &str| {
+            findings.push(Finding {
+                severity: "ERROR",
+                code: "SCHEMA_VALIDATION_FAILED",
+                message,
+                location: Some(location.to_owned()),
+            });
+        };
+        let mut look = |part: Part<'_>, location: &str| match part {
+            Part::Resource(resource, machine_type) => match refusal(resource, machine_type) {
+                Some(message) => refused(message, location),
                 None => {
                     if let Ok(Asked::Module(asked)) = resource::parse(resource) {
                         modules.insert(asked.module.name.to_owned());
                     }
                 }
             },
-        );
+            Part::DistributedMap(MachineType::Express) => {
+                refused(
+                    "Express state machine does not support Distributed Map".into(),
+                    location,
+                );
+            }
+            Part::DistributedMap(MachineType::Standard) => {}
+        };
+        parts(&document, machine_type, &mut String::new(), &mut look);
     }
     let sound = !findings.iter().any(Finding::is_error);
     Checked {
@@ -147,8 +156,22 @@ fn refusal(resource: &str, machine_type: MachineType) -> Option<String> {
         .map(|ours| test_state::unknown_integration(resource).unwrap_or(ours))
 }
 
-/// Every Task state's Resource with its place.
-pub(super) fn resources(node: &Value, place: &mut String, found: &mut impl FnMut(&str, &str)) {
+/// What a definition has that depends on the server, or on the type of workflow around it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Part<'d> {
+    /// A Task state's Resource.
+    Resource(&'d str, MachineType),
+    /// The Mode of a distributed Map state.
+    DistributedMap(MachineType),
+}
+
+/// Every such part with its place. What a distributed Map state runs is a workflow of the type it says.
+pub(super) fn parts(
+    node: &Value,
+    machine_type: MachineType,
+    place: &mut String,
+    found: &mut impl FnMut(Part<'_>, &str),
+) {
     let Some(states) = node.get("States").and_then(Value::as_object) else {
         return;
     };
@@ -162,13 +185,23 @@ pub(super) fn resources(node: &Value, place: &mut String, found: &mut impl FnMut
             state.get("Type").and_then(Value::as_str),
             state.get("Resource").and_then(Value::as_str),
         ) {
-            found(resource, &format!("{place}/Resource"));
+            found(Part::Resource(resource, machine_type), &format!("{place}/Resource"));
         }
         for field in ["Iterator", "ItemProcessor"] {
             if let Some(inner) = state.get(field) {
                 place.push('/');
                 place.push_str(field);
-                resources(inner, place, found);
+                let config = |name| inner["ProcessorConfig"][name].as_str();
+                let inner_type = match (config("Mode"), config("ExecutionType")) {
+                    (Some("DISTRIBUTED"), Some("EXPRESS")) => MachineType::Express,
+                    (Some("DISTRIBUTED"), _) => MachineType::Standard,
+                    _ => machine_type,
+                };
+                if config("Mode") == Some("DISTRIBUTED") {
+                    let mode = format!("{place}/ProcessorConfig/Mode");
+                    found(Part::DistributedMap(machine_type), &mode);
+                }
+                parts(inner, inner_type, place, found);
                 place.truncate(state_place);
             }
         }
@@ -180,7 +213,7 @@ pub(super) fn resources(node: &Value, place: &mut String, found: &mut impl FnMut
             .enumerate()
         {
             place.push_str(&format!("/Branches[{index}]"));
-            resources(branch, place, found);
+            parts(branch, machine_type, place, found);
             place.truncate(state_place);
         }
     }
@@ -197,6 +230,22 @@ mod tests {
             .iter()
             .map(Finding::to_string)
             .collect()
+    }
+
+    #[test]
+    fn an_express_workflow_has_no_distributed_map_and_one_in_it_keeps_to_its_rules() {
+        let text = r#"{"StartAt": "M", "States": {"M": {"Type": "Map", "End": true, "ItemProcessor": {
+            "ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "EXPRESS"},
+            "StartAt": "T", "States": {"T": {"Type": "Task", "End": true,
+                "Resource": "arn:aws:states:us-east-1:000000000000:activity:a"}}}}}}"#;
+        let activity = "SCHEMA_VALIDATION_FAILED: Express state machine does not support Activity ARN at \
+                        /States/M/ItemProcessor/States/T/Resource";
+        let map = "SCHEMA_VALIDATION_FAILED: Express state machine does not support Distributed Map at \
+                   /States/M/ItemProcessor/ProcessorConfig/Mode";
+        assert_eq!(findings(text, MachineType::Standard), [activity]);
+        assert_eq!(findings(text, MachineType::Express), [map, activity]);
+        let standard = text.replace("EXPRESS", "STANDARD");
+        assert_eq!(findings(&standard, MachineType::Standard), [""; 0]);
     }
 
     #[test]

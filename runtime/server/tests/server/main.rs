@@ -11,6 +11,7 @@ mod http;
 mod http_tasks;
 mod items;
 mod machines;
+mod map_runs;
 mod modules;
 mod objects;
 mod openapi;

@@ -216,6 +216,10 @@ fn stopped(append: &Append) -> Option<i64> {
 }
 
 fn why_not_started(connection: &Connection, append: &Append, start: &Start) -> rusqlite::Result<AppendOutcome> {
+    if start.child.is_some() {
+        // It has no name that could be taken.
+        return Ok(AppendOutcome::Conflict);
+    }
     let mut by_name: CachedStatement<'_> = connection.prepare_cached(
         "SELECT id, started, status FROM executions WHERE machine = ?1 AND name = ?2 AND parent IS NULL",
     )?;

@@ -3,9 +3,9 @@
 //! A failure prints its smallest case; `PROPTEST_RNG_SEED` takes a seed back.
 
 use asl::{Status, Timestamp};
-use engine::batch::{Append, Start};
-use engine::ids::{Digest, ExecutionId, MachineId};
-use engine::ports::{ExecutionQuery, Origin, Through};
+use engine::batch::{Append, Child, Start};
+use engine::ids::{Digest, ExecutionId, MachineId, TaskId};
+use engine::ports::{ChildQuery, ExecutionQuery, Origin, Through};
 use proptest::prelude::*;
 
 use super::{Backend, aborted, backends, outcomes, started, task_started};
@@ -22,27 +22,45 @@ fn any_origin() -> impl Strategy<Value = Option<Origin>> {
     proptest::option::of((1..3u32, alias)).prop_map(|origin| origin.map(|(version, alias)| Origin { version, alias }))
 }
 
+/// Of two runs of a parent that is older than every child.
+fn any_child() -> impl Strategy<Value = Option<Child>> {
+    let child = (0..2u64, 0..5u64, 1..4u64).prop_map(|(position, item, items)| Child {
+        run: run(position),
+        item,
+        items,
+    });
+    proptest::option::weighted(0.4, child)
+}
+
+fn run(scheduled_at: u64) -> TaskId {
+    TaskId {
+        execution: ExecutionId(0),
+        scheduled_at,
+    }
+}
+
 prop_compose! {
     fn any_append()(
         execution in 1..=IDS,
         // Where the append believes the journal to end: mostly right, see `aimed`.
         aim in prop_oneof![8 => Just(0i64), 1 => -1..=1i64],
-        start in proptest::option::weighted(0.4, (1..=2u64, 0..4u8, 0..3u8, any_origin())),
+        start in proptest::option::weighted(0.4, (1..=2u64, 0..4u8, 0..3u8, any_origin(), any_child())),
         count in 1..4usize,
         status in any_status(),
         wake_at in proptest::option::of(0..3i64),
         padding in prop_oneof![3 => Just(0usize), 1 => 0..2000usize],
     ) -> (Append, i64) {
         let mut events: Vec<_> = (0..count).map(|at| task_started(at as i64)).collect();
-        let start = start.map(|(machine, name, input, origin)| {
+        let start = start.map(|(machine, name, input, origin, child)| {
             events[0] = started(9, &format!("[{input}, \"{}\"]", "x".repeat(padding)));
             Start {
                 machine: MachineId(machine),
                 name: format!("n{name}"),
                 definition: Digest(format!("sha256:{input}")),
                 at: Timestamp(i64::from(input)),
-                origin,
-                child: None,
+                // nobody starts a child through a version
+                origin: origin.filter(|_| child.is_none()),
+                child,
             }
         });
         if status != Status::Running {
@@ -107,7 +125,27 @@ fn everything(backend: &Backend) -> impl PartialEq + std::fmt::Debug + use<> {
     let ends: Vec<_> = (0..=IDS)
         .map(|id| reader.first_and_last(ExecutionId(id)).expect("reads"))
         .collect();
+    let runs: Vec<_> = [0, 1, 2]
+        .map(|position| reader.map_run(run(position)).expect("reads"))
+        .into();
+    let children: Vec<_> = [None, Some(Status::Running), Some(Status::Aborted)]
+        .into_iter()
+        .flat_map(|status| [None, Some(ExecutionId(IDS))].map(|before| (status, before)))
+        .map(|(status, before)| {
+            let query = ChildQuery {
+                run: run(1),
+                status,
+                before,
+                limit: 2,
+            };
+            reader.children(&query).expect("reads")
+        })
+        .collect();
+    let results: Vec<_> = [None, Some(ExecutionId(2))]
+        .map(|after| reader.closed_children(run(0), after, 2).expect("reads"))
+        .into();
     (
+        (runs, children, results),
         ends,
         pages,
         journals,

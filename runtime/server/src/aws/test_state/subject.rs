@@ -6,6 +6,7 @@ use std::sync::Arc;
 use asl::definition::{self, FlowId, Kind, State, StateMachine};
 use asl::trial::{Setup, Trial};
 use asl::{Limits, Payload, Timestamp};
+use engine::ports::MachineType;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -15,7 +16,7 @@ use super::integration::{self, Integration, Pattern};
 use super::mock::Mock;
 use crate::aws::arn::Namespace;
 use crate::aws::constraints::{ARN_LENGTH, CAUSE_LENGTH, Constraints, ERROR_LENGTH};
-use crate::aws::definition::{Finding, resources};
+use crate::aws::definition::{Finding, Part, parts};
 use crate::aws::errors::{Answer, ApiError};
 use crate::aws::json_syntax;
 use crate::http_task::Secrets;
@@ -231,8 +232,11 @@ impl Asked {
             (Err(_), _) => return Vec::new(),
         };
         let mut found = Vec::new();
-        resources(&document, &mut String::new(), &mut |resource, location| {
-            if let Some(message) = integration::refusal(resource) {
+        let mut place = String::new();
+        parts(&document, MachineType::Standard, &mut place, &mut |part, location| {
+            if let Part::Resource(resource, _) = part
+                && let Some(message) = integration::refusal(resource)
+            {
                 found.push(Finding {
                     severity: "ERROR",
                     code: "SCHEMA_VALIDATION_FAILED",
