@@ -14,15 +14,20 @@ const HOW_TO_INSTALL: &str =
     "`./tests/run` installs what is missing; or name a Python that has boto3 and awscli with SANDSTEP_PYTHON";
 
 /// A Python with boto3 and awscli: SANDSTEP_PYTHON, which `tests/run` sets, or the system's.
-fn python() -> OsString {
+pub fn python() -> OsString {
     std::env::var_os("SANDSTEP_PYTHON").unwrap_or_else(|| "python3".into())
 }
 
 /// A command that finds no other settings than these.
-fn with_dummy_credentials(mut command: Command) -> Command {
+fn with_dummy_credentials(command: Command) -> Command {
+    with_credentials(command, "test", "test")
+}
+
+/// A command that finds this access key and no other settings.
+pub fn with_credentials(mut command: Command, id: &str, secret: &str) -> Command {
     let settings = [
-        ("AWS_ACCESS_KEY_ID", "test"),
-        ("AWS_SECRET_ACCESS_KEY", "test"),
+        ("AWS_ACCESS_KEY_ID", id),
+        ("AWS_SECRET_ACCESS_KEY", secret),
         ("AWS_REGION", "us-east-1"),
         ("AWS_DEFAULT_REGION", "us-east-1"),
         ("AWS_CONFIG_FILE", "/dev/null"),
@@ -37,7 +42,8 @@ fn with_dummy_credentials(mut command: Command) -> Command {
     command
 }
 
-fn run(mut command: Command) -> Result<String> {
+/// What a command that succeeds prints.
+pub fn run(mut command: Command) -> Result<String> {
     let output = command
         .output()
         .with_context(|| format!("running {command:?}; {HOW_TO_INSTALL}"))?;

@@ -12,4 +12,5 @@ mod guests;
 mod lifecycle;
 mod objects;
 mod sdk;
+mod security;
 mod server;

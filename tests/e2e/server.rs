@@ -1,5 +1,6 @@
 //! A server process of a test's own, and the two ways to talk to it.
 
+use std::ffi::OsString;
 use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
@@ -57,7 +58,8 @@ impl Home {
         self.0.path().join(name)
     }
 
-    fn log(&self) -> PathBuf {
+    /// Where the server's log goes.
+    pub fn log(&self) -> PathBuf {
         self.path("server.log")
     }
 }
@@ -78,6 +80,11 @@ impl Server {
 
     /// On a directory that may hold something.
     pub fn start_on(home: &Home) -> Result<Self> {
+        Self::start_with(home, &[])
+    }
+
+    /// The same with more arguments.
+    pub fn start_with(home: &Home, arguments: &[OsString]) -> Result<Self> {
         let log = File::options()
             .create(true)
             .append(true)
@@ -86,6 +93,7 @@ impl Server {
         let mut child = Command::new(binary()?)
             .args(["serve", "--listen", "127.0.0.1:0", "--data"])
             .arg(home.data())
+            .args(arguments)
             .env("RUST_LOG", "info")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -147,13 +155,19 @@ impl Server {
         Ok(self.home.clone())
     }
 
-    /// Sends a signal by name and waits for the end.
-    pub fn signal(mut self, name: &str) -> Result<ExitStatus> {
+    /// Sends a signal by name.
+    pub fn send_signal(&self, name: &str) -> Result<()> {
         let sent = Command::new("kill")
             .args(["-s", name, &self.id().to_string()])
             .status()
             .context("running `kill`")?;
         ensure!(sent.success(), "`kill -s {name}` failed");
+        Ok(())
+    }
+
+    /// Sends a signal by name and waits for the end.
+    pub fn signal(mut self, name: &str) -> Result<ExitStatus> {
+        self.send_signal(name)?;
         let since = Instant::now();
         loop {
             if let Some(status) = self.child.try_wait().context("waiting for the server")? {

@@ -1,5 +1,6 @@
 //! What was typed. Nothing here reads a file, the network or a clock: [`crate::config`] says what was meant.
 
+mod entrance;
 mod objects;
 
 use std::path::PathBuf;
@@ -7,11 +8,13 @@ use std::str::FromStr;
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
+use server::access::Secret;
 
 mod test_state;
 
 pub use test_state::TestState;
 
+pub use entrance::{Entrance, Keys, NewKey};
 pub use objects::{ObjectName, Objects};
 
 /// Where a client looks for its server, and where a server listens, when nobody says otherwise.
@@ -26,6 +29,10 @@ Exit status:
 
 Environment:
   SANDSTEP_ENDPOINT  the server that commands talk to
+  SANDSTEP_TOKEN     what commands show it, where it asks for tokens
+  SANDSTEP_CA_FILE   whose certificates commands trust
+  AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_REGION
+                     what commands sign their requests with, where there is no token
   SANDSTEP_DATA      the directory `serve` keeps everything in
   SANDSTEP_LIMITS    what `serve` and `run` let workflows use
   RUST_LOG           what `serve` and `run` log, for instance `info` or `server=debug`
@@ -58,6 +65,21 @@ pub struct Common {
         value_parser = endpoint
     )]
     pub endpoint: String,
+    /// Token to show the server; SANDSTEP_TOKEN hides it from other users of this machine
+    ///
+    /// Without one, requests are signed with AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, where those are set.
+    #[arg(
+        long,
+        global = true,
+        env = "SANDSTEP_TOKEN",
+        hide_env = true,
+        value_name = "TOKEN",
+        value_parser = |text: &str| Ok::<_, String>(Secret::new(text))
+    )]
+    pub token: Option<Secret>,
+    /// Certificates of the authorities to trust, in PEM form, in place of the public ones
+    #[arg(long, global = true, env = "SANDSTEP_CA_FILE", hide_env = true, value_name = "FILE")]
+    pub ca_file: Option<PathBuf>,
     /// Tables for people, JSON for programs
     #[arg(
         long,
@@ -131,6 +153,12 @@ pub enum Command {
     /// Check a definition here and now, without a server
     #[command(visible_alias = "validate-state-machine-definition")]
     Validate(Validate),
+    /// Look after keys and tokens of servers that ask for them
+    Keys {
+        /// What to do with them
+        #[command(subcommand)]
+        command: Keys,
+    },
     /// Print the completion script of a shell
     #[command(after_help = "For bash: sandstep completions bash > ~/.local/share/bash-completion/completions/sandstep")]
     Completions {
@@ -164,6 +192,9 @@ pub struct Serve {
     /// What HTTP tasks may call and with which credentials: a TOML or JSON file; nothing without one
     #[arg(long, value_name = "FILE", env = "SANDSTEP_CONNECTIONS", hide_env = true)]
     pub connections: Option<PathBuf>,
+    /// How the server is reached
+    #[command(flatten)]
+    pub entrance: Entrance,
     /// How log lines look on standard error
     #[arg(long, value_enum, value_name = "FORMAT", default_value = "text")]
     pub log_format: LogFormat,
@@ -412,12 +443,13 @@ impl FromStr for ExecutionName {
     }
 }
 
-/// A server's address: `http`, a host, and nothing behind it but a port.
+/// A server's address: a scheme, a host, and nothing behind it but a port.
 fn endpoint(text: &str) -> Result<String, String> {
     let uri: ureq::http::Uri = text.parse().map_err(|_| format!("write it like {DEFAULT_ENDPOINT}"))?;
     match (uri.scheme_str(), uri.host()) {
-        (Some("http"), Some(host)) if !host.is_empty() && matches!(uri.path(), "" | "/") => Ok(text.to_owned()),
-        (Some("https"), _) => Err("https is not built in; name the http port behind the TLS proxy".to_owned()),
+        (Some("http" | "https"), Some(host)) if !host.is_empty() && matches!(uri.path(), "" | "/") => {
+            Ok(text.to_owned())
+        }
         _ => Err(format!("write it like {DEFAULT_ENDPOINT}")),
     }
 }
@@ -450,16 +482,9 @@ mod tests {
     }
 
     #[test]
-    fn endpoints_are_plain_http() {
-        assert!(endpoint("http://[::1]:8083/").is_ok());
-        for wrong in [
-            "127.0.0.1:8083",
-            "https://example.org",
-            "ftp://x",
-            "http://",
-            "http://x/path",
-            "nonsense",
-        ] {
+    fn endpoints_are_a_scheme_and_a_host() {
+        assert!(endpoint("http://[::1]:8083/").is_ok() && endpoint("https://example.org").is_ok());
+        for wrong in ["127.0.0.1:8083", "ftp://x", "http://", "http://x/path", "nonsense"] {
             assert!(endpoint(wrong).is_err(), "`{wrong}`");
         }
     }

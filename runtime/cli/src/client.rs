@@ -1,17 +1,23 @@
 //! The server as commands see it: AWS's JSON 1.0 protocol for workflows, plain HTTP for modules.
 
+mod identity;
 mod objects;
 
 use std::fs::File;
+use std::io::Seek as _;
 use std::path::Path;
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use server::aws::signature::{CONTENT_SHA256, payload_digest, reader_digest};
 use ureq::http::Response;
+use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
 use ureq::{Agent, Body};
 
-use crate::args::ExecutionName;
+use crate::args::{Common, ExecutionName};
+use crate::config::read_text;
 use crate::problem::Problem;
+use identity::Identity;
 
 /// A server on this network answers a connection at once, or isn't there.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -24,6 +30,8 @@ const UPLOAD_TIMEOUT: Duration = Duration::from_secs(900);
 /// A page of history ends after 8 MiB, but holds one event whole: with limits lifted that is a payload of hundreds of
 /// megabytes, escaped.
 const ANSWER_LIMIT: u64 = 1 << 30;
+/// All public authorities together have a quarter of this.
+const LARGEST_PEM: u64 = 1 << 20;
 /// Events asked for at once.
 pub const HISTORY_PAGE: usize = 100;
 /// Things asked for at once in lists, the most AWS allows.
@@ -74,6 +82,10 @@ impl From<Error> for Problem {
     fn from(error: Error) -> Self {
         let message = error.to_string();
         match error {
+            Error::Unreachable { reason, .. } if reason.contains("certificate") => Problem::refused(
+                message,
+                "name the authority that signed the server's certificate with --ca-file, and the host as it stands in it",
+            ),
             Error::Unreachable { endpoint, .. } if is_loopback(&endpoint) => Problem::refused(
                 message,
                 format!(
@@ -116,6 +128,14 @@ fn next_step(code: &str) -> &'static str {
         "InvalidDefinition" => "`sandstep validate FILE` points at the line",
         "InvalidExecutionInput" => "give one JSON text of at most 262,144 bytes",
         "InvalidName" => "names have 1 to 80 characters, without white space and without <>{}[]?*\"#%\\^|~`$&,;:/",
+        "MissingAuthenticationTokenException" => {
+            "give --token or SANDSTEP_TOKEN, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+        }
+        "UnrecognizedClientException" => "check the token, or AWS_ACCESS_KEY_ID; the operator may have taken it back",
+        "InvalidSignatureException" => {
+            "check AWS_SECRET_ACCESS_KEY, AWS_REGION (the server's `--region`) and this machine's clock"
+        }
+        "AccessDeniedException" => "ask the operator for a key with another role, or for other names",
         "InvalidArn" => "give MACHINE:NAME, or the whole ARN as `sandstep list --output json` shows it",
         _ => "the server's log says more; `sandstep --help` lists the commands",
     }
@@ -128,26 +148,41 @@ type Result<T> = std::result::Result<T, Error>;
 pub struct Client {
     agent: Agent,
     endpoint: String,
+    signs: bool,
 }
 
 impl Client {
-    /// To the server at `endpoint`; nothing is sent yet.
-    pub fn new(endpoint: &str) -> Self {
+    /// To the server that was asked for; nothing is sent yet.
+    pub fn new(asked: &Common) -> std::result::Result<Self, Problem> {
+        let endpoint = asked.endpoint.trim_end_matches('/').to_owned();
+        let identity = Identity::new(asked.token.as_ref(), |name| std::env::var(name).ok());
+        let signs = identity.signs();
         let config = Agent::config_builder()
             .http_status_as_error(false)
             .timeout_connect(Some(CONNECT_TIMEOUT))
             .timeout_recv_response(Some(ANSWER_TIMEOUT))
+            .middleware(identity)
             .user_agent(concat!("sandstep/", env!("CARGO_PKG_VERSION")));
+        let config = match &asked.ca_file {
+            Some(file) => config.tls_config(TlsConfig::builder().root_certs(authorities(file)?).build()),
+            None => config,
+        };
         // A proxy for the outside world has no way to this machine's own ports.
-        let config = if is_loopback(endpoint) {
+        let config = if is_loopback(&endpoint) {
             config.proxy(None)
         } else {
             config
         };
-        Self {
+        Ok(Self {
             agent: config.build().new_agent(),
-            endpoint: endpoint.trim_end_matches('/').to_owned(),
-        }
+            endpoint,
+            signs,
+        })
+    }
+
+    /// Whether what is sent must be known before it is sent.
+    pub fn signs(&self) -> bool {
+        self.signs
     }
 
     /// One operation of the AWS API.
@@ -161,6 +196,7 @@ impl Client {
     }
 
     fn call_within(&self, timeout: Duration, operation: &str, parameters: &Value) -> Result<Value> {
+        let body = parameters.to_string();
         let answer = self
             .agent
             .post(format!("{}/", self.endpoint))
@@ -169,7 +205,8 @@ impl Client {
             .build()
             .header("Content-Type", "application/x-amz-json-1.0")
             .header("X-Amz-Target", format!("AWSStepFunctions.{operation}"))
-            .send(parameters.to_string());
+            .header(CONTENT_SHA256, payload_digest(body.as_bytes()))
+            .send(body);
         self.read(answer)
     }
 
@@ -240,10 +277,12 @@ impl Client {
 
     /// Uploads the next version of a module.
     pub fn push_module(&self, name: &str, file: &Path) -> Result<Value> {
-        let upload = File::open(file).map_err(|error| Error::File {
+        let cannot = |error: std::io::Error| Error::File {
             path: file.display().to_string(),
             reason: error.to_string(),
-        })?;
+        };
+        let mut upload = File::open(file).map_err(cannot)?;
+        let digest = self.digest_of(&mut upload).map_err(cannot)?;
         let request = self
             .agent
             .put(self.module_url(name))
@@ -251,6 +290,10 @@ impl Client {
             .timeout_recv_response(Some(UPLOAD_TIMEOUT))
             .build()
             .header("Content-Type", "application/wasm");
+        let request = match digest {
+            Some(digest) => request.header(CONTENT_SHA256, digest),
+            None => request,
+        };
         self.read(request.send(upload))
     }
 
@@ -259,6 +302,16 @@ impl Client {
         let request = self.agent.delete(self.module_url(name));
         let request = if force { request.query("force", "true") } else { request };
         self.read(request.call())
+    }
+
+    /// The digest of a file that is about to be sent, where requests are signed.
+    fn digest_of(&self, file: &mut File) -> std::io::Result<Option<String>> {
+        if !self.signs {
+            return Ok(None);
+        }
+        let digest = reader_digest(file)?;
+        file.rewind()?;
+        Ok(Some(digest))
     }
 
     fn module_url(&self, name: &str) -> String {
@@ -311,6 +364,23 @@ impl Client {
             reason,
         }
     }
+}
+
+/// The certificates of a PEM file.
+fn authorities(file: &Path) -> std::result::Result<RootCerts, Problem> {
+    let hint = "--ca-file takes the certificates of authorities in PEM form";
+    let text = read_text(file, LARGEST_PEM, "a file of certificates", hint)?;
+    let unusable = |reason: String| Problem::usage(format!("`{}` can't be used: {reason}", file.display()), hint);
+    let mut certificates: Vec<Certificate<'static>> = Vec::new();
+    for item in parse_pem(text.as_bytes()) {
+        if let PemItem::Certificate(certificate) = item.map_err(|error| unusable(error.to_string()))? {
+            certificates.push(certificate);
+        }
+    }
+    if certificates.is_empty() {
+        return Err(unusable("there is no certificate in it".to_owned()));
+    }
+    Ok(RootCerts::new_with_certs(&certificates))
 }
 
 /// AWS's `{__type, message}` and our own `{code, message, hint}`.

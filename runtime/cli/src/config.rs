@@ -101,6 +101,40 @@ pub fn read_text(path: &Path, limit: u64, what: &str, hint: &str) -> Result<Stri
     Ok(text)
 }
 
+/// [`read_text`] of a file with secrets in it, which nobody may write and not everybody may read but its owner.
+pub fn private_text(path: &Path, limit: u64, what: &str, hint: &str) -> Result<String> {
+    #[cfg(unix)]
+    if let Ok(found) = std::fs::metadata(path) {
+        use std::os::unix::fs::PermissionsExt as _;
+        let mode = found.permissions().mode() & 0o777;
+        if mode & OTHERS != 0 {
+            return Err(Problem::usage(
+                format!(
+                    "`{}` holds secrets and its mode `{mode:03o}` lets others at them",
+                    path.display()
+                ),
+                format!(
+                    "`chmod 600 {}`; the owner's group may read it, and no more",
+                    path.display()
+                ),
+            ));
+        }
+    }
+    read_text(path, limit, what, hint)
+}
+
+/// What a file with secrets must not allow: anything to everybody, writing to its group.
+#[cfg(unix)]
+const OTHERS: u32 = 0o027;
+
+/// A parser's message shows the text it didn't want.
+pub fn without_texts(message: &str) -> String {
+    match message.split_once("string \"").zip(message.rsplit_once('"')) {
+        Some(((before, _), (_, after))) => format!("{before}string{after}"),
+        None => message.to_owned(),
+    }
+}
+
 /// `NAME=FILE`, a file named by its stem, or a directory of `.wasm` files.
 pub fn modules(arguments: &[String]) -> Result<Vec<ModuleFile>> {
     let mut modules = Vec::new();

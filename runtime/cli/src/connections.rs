@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use server::http_task::{Connections, ConnectionsFile, Written};
 
-use crate::config::read_text;
+use crate::config::{read_text, without_texts};
 use crate::problem::{Problem, Result};
 
 /// Room for some thousand connections; whatever is larger is another file.
@@ -49,14 +49,6 @@ fn parsed(path: &Path, text: &str) -> std::result::Result<ConnectionsFile, Strin
             .map_or(1, |before| before.matches('\n').count() + 1);
         format!("{} at line {line}", without_texts(error.message()))
     })
-}
-
-/// A parser's message shows the text it didn't want.
-fn without_texts(message: &str) -> String {
-    match message.split_once("string \"").zip(message.rsplit_once('"')) {
-        Some(((before, _), (_, after))) => format!("{before}string{after}"),
-        None => message.to_owned(),
-    }
 }
 
 fn beside(directory: &Path, file: &PathBuf) -> std::result::Result<String, String> {

@@ -8,6 +8,8 @@ mod client;
 mod commands;
 mod config;
 mod connections;
+mod credentials;
+mod entrance;
 mod events;
 mod limits;
 mod logging;
@@ -46,21 +48,22 @@ fn main() -> ExitCode {
 
 fn run(args: &Args) -> Result {
     let output = Output::new(args.common.output);
-    let client = || Client::new(&args.common.endpoint);
+    let client = || Client::new(&args.common);
     match &args.command {
         Command::Serve(asked) => serve::serve(asked, &output),
         Command::Run(asked) => commands::run::run(asked, &output),
-        Command::Deploy(asked) => commands::deploy::deploy(&client(), asked, &output),
-        Command::Modules { command } => commands::modules::modules(&client(), command.as_ref(), &output),
-        Command::Objects { command } => commands::objects::objects(&client(), command.as_ref(), &output),
-        Command::Machines { command } => commands::machines::machines(&client(), command.as_ref(), &output),
-        Command::Start(asked) => commands::start::start(&client(), asked, &output),
-        Command::Describe { execution } => commands::describe::describe(&client(), execution, &output),
-        Command::History(asked) => commands::history::history(&client(), asked, &output),
-        Command::List(asked) => commands::list::list(&client(), asked, &output),
-        Command::Stop(asked) => commands::stop::stop(&client(), asked, &output),
-        Command::TestState(asked) => commands::test_state::test_state(&client(), asked, &output),
+        Command::Deploy(asked) => commands::deploy::deploy(&client()?, asked, &output),
+        Command::Modules { command } => commands::modules::modules(&client()?, command.as_ref(), &output),
+        Command::Objects { command } => commands::objects::objects(&client()?, command.as_ref(), &output),
+        Command::Machines { command } => commands::machines::machines(&client()?, command.as_ref(), &output),
+        Command::Start(asked) => commands::start::start(&client()?, asked, &output),
+        Command::Describe { execution } => commands::describe::describe(&client()?, execution, &output),
+        Command::History(asked) => commands::history::history(&client()?, asked, &output),
+        Command::List(asked) => commands::list::list(&client()?, asked, &output),
+        Command::Stop(asked) => commands::stop::stop(&client()?, asked, &output),
+        Command::TestState(asked) => commands::test_state::test_state(&client()?, asked, &output),
         Command::Validate(asked) => commands::validate::validate(asked, &output),
+        Command::Keys { command } => commands::keys::keys(command, &output),
         Command::Completions { shell } => commands::completions::completions(*shell, &output),
     }
 }

@@ -14,6 +14,7 @@ use tokio::runtime::Runtime;
 use crate::args::{self, Format};
 use crate::config;
 use crate::connections::connections;
+use crate::entrance;
 use crate::limits::limits;
 use crate::logging;
 use crate::output::Output;
@@ -38,6 +39,7 @@ pub fn serve(asked: &args::Serve, output: &Output) -> Result {
     logging::to_stderr(asked.log_format, "info");
     let limits = limits(&asked.limits)?;
     let connections = connections(asked.connections.as_deref())?;
+    let entrance = entrance::entrance(&asked.entrance)?;
     let data = config::data_directory(asked.data.clone())?;
     let runtime = runtime()?;
     runtime.block_on(async {
@@ -54,13 +56,18 @@ pub fn serve(asked: &args::Serve, output: &Output) -> Result {
                 "choose another with --listen",
             )
         })?;
+        entrance::check(&entrance, address)?;
+        entrance::raise_file_limit();
         let signals = Signals::new()?;
+        entrance::reload_on_hangup(&asked.entrance, &entrance)?;
         let ports = open_ports(&data, &limits)?;
         let server = Server::open(configuration(asked, limits, connections), ports)
             .await
             .map_err(server_problem)?;
-        announce(&format!("http://{address}"), &data, output);
-        server.serve(listener, signals.first()).await.map_err(server_problem)?;
+        let scheme = if entrance.tls.is_some() { "https" } else { "http" };
+        announce(&format!("{scheme}://{address}"), &data, output);
+        let served = server.serve_behind(entrance, listener, signals.first()).await;
+        served.map_err(server_problem)?;
         Ok(Ending::Good)
     })
 }

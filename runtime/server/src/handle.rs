@@ -16,6 +16,7 @@ use crate::aws::errors::{Answer, ApiError};
 use crate::aws::history::Pages;
 use crate::aws::operations::{self, execution::find};
 use crate::aws::target::{Target, Throw};
+use crate::bodies::Bodies;
 use crate::clock;
 use crate::driver::Mailbox;
 use crate::http_task::HttpTasks;
@@ -53,6 +54,7 @@ pub(crate) struct Inner {
     pub(crate) token_key: TokenKey,
     pub(crate) lone_tasks: LoneTasks,
     pub(crate) http_tasks: HttpTasks,
+    pub(crate) bodies: Bodies,
     blocking: Semaphore,
     uploads: Semaphore,
     writing: Mutex<()>,
@@ -114,6 +116,7 @@ impl Handle {
             token_key: parts.token_key,
             lone_tasks: parts.lone_tasks,
             http_tasks: parts.http_tasks,
+            bodies: Bodies::new(&parts.limits),
             blocking: Semaphore::new(BLOCKING_AT_ONCE),
             uploads: Semaphore::new(UPLOADS_AT_ONCE),
             writing: Mutex::new(()),

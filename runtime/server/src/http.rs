@@ -18,6 +18,7 @@ use serde::de::DeserializeOwned;
 
 use crate::access::{self, Entrance, Gate};
 use crate::handle::Handle;
+use crate::pace::TooSlow;
 use crate::{aws, modules, objects, plain};
 
 /// An error in our own shape, where AWS has none.
@@ -43,6 +44,17 @@ impl Problem {
             message: message.into(),
             hint: hint.into(),
         }
+    }
+}
+
+impl From<TooSlow> for Problem {
+    fn from(error: TooSlow) -> Self {
+        Self::new(
+            408,
+            "TimedOut",
+            error.to_string(),
+            "send it again, over a steadier connection",
+        )
     }
 }
 

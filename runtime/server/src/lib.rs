@@ -7,6 +7,7 @@
 pub mod access;
 mod activities;
 pub mod aws;
+mod bodies;
 mod clock;
 mod connections;
 mod driver;
@@ -19,6 +20,7 @@ mod machines;
 pub mod modules;
 mod objects;
 mod observe;
+mod pace;
 mod plain;
 mod services;
 pub mod tls;

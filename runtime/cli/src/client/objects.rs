@@ -1,11 +1,13 @@
 //! Objects on a server.
 
+use std::fs::File;
 use std::io::Read;
 
 use serde_json::Value;
-use ureq::AsSendBody;
+use server::aws::signature::CONTENT_SHA256;
+use ureq::{AsSendBody, SendBody};
 
-use super::{Client, Result, UPLOAD_TIMEOUT, percent_encoded};
+use super::{Client, Error, Result, UPLOAD_TIMEOUT, percent_encoded};
 use crate::args::ObjectName;
 
 impl Client {
@@ -25,7 +27,20 @@ impl Client {
     }
 
     /// Writes an object.
-    pub fn put_object(&self, at: &ObjectName, body: impl AsSendBody) -> Result<Value> {
+    pub fn put_object(&self, at: &ObjectName, mut file: File) -> Result<Value> {
+        let digest = self.digest_of(&mut file).map_err(|error| Error::File {
+            path: at.key.clone(),
+            reason: error.to_string(),
+        })?;
+        self.put_body(at, file, digest)
+    }
+
+    /// Writes an object of what is read, which a client that signs can't: it must know the end at the beginning.
+    pub fn put_stream(&self, at: &ObjectName, reader: &mut dyn Read) -> Result<Value> {
+        self.put_body(at, SendBody::from_reader(&mut { reader }), None)
+    }
+
+    fn put_body(&self, at: &ObjectName, body: impl AsSendBody, digest: Option<String>) -> Result<Value> {
         let request = self
             .agent
             .put(self.object_url(at))
@@ -33,6 +48,10 @@ impl Client {
             .timeout_recv_response(Some(UPLOAD_TIMEOUT))
             .build()
             .header("Content-Type", "application/octet-stream");
+        let request = match digest {
+            Some(digest) => request.header(CONTENT_SHA256, digest),
+            None => request,
+        };
         self.read(request.send(body))
     }
 

@@ -5,6 +5,7 @@ pub mod completions;
 pub mod deploy;
 pub mod describe;
 pub mod history;
+pub mod keys;
 pub mod list;
 pub mod machines;
 pub mod modules;

@@ -1,11 +1,10 @@
 //! `sandstep objects`: data sets that workflows read, and results they write.
 
 use std::fs::File;
-use std::io::{self, Read, Write};
+use std::io::{self, Read, Seek as _, Write};
 use std::path::Path;
 
 use serde_json::{Value, json};
-use ureq::SendBody;
 
 use super::{size, text};
 use crate::args::{self, ObjectName};
@@ -98,8 +97,10 @@ fn put(client: &Client, at: &ObjectName, file: &Path, output: &Output) -> Result
             }
         }
     }
-    let answer = if is_stream {
-        client.put_object(&at, SendBody::from_reader(&mut io::stdin().lock()))?
+    let answer = if is_stream && client.signs() {
+        client.put_object(&at, spooled(&mut io::stdin().lock())?)?
+    } else if is_stream {
+        client.put_stream(&at, &mut io::stdin().lock())?
     } else {
         let file = File::open(file).map_err(|error| cannot("read", file, &error))?;
         client.put_object(&at, file)?
@@ -114,6 +115,22 @@ fn put(client: &Client, at: &ObjectName, file: &Path, output: &Output) -> Result
         ("written", text(&answer, "modified").to_owned()),
     ])?;
     Ok(Ending::Good)
+}
+
+/// A stream in a file that goes with this process.
+fn spooled(stream: &mut dyn Read) -> Result<File> {
+    let mut spool = || -> io::Result<File> {
+        let mut file = tempfile::tempfile()?;
+        io::copy(stream, &mut file)?;
+        file.rewind()?;
+        Ok(file)
+    };
+    spool().map_err(|error| {
+        Problem::refused(
+            format!("can't keep standard input in a temporary file: {error}"),
+            "free some space, or set TMPDIR to a directory that has it",
+        )
+    })
 }
 
 fn get(client: &Client, at: &ObjectName, file: &Path) -> Result {

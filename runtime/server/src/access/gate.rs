@@ -23,7 +23,7 @@ use super::secret::Secret;
 use crate::aws::access::{self as operations, Reach as OperationReach, Touched};
 use crate::aws::errors::{Answer, ApiError};
 use crate::aws::signature::{CONTENT_SHA256, Claim, Refusal, Request as SignedRequest, payload_digest};
-use crate::aws::{body_limit, operation_of, receive, respond};
+use crate::aws::{operation_of, respond};
 use crate::clock;
 use crate::handle::Handle;
 use crate::http::Problem;
@@ -109,17 +109,18 @@ impl Gate {
 
     async fn admit_operation(&self, keyring: &Keyring, request: Request) -> Answer<Admitted> {
         let inner = self.handle.inner();
-        let (parts, body) = request.into_parts();
+        let (mut parts, body) = request.into_parts();
         let identified = self.identify(keyring, &parts)?;
         let signed = matches!(identified, Identified::Signed(..));
-        let operation = operation_of(&parts.headers)?;
-        let (action, reach) = operations::of(operation)?;
+        let operation = operation_of(&parts.headers)?.to_owned();
+        let (action, reach) = operations::of(&operation)?;
         let policy = &identified.caller().policy;
         let limited = policy.is_limited();
         // Read only where something must be known of it; the handler finds it in memory then.
         let (body, bytes) = if signed || limited || !policy.allows(action) {
-            let bytes = receive(body, body_limit(&inner.limits)).await?;
-            (Body::from(bytes.clone()), bytes)
+            let held = inner.bodies.receive(body).await?;
+            parts.extensions.insert(held.clone());
+            (Body::empty(), held.bytes)
         } else {
             (body, Bytes::new())
         };
@@ -187,7 +188,7 @@ impl Gate {
                 .collect(),
             Err(error) => return Err(ApiError::validation(error.body_text())),
         };
-        let (parts, body) = request.into_parts();
+        let (mut parts, body) = request.into_parts();
         let identified = self.identify(keyring, &parts)?;
         let (caller, body) = match announced_digest(&parts.headers) {
             // An upload is checked while it is read.
@@ -196,9 +197,11 @@ impl Gate {
                 (caller, Body::new(Checked::new(body, expected)))
             }
             None if matches!(identified, Identified::Signed(..)) => {
-                let bytes = receive(body, body_limit(&self.handle.inner().limits)).await?;
-                let caller = identified.verify(&parts, || payload_digest(&bytes))?;
-                (caller, Body::from(bytes))
+                let held = self.handle.inner().bodies.receive(body).await?;
+                let caller = identified.verify(&parts, || payload_digest(&held.bytes))?;
+                let body = Body::from(held.bytes.clone());
+                parts.extensions.insert(held);
+                (caller, body)
             }
             _ => (identified.verify(&parts, String::new)?, body),
         };

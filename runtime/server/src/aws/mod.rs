@@ -23,5 +23,5 @@ pub mod wasm;
 mod wire;
 
 pub(crate) use constraints::is_name;
-pub(crate) use router::{body_limit, operation_of, receive, routes};
+pub(crate) use router::{operation_of, routes};
 pub(crate) use wire::respond;

@@ -1,27 +1,16 @@
 //! From `X-Amz-Target` to the operation.
 
-use std::error::Error as _;
-use std::time::Duration;
-
-use asl::Limits;
-use axum::body::{Body, Bytes, to_bytes};
-use axum::extract::State;
+use axum::body::Body;
+use axum::extract::{Request, State};
 use axum::http::{HeaderMap, Response};
 use axum::routing::post;
-use http_body_util::LengthLimitError;
 
 use super::errors::{Answer, ApiError};
 use super::{operations, wire};
+use crate::bodies::Held;
 use crate::handle::Handle;
 use crate::http::Routes;
 
-/// Bytes of a request for each byte of the largest text in it: escaped in JSON it may have six times as many, and
-/// there is something around it.
-const BODY_BYTES_A_BYTE: usize = 8;
-/// No request is larger, whatever the limits: it is held in memory while it is read.
-const LARGEST_BODY: usize = 1 << 30;
-/// Time a request's body may take to come; a definition over the slowest link takes seconds.
-const BODY_TIMEOUT: Duration = Duration::from_secs(60);
 /// What stands before the operation in `X-Amz-Target`.
 const SERVICE: &str = "AWSStepFunctions.";
 
@@ -30,47 +19,18 @@ pub(crate) fn routes() -> Routes {
     vec![("/", post(operation))]
 }
 
-async fn operation(State(handle): State<Handle>, headers: HeaderMap, body: Body) -> Response<Body> {
-    let answer = match (
-        operation_of(&headers),
-        receive(body, body_limit(&handle.inner().limits)).await,
-    ) {
-        (Ok(operation), Ok(body)) => operations::call(&handle, operation, &body).await,
+async fn operation(State(handle): State<Handle>, request: Request) -> Response<Body> {
+    let (parts, body) = request.into_parts();
+    // Who looked at it before has it in memory.
+    let held = match parts.extensions.get::<Held>() {
+        Some(held) => Ok(held.clone()),
+        None => handle.inner().bodies.receive(body).await,
+    };
+    let answer = match (operation_of(&parts.headers), held) {
+        (Ok(operation), Ok(held)) => operations::call(&handle, operation, &held.bytes).await,
         (Err(error), _) | (Ok(_), Err(error)) => Err(error),
     };
     wire::respond(answer)
-}
-
-/// The most bytes a body may have that holds a definition or an input.
-pub(crate) fn body_limit(limits: &Limits) -> usize {
-    let largest = limits.definition_characters.max(limits.payload_bytes);
-    largest.saturating_mul(BODY_BYTES_A_BYTE).min(LARGEST_BODY)
-}
-
-/// Takes a body into memory.
-///
-/// # Errors
-/// One that is larger than `limit`, doesn't come in time or breaks off.
-pub(crate) async fn receive(body: Body, limit: usize) -> Answer<Bytes> {
-    match tokio::time::timeout(BODY_TIMEOUT, to_bytes(body, limit)).await {
-        Ok(Ok(body)) => Ok(body),
-        Ok(Err(error)) if error.source().is_some_and(|source| source.is::<LengthLimitError>()) => Err(ApiError {
-            kind: "RequestEntityTooLargeException",
-            message: format!("the request is larger than {limit} bytes; shorten the definition or the input"),
-            status: 413,
-            member: None,
-        }),
-        Ok(Err(error)) => Err(ApiError::serialization(format!("the body can't be read: {error}"))),
-        Err(_) => Err(ApiError {
-            kind: "RequestTimeoutException",
-            message: format!(
-                "the body did not come within {} s; send it again",
-                BODY_TIMEOUT.as_secs()
-            ),
-            status: 408,
-            member: None,
-        }),
-    }
 }
 
 /// The operation a request asks for.

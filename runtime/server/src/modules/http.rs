@@ -1,9 +1,8 @@
 //! `/v1/modules`: plain HTTP, plain JSON.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use axum::body::{Body, Bytes};
+use axum::body::Body;
 use axum::extract::State;
 use axum::http::header::CONTENT_LENGTH;
 use axum::http::{HeaderMap, StatusCode};
@@ -11,22 +10,19 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use engine::ports::{CatalogueError, ModuleRecord, TaskLimits};
 use http_body_util::BodyExt as _;
-use hyper::body::Frame;
 use serde::{Deserialize, Serialize};
 
 use super::{Error, NAME_LENGTH};
 use crate::aws::is_name;
 use crate::handle::Handle;
 use crate::http::{Asked, Place, Problem, Routes};
+use crate::pace::Pace;
 
 /// Largest upload, in bytes: the largest guests known, interpreters with their libraries, have 20 MB.
 const UPLOAD_LIMIT: u64 = 256 << 20;
 /// What of a refused upload is read and dropped, in bytes, so that a client that sends before it listens
 /// gets its answer.
 const DRAINED: u64 = 1 << 30;
-
-/// Longest silence within an upload. A client that says nothing for longer would keep others from uploading.
-const SILENCE: Duration = Duration::from_secs(30);
 
 /// The routes.
 pub(crate) fn routes() -> Routes {
@@ -165,17 +161,6 @@ async fn delete(
     .into_response())
 }
 
-async fn next_frame(body: &mut Body) -> Result<Option<Result<Frame<Bytes>, axum::Error>>, Problem> {
-    tokio::time::timeout(SILENCE, body.frame()).await.map_err(|_| {
-        Problem::new(
-            408,
-            "TimedOut",
-            format!("nothing of the upload came for {} s", SILENCE.as_secs()),
-            "send it again, over a steadier connection",
-        )
-    })
-}
-
 /// Takes an upload into memory, as far as the limit goes.
 async fn receive(announced: Option<u64>, mut body: Body) -> Result<Vec<u8>, Problem> {
     let mut upload = Vec::new();
@@ -183,7 +168,8 @@ async fn receive(announced: Option<u64>, mut body: Body) -> Result<Vec<u8>, Prob
     if announced.is_none_or(|length| length <= UPLOAD_LIMIT) {
         upload.reserve_exact(announced.unwrap_or_default() as usize);
     }
-    while let Some(frame) = next_frame(&mut body).await? {
+    let pace = Pace::new();
+    while let Some(frame) = pace.next(size, body.frame()).await? {
         let frame = frame.map_err(|error| {
             Problem::new(
                 400,

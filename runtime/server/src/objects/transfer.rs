@@ -3,7 +3,6 @@
 use std::io::{self, Read, Write as _};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
 
 use axum::body::Body;
 use bytes::{Bytes, BytesMut};
@@ -14,11 +13,10 @@ use tokio::task::JoinHandle;
 
 use crate::handle::Handle;
 use crate::http::Problem;
+use crate::pace::Pace;
 
 /// Bytes that go to or come from the store at a time. Each transfer holds at most two of them.
 const PIECE: usize = 1 << 20;
-/// Longest silence within an upload.
-const SILENCE: Duration = Duration::from_secs(30);
 
 /// Takes an upload to its end.
 pub(super) async fn receive(
@@ -29,15 +27,9 @@ pub(super) async fn receive(
 ) -> Result<Box<dyn ObjectWriter>, Problem> {
     let mut piece = BytesMut::new();
     let mut size = 0;
+    let pace = Pace::new();
     loop {
-        let frame = tokio::time::timeout(SILENCE, body.frame()).await.map_err(|_| {
-            Problem::new(
-                408,
-                "TimedOut",
-                format!("nothing of the upload came for {} s", SILENCE.as_secs()),
-                "send it again, over a steadier connection",
-            )
-        })?;
+        let frame = pace.next(size, body.frame()).await?;
         let Some(frame) = frame else { break };
         let frame = frame.map_err(|error| {
             Problem::new(

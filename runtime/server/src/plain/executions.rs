@@ -19,7 +19,6 @@ use super::{ask, iso, refusals};
 use crate::access::{Action, Caller};
 use crate::aws::errors::ApiError;
 use crate::aws::operations::execution::find;
-use crate::aws::{body_limit, receive};
 use crate::handle::Handle;
 use crate::http::{Asked, Place, Problem};
 
@@ -157,7 +156,7 @@ pub(super) async fn start(
     if let Some(Extension(Extension(caller))) = caller.filter(|_| wait.is_some()) {
         may_see(&caller)?;
     }
-    let input = receive(body, body_limit(&handle.inner().limits)).await?;
+    let input = handle.inner().bodies.receive(body).await?.bytes;
     let input = String::from_utf8(input.to_vec()).map_err(|error| {
         let message = format!("the input is no text in UTF-8: {error}");
         Problem::new(400, "InvalidExecutionInput", message, "send one JSON text as the body")
@@ -271,7 +270,7 @@ pub(super) async fn stop(
     body: Body,
 ) -> Result<Response, Problem> {
     let arn = execution_arn(&handle.inner().namespace, &id)?;
-    let body = receive(body, STOP_BYTES).await?;
+    let body = handle.inner().bodies.receive_at_most(body, STOP_BYTES).await?.bytes;
     let reason = if body.trim_ascii().is_empty() {
         Reason::default()
     } else {

@@ -11,7 +11,6 @@ use serde_json::{Value, json};
 
 use super::ask;
 use crate::aws::errors::ApiError;
-use crate::aws::{body_limit, receive};
 use crate::handle::Handle;
 use crate::http::{Asked, Place, Problem};
 use crate::machines::Machine;
@@ -110,7 +109,7 @@ pub(super) async fn put(
     Asked(making): Asked<Making>,
     body: Body,
 ) -> Result<Response, Problem> {
-    let definition = receive(body, body_limit(&handle.inner().limits)).await?;
+    let definition = handle.inner().bodies.receive(body).await?.bytes;
     let definition = String::from_utf8(definition.to_vec()).map_err(|error| {
         let message = format!("the definition is no text in UTF-8: {error}");
         Problem::new(

@@ -66,6 +66,16 @@ pub fn payload_digest(payload: &[u8]) -> String {
     hex(&Sha256::digest(payload))
 }
 
+/// [`payload_digest`] of all that is read.
+///
+/// # Errors
+/// The reader's.
+pub fn reader_digest(reader: &mut impl std::io::Read) -> std::io::Result<String> {
+    let mut hash = Sha256::new();
+    std::io::copy(reader, &mut hash)?;
+    Ok(hex(&hash.finalize()))
+}
+
 /// The value of the `Authorization` header of a request, which has its `x-amz-date` (`at`) and every other header that is
 /// to be signed already.
 pub fn authorization(
