@@ -10,6 +10,7 @@ mod crash;
 mod examples;
 mod guests;
 mod lifecycle;
+mod map_runs;
 mod objects;
 mod sdk;
 mod security;

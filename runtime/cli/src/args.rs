@@ -1,7 +1,9 @@
 //! What was typed. Nothing here reads a file, the network or a clock: [`crate::config`] says what was meant.
 
 mod entrance;
+mod map_runs;
 mod objects;
+mod test_state;
 
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -10,12 +12,10 @@ use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use server::access::Secret;
 
-mod test_state;
-
-pub use test_state::TestState;
-
 pub use entrance::{Entrance, Keys, NewKey};
+pub use map_runs::{MapRuns, UpdateMapRun};
 pub use objects::{ObjectName, Objects};
+pub use test_state::TestState;
 
 /// Where a client looks for its server, and where a server listens, when nobody says otherwise.
 pub const DEFAULT_ENDPOINT: &str = "http://127.0.0.1:8083";
@@ -145,6 +145,12 @@ pub enum Command {
     /// List executions, newest first
     #[command(visible_alias = "list-executions")]
     List(List),
+    /// Look after Map Runs: the child executions of distributed Map states
+    MapRuns {
+        /// What to do with them.
+        #[command(subcommand)]
+        command: MapRuns,
+    },
     /// Stop a running execution
     #[command(visible_alias = "stop-execution")]
     Stop(Stop),

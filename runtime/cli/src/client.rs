@@ -123,6 +123,7 @@ fn next_step(code: &str) -> &'static str {
         "StateMachineDoesNotExist" => {
             "`sandstep machines` lists the state machines, `sandstep deploy DIR` deploys more"
         }
+        "ResourceNotFound" => "`sandstep map-runs list EXECUTION` lists the Map Runs of an execution",
         "ExecutionDoesNotExist" => "`sandstep list` lists the executions",
         "ExecutionAlreadyExists" => "choose another --name, or leave it out to get a new one",
         "InvalidDefinition" => "`sandstep validate FILE` points at the line",
@@ -240,10 +241,15 @@ impl Client {
             return Ok(name.to_owned());
         }
         let machines = self.machines()?;
-        let found = machines.iter().find(|machine| machine["name"] == name);
+        // of the machine of child executions, `NAME/LABEL`, the label follows the ARN
+        let (listed, label) = match name.split_once('/') {
+            Some((listed, _)) => (listed, &name[listed.len()..]),
+            None => (name, ""),
+        };
+        let found = machines.iter().find(|machine| machine["name"] == listed);
         found
             .and_then(|machine| machine["stateMachineArn"].as_str())
-            .map(str::to_owned)
+            .map(|arn| format!("{arn}{label}"))
             .ok_or_else(|| Error::Refused {
                 code: "StateMachineDoesNotExist".to_owned(),
                 message: format!("no state machine is named `{name}`"),
@@ -263,6 +269,16 @@ impl Client {
                 ))
             }
         }
+    }
+
+    /// The ARN of a Map Run, given as `MACHINE/LABEL:ID`.
+    pub fn map_run_arn(&self, name: &str) -> Result<String> {
+        if name.starts_with("arn:") {
+            return Ok(name.to_owned());
+        }
+        let (machine, id) = name.split_once(':').unwrap_or((name, ""));
+        let machine = self.machine_arn(machine)?;
+        Ok(format!("{}:{id}", machine.replacen(":stateMachine:", ":mapRun:", 1)))
     }
 
     /// Every version of every module.

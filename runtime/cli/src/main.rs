@@ -60,6 +60,7 @@ fn run(args: &Args) -> Result {
         Command::Describe { execution } => commands::describe::describe(&client()?, execution, &output),
         Command::History(asked) => commands::history::history(&client()?, asked, &output),
         Command::List(asked) => commands::list::list(&client()?, asked, &output),
+        Command::MapRuns { command } => commands::map_runs::map_runs(&client()?, command, &output),
         Command::Stop(asked) => commands::stop::stop(&client()?, asked, &output),
         Command::TestState(asked) => commands::test_state::test_state(&client()?, asked, &output),
         Command::Validate(asked) => commands::validate::validate(asked, &output),

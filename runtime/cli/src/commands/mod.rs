@@ -8,6 +8,7 @@ pub mod history;
 pub mod keys;
 pub mod list;
 pub mod machines;
+pub mod map_runs;
 pub mod modules;
 pub mod objects;
 pub mod run;
