@@ -204,7 +204,10 @@ fn check_size(module: &Loaded, limits: TaskLimits) -> Result<(), ModuleError> {
     Ok(())
 }
 
-/// What a component imports and exports, by name.
+/// The interface whose functions are told apart: which of them a task calls says what it expects of its states.
+const HOST: &str = "sandstep:task/host@";
+
+/// What a component imports and exports, by name; imports of our own interface with each function, too.
 struct Names {
     imports: Vec<String>,
     exports: Vec<String>,
@@ -227,14 +230,18 @@ impl Names {
                 Payload::ComponentImportSection(section) if depth == 0 => {
                     for import in section {
                         let name = import?.name.name;
-                        let needed = types
-                            .as_ref()
-                            .component_item_for_import(name)
-                            .is_none_or(|item| needs_host(&types, &item.ty));
+                        let item = types.as_ref().component_item_for_import(name);
+                        let needed = item.is_none_or(|item| needs_host(&types, &item.ty));
                         if needed && !grants::is_granted(name) {
                             names.unknown.push(name.to_owned());
                         }
                         names.imports.push(name.to_owned());
+                        if name.starts_with(HOST) {
+                            let functions = item.map(|item| functions_of(&types, &item.ty)).unwrap_or_default();
+                            names
+                                .imports
+                                .extend(functions.iter().map(|function| format!("{name}#{function}")));
+                        }
                     }
                 }
                 Payload::ComponentExportSection(section) if depth == 0 => {
@@ -258,6 +265,18 @@ impl Names {
         }
         Ok(())
     }
+}
+
+/// The functions of an interface that a component imports: only those it may call.
+fn functions_of(types: &wasmparser::types::Types, item: &ComponentEntityType) -> Vec<String> {
+    let ComponentEntityType::Instance(instance) = item else {
+        return Vec::new();
+    };
+    let functions = types[*instance]
+        .exports
+        .iter()
+        .filter(|(_, export)| matches!(export.ty, ComponentEntityType::Func(_)));
+    functions.map(|(name, _)| name.clone()).collect()
 }
 
 /// Interfaces of nothing but types ask nothing of the host.

@@ -29,6 +29,21 @@ fn a_core_module_becomes_a_component() {
 }
 
 #[test]
+fn the_hosts_functions_are_told_apart() {
+    let world = World::new();
+    let of = |name: &str| {
+        let imports = world.sandbox.prepare(&guest(name)).expect("a task").description.imports;
+        let functions = imports
+            .iter()
+            .filter_map(|import| import.strip_prefix("sandstep:task/host@0.1.0#"));
+        functions.map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(of("heartbeat"), ["heartbeat"]);
+    assert_eq!(of("context"), ["context"]);
+    assert!(of("echo").is_empty());
+}
+
+#[test]
 fn a_preview_1_module_is_adapted() {
     let world = World::new();
     let imports = world

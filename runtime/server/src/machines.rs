@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock, Weak};
 
+use asl::Timestamp;
 use asl::definition::{self, StateMachine};
-use asl::{Limits, Timestamp};
 use engine::ids::{Digest, MachineId};
 use engine::ports::{
     AliasRecord, Catalogue, CatalogueError, MachineRecord, MachineUpdate, NewAlias, NewMachine, NewVersion, StoreError,
@@ -359,14 +359,10 @@ impl Definitions {
             return Ok(known);
         }
         let text = self.text(digest)?;
-        let (parsed, diagnostics) = definition::parse_within(&text, &Limits::OFF);
-        let Some(parsed) = parsed else {
+        let parsed = definition::parse_accepted(&text).map_err(|diagnostics| {
             let first = diagnostics.first().map_or("", |diagnostic| &diagnostic.message);
-            return Err(unreadable(
-                digest,
-                &format!("does not pass this version's checks: {first}"),
-            ));
-        };
+            unreadable(digest, &format!("can't be understood by this version: {first}"))
+        })?;
         let parsed = Arc::new(parsed);
         self.remember(digest, &parsed);
         Ok(parsed)

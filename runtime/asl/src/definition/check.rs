@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Map, Value};
 
 use super::diagnostic::{Code, Diagnostic, Step};
+use super::variables::inner_flows;
 
 /// States by name, with the place they stand at.
 type States<'d> = &'d Map<String, Value>;
@@ -23,6 +24,7 @@ pub(super) fn inner_transitions(document: &Value, sound: bool, findings: &mut Ve
 
 fn flows(document: &Value, sound: bool, inner_only: bool, findings: &mut Vec<Diagnostic>) {
     let mut names: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut labels: BTreeSet<&str> = BTreeSet::new();
     walk(document, &mut Vec::new(), &mut |flow, states, path| {
         for name in states.keys() {
             let seen = names.entry(name).or_insert(0);
@@ -31,6 +33,14 @@ fn flows(document: &Value, sound: bool, inner_only: bool, findings: &mut Vec<Dia
                 let place = below(path, &[field("States"), field(name)]);
                 let message = format!("Duplicate state name: {name}");
                 findings.push(Diagnostic::error(Code::DuplicateStateName, message, &place));
+            }
+        }
+        for (name, state) in states {
+            let label = state.get("Label").and_then(Value::as_str);
+            if let Some(label) = label.filter(|label| !labels.insert(label)) {
+                let place = below(path, &[field("States"), field(name), field("Label")]);
+                let message = format!("Duplicate label name: {label}");
+                findings.push(Diagnostic::error(Code::DuplicateLabelName, message, &place));
             }
         }
         if !(inner_only && path.is_empty()) {
@@ -46,15 +56,7 @@ fn walk<'d>(flow: &'d Value, path: &mut Vec<Step>, visit: &mut dyn FnMut(&'d Val
     };
     visit(flow, states, path);
     for (name, state) in states {
-        let branches = state.get("Branches").and_then(Value::as_array).into_iter().flatten();
-        let branches = branches
-            .enumerate()
-            .map(|(index, branch)| (vec![field("Branches"), Step::Index(index)], branch));
-        let processors = ["ItemProcessor", "Iterator"];
-        let processors = processors
-            .into_iter()
-            .filter_map(|name| Some((vec![field(name)], state.get(name)?)));
-        for (steps, inner) in branches.chain(processors) {
+        for (steps, inner) in inner_flows(state) {
             let length = path.len();
             path.extend([field("States"), field(name)]);
             path.extend(steps);

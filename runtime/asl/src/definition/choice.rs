@@ -11,6 +11,11 @@ use crate::expression::comparison::{Comparison, OPERATORS};
 /// And, Or and Not within each other: the reader is recursive.
 const MAX_NESTING: usize = 64;
 
+/// Fields of a rule in both languages.
+const RULE: &[&str] = &["Next", "Comment", "Assign"];
+/// Fields of a rule in JSONata alone.
+const JSONATA: &[&str] = &["Condition", "Output"];
+
 pub(super) fn read(fields: &Fields<'_>, findings: &mut Findings) -> Option<Choice> {
     fields.require(&["Choices"], findings);
     let default = fields.text("Default", findings);
@@ -22,11 +27,13 @@ pub(super) fn read(fields: &Fields<'_>, findings: &mut Findings) -> Option<Choic
     let rules = elements(fields, "Choices", entries, findings, |rule, findings| {
         rule.require(&["Next"], findings);
         let next = rule.text("Next", findings);
+        rule.text("Comment", findings);
         let assign = rule.assign(findings);
         let (condition, output) = match rule.language {
-            QueryLanguage::JsonPath => (condition(rule, &["Next", "Comment", "Assign"], 0, findings), None),
+            QueryLanguage::JsonPath => (condition(rule, RULE, 0, findings), None),
             QueryLanguage::JsonAta => {
-                rule.only(&[&["Condition", "Next", "Comment", "Assign", "Output"]], findings);
+                let paths: [&[&str]; 2] = [&["Variable", "And", "Or", "Not"], &OPERATORS];
+                rule.only_in_language(&[RULE, &["Condition", "Output"]], &paths, findings);
                 rule.require(&["Condition"], findings);
                 (expression(rule, findings), rule.template("Output", findings))
             }
@@ -87,7 +94,7 @@ fn condition(rule: &Fields<'_>, also: &[&str], depth: usize, findings: &mut Find
         ("Or", Condition::Or),
     ] {
         if rule.map.contains_key(name) {
-            rule.only(&[also, &[name]], findings);
+            rule.only_in_language(&[also, &[name]], &[JSONATA], findings);
             let entries = rule.array(name, findings)?;
             if entries.is_empty() {
                 rule.refuse(name, "Value cannot be empty", findings);
@@ -100,13 +107,13 @@ fn condition(rule: &Fields<'_>, also: &[&str], depth: usize, findings: &mut Find
         }
     }
     if let Some(value) = rule.map.get("Not") {
-        rule.only(&[also, &["Not"]], findings);
+        rule.only_in_language(&[also, &["Not"]], &[JSONATA], findings);
         let inner = Fields::of(value, rule.at("Not"), rule.language, findings)?;
         return condition(&inner, &["Comment"], depth + 1, findings).map(|inner| Condition::Not(Box::new(inner)));
     }
-    rule.only(&[also, &["Variable"], &OPERATORS], findings);
+    rule.only_in_language(&[also, &["Variable"], &OPERATORS], &[JSONATA], findings);
     rule.require(&["Variable"], findings);
-    let variable = rule.json_path("Variable", findings);
+    let variable = rule.variable("Variable", findings);
     let operators: Vec<&str> = OPERATORS
         .into_iter()
         .filter(|name| rule.map.contains_key(*name))
@@ -122,6 +129,9 @@ fn condition(rule: &Fields<'_>, also: &[&str], depth: usize, findings: &mut Find
         );
         return None;
     };
+    if operator.starts_with("String") && !operator.ends_with("Path") && operator != "StringMatches" {
+        rule.warn_of_path(operator, findings);
+    }
     match Comparison::parse(variable?, operator, &rule.map[operator]) {
         Ok(comparison) => Some(Condition::Compare(comparison)),
         Err(message) => {

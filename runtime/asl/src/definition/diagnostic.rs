@@ -28,8 +28,20 @@ pub enum Code {
     InvalidStateName,
     /// States nested deeper than is supported.
     TooDeeplyNested,
-    /// A value looks like a path, but its field's name doesn't end in `.$`.
+    /// A Label can't be one.
+    InvalidLabelName,
+    /// Two Map states have one Label.
+    DuplicateLabelName,
+    /// An error name is reserved, and no error of the language has it.
+    UnknownErrorName,
+    /// A JSONata expression can't be parsed.
+    InvalidJsonataExpression,
+    /// A JSONata expression refers to what isn't there.
+    UnsupportedJsonataExpression,
+    /// A value looks like a path or an intrinsic function, but its field's name doesn't end in `.$`.
     NoDollar,
+    /// A value looks like a path, but its field's name doesn't end in `Path`.
+    NoPath,
     /// A Pass state's Result looks like a path, and isn't evaluated.
     PassResultIsStatic,
 }
@@ -45,7 +57,13 @@ impl Code {
             Code::DuplicateStateName => "DUPLICATE_STATE_NAME",
             Code::InvalidStateName => "INVALID_STATE_NAME",
             Code::TooDeeplyNested => "TOO_DEEPLY_NESTED",
+            Code::InvalidLabelName => "INVALID_LABEL_NAME",
+            Code::DuplicateLabelName => "DUPLICATE_LABEL_NAME",
+            Code::UnknownErrorName => "UNKNOWN_ERROR_NAME",
+            Code::InvalidJsonataExpression => "INVALID_JSONATA_EXPRESSION",
+            Code::UnsupportedJsonataExpression => "UNSUPPORTED_JSONATA_EXPRESSION",
             Code::NoDollar => "NO_DOLLAR",
+            Code::NoPath => "NO_PATH",
             Code::PassResultIsStatic => "PASS_RESULT_IS_STATIC",
         }
     }

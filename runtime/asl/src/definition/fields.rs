@@ -4,6 +4,7 @@ use serde_json::{Map, Value};
 
 use super::diagnostic::{Code, Diagnostic, Step};
 use super::state_machine::{Dynamic, DynamicText, PayloadPath, QueryLanguage, ResultPath};
+use crate::expression::jsonata::StatesField;
 use crate::expression::{Jsonata, Path, ReferencePath, Selector, Template};
 
 /// One object of the definition and where it stands.
@@ -11,10 +12,9 @@ pub(super) struct Fields<'d> {
     pub map: &'d Map<String, Value>,
     pub path: Vec<Step>,
     pub language: QueryLanguage,
+    /// What Assign and Output may read of `$states` beside the input and the context.
+    pub outcome: Option<StatesField>,
 }
-
-/// AWS's bound on a variable's name, in characters.
-const MAX_VARIABLE_NAME: usize = 80;
 
 /// Where findings go.
 pub(super) type Findings = Vec<Diagnostic>;
@@ -23,7 +23,12 @@ impl<'d> Fields<'d> {
     /// The fields of `value`; a finding when it isn't an object.
     pub fn of(value: &'d Value, path: Vec<Step>, language: QueryLanguage, findings: &mut Findings) -> Option<Self> {
         match value {
-            Value::Object(map) => Some(Self { map, path, language }),
+            Value::Object(map) => Some(Self {
+                map,
+                path,
+                language,
+                outcome: None,
+            }),
             _ => {
                 findings.push(Diagnostic::error(
                     Code::SchemaValidationFailed,
@@ -56,6 +61,28 @@ impl<'d> Fields<'d> {
             if !allowed.iter().any(|group| group.contains(&name.as_str())) {
                 self.refuse_whole(format!("Field '{name}' is not supported"), findings);
             }
+        }
+    }
+
+    /// The same for an object whose fields depend on the query language: those of the `other` one are told apart.
+    pub fn only_in_language(&self, own: &[&[&str]], other: &[&[&str]], findings: &mut Findings) {
+        let (here, elsewhere) = match self.language {
+            QueryLanguage::JsonPath => ("JSONPath", "JSONata"),
+            QueryLanguage::JsonAta => ("JSONata", "JSONPath"),
+        };
+        let among = |groups: &[&[&str]], name: &str| groups.iter().any(|group| group.contains(&name));
+        for name in self.map.keys().filter(|name| !among(own, name)) {
+            self.refuse_whole(
+                if among(other, name) {
+                    format!(
+                        "The QueryLanguage is set to '{here}', but field '{name}' is only supported for the '{elsewhere}' \
+                         QueryLanguage"
+                    )
+                } else {
+                    format!("Field '{name}' is not supported")
+                },
+                findings,
+            );
         }
     }
 
@@ -165,6 +192,14 @@ impl<'d> Fields<'d> {
             .ok()
     }
 
+    /// A path in the words AWS has for that of a Choice rule.
+    pub fn variable(&self, name: &str, findings: &mut Findings) -> Option<Path> {
+        let text = self.text(name, findings)?;
+        Path::parse(&text)
+            .map_err(|error| self.refuse(name, format!("Value is not a Reference Path: {error}"), findings))
+            .ok()
+    }
+
     /// A path that names one place, for the `...Path` forms of fields.
     pub fn single_path(&self, name: &str, findings: &mut Findings) -> Option<Path> {
         let path = self.json_path(name, findings)?;
@@ -201,8 +236,12 @@ impl<'d> Fields<'d> {
                 match ReferencePath::parse(&text) {
                     Ok(path) if path.is_root() => ResultPath::Replace,
                     Ok(path) => ResultPath::Write(path),
-                    Err(_) => {
-                        self.refuse("ResultPath", "Value is not a Reference Path", findings);
+                    Err(error) => {
+                        self.refuse(
+                            "ResultPath",
+                            format!("Value is not a Reference Path: {error}"),
+                            findings,
+                        );
                         ResultPath::Replace
                     }
                 }
@@ -218,44 +257,39 @@ impl<'d> Fields<'d> {
             warn_of_bare_paths(value, &at, findings);
         }
         match Template::parse(value, self.language, name) {
-            Ok(template) => Some(template),
+            Ok(template) => {
+                template.expressions(&mut |place, expression| {
+                    self.refuse_references(expression, name, place, findings);
+                });
+                Some(template)
+            }
             Err(errors) => {
                 for error in errors {
-                    let mut path = at.clone();
-                    path.extend(error.place.into_iter().map(|step| {
-                        match step
-                            .strip_prefix('[')
-                            .and_then(|rest| rest.strip_suffix(']'))
-                            .and_then(|index| index.parse().ok())
-                        {
-                            Some(index) => Step::Index(index),
-                            None => Step::Field(step),
-                        }
-                    }));
-                    findings.push(Diagnostic::error(Code::SchemaValidationFailed, error.message, &path));
+                    let code = match error.language {
+                        QueryLanguage::JsonPath => Code::SchemaValidationFailed,
+                        QueryLanguage::JsonAta => Code::InvalidJsonataExpression,
+                    };
+                    findings.push(Diagnostic::error(code, error.message, &below(&at, &error.place)));
                 }
                 None
             }
         }
     }
 
-    /// Assign: an object whose names are variables.
-    pub fn assign(&self, findings: &mut Findings) -> Option<Template> {
-        let object = self.object("Assign", findings)?;
-        for name in object.keys() {
-            let name = name
-                .strip_suffix(".$")
-                .filter(|_| self.language == QueryLanguage::JsonPath)
-                .unwrap_or(name);
-            let starts_well = name.chars().next().is_some_and(|c| c.is_alphabetic() || c == '_');
-            if name == "states"
-                || !starts_well
-                || !name.chars().all(|c| c.is_alphanumeric() || c == '_')
-                || name.chars().count() > MAX_VARIABLE_NAME
-            {
-                self.refuse("Assign", format!("'{name}' is not a valid variable name"), findings);
-            }
+    /// A finding for each thing an expression refers to and can't.
+    fn refuse_references(&self, expression: &Jsonata, name: &str, place: &[String], findings: &mut Findings) {
+        const ALWAYS: [StatesField; 2] = [StatesField::Input, StatesField::Context];
+        let outcome = self.outcome.filter(|_| matches!(name, "Assign" | "Output"));
+        let available: Vec<StatesField> = ALWAYS.into_iter().chain(outcome).collect();
+        for message in expression.unsupported(&available) {
+            let place = below(&self.at(name), place);
+            findings.push(Diagnostic::error(Code::UnsupportedJsonataExpression, message, &place));
         }
+    }
+
+    /// Assign: an object. Its names are checked together with those of other scopes.
+    pub fn assign(&self, findings: &mut Findings) -> Option<Template> {
+        self.object("Assign", findings)?;
         self.template("Assign", findings)
     }
 
@@ -266,15 +300,20 @@ impl<'d> Fields<'d> {
             .get(name)?
             .as_str()
             .filter(|text| self.language == QueryLanguage::JsonAta && Jsonata::looks_like(text))?;
-        Jsonata::parse(text, name)
-            .map_err(|message| {
-                self.refuse(
-                    name,
-                    format!("The JSONata expression could not be parsed: {message}"),
-                    findings,
-                )
-            })
-            .ok()
+        match Jsonata::parse(text, name) {
+            Ok(expression) => {
+                self.refuse_references(&expression, name, &[], findings);
+                Some(expression)
+            }
+            Err(message) => {
+                findings.push(Diagnostic::error(
+                    Code::InvalidJsonataExpression,
+                    message,
+                    &self.at(name),
+                ));
+                None
+            }
+        }
     }
 
     /// Whether `name` holds a JSONata expression.
@@ -285,6 +324,18 @@ impl<'d> Fields<'d> {
                 .get(name)
                 .and_then(Value::as_str)
                 .is_some_and(Jsonata::looks_like)
+    }
+
+    /// AWS's NO_PATH warning: a text that looks like a path where the field's Path form would read it.
+    pub fn warn_of_path(&self, name: &str, findings: &mut Findings) {
+        let is_path = self.map.get(name).and_then(Value::as_str).is_some_and(looks_like_path);
+        if is_path && self.language == QueryLanguage::JsonPath {
+            findings.push(Diagnostic::warning(
+                Code::NoPath,
+                format!("The value looks like a JSONPath; use '{name}Path' to have it evaluated"),
+                &self.at(name),
+            ));
+        }
     }
 
     /// `Error` and `Cause`, literal, evaluated or read at their Path forms.
@@ -308,6 +359,7 @@ impl<'d> Fields<'d> {
                 }
             };
         }
+        self.warn_of_path(name, findings);
         self.text(name, findings).map(DynamicText::Literal)
     }
 
@@ -330,18 +382,27 @@ impl<'d> Fields<'d> {
     }
 }
 
-/// AWS's NO_DOLLAR warning: a text that looks like a path under a name without `.$`.
+/// A place below `at`, from the steps of a template.
+fn below(at: &[Step], place: &[String]) -> Vec<Step> {
+    let index = |step: &str| step.strip_prefix('[')?.strip_suffix(']')?.parse().ok();
+    let steps = place
+        .iter()
+        .map(|step| index(step).map_or_else(|| Step::Field(step.clone()), Step::Index));
+    at.iter().cloned().chain(steps).collect()
+}
+
+/// AWS's NO_DOLLAR warning: a text that looks like a path or an intrinsic function under a name without `.$`.
 fn warn_of_bare_paths(value: &Value, path: &[Step], findings: &mut Findings) {
     let mut below = |step: Step, value: &Value| {
         let mut path = path.to_vec();
         path.push(step);
         match value {
-            Value::String(text) if text.starts_with("$.") || text.starts_with("$$.") => {
+            Value::String(text) if looks_like_path(text) || looks_like_call(text) => {
                 let named = matches!(path.last(), Some(Step::Field(name)) if name.ends_with(".$"));
                 if !named {
                     findings.push(Diagnostic::warning(
                         Code::NoDollar,
-                        "The value looks like a JSONPath; end the field's name with `.$` to have it evaluated",
+                        "The value looks like a JSONPath or an intrinsic function; end the field's name with `.$` to have it evaluated",
                         &path,
                     ));
                 }
@@ -360,4 +421,13 @@ fn warn_of_bare_paths(value: &Value, path: &[Step], findings: &mut Findings) {
             .for_each(|(index, value)| below(Step::Index(index), value)),
         _ => {}
     }
+}
+
+/// Whether a text is probably meant as a path.
+pub(super) fn looks_like_path(text: &str) -> bool {
+    text.starts_with("$.") || text.starts_with("$$.")
+}
+
+fn looks_like_call(text: &str) -> bool {
+    text.starts_with("States.") && text.ends_with(')') && Selector::parse(text).is_ok()
 }

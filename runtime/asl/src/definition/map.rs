@@ -2,7 +2,7 @@
 
 use serde_json::{Map as JsonMap, Value};
 
-use super::diagnostic::Step;
+use super::diagnostic::{Code, Diagnostic, Step};
 use super::fields::{Fields, Findings};
 use super::reader::{MAX_SECONDS, Reader, arguments};
 use super::state_machine::*;
@@ -86,10 +86,9 @@ impl Reader {
             &mut self.diagnostics,
         )?;
         processor.only(
-            &[&["StartAt", "States", "Comment", "QueryLanguage", "ProcessorConfig"]],
+            &[&["StartAt", "States", "Comment", "ProcessorConfig"]],
             &mut self.diagnostics,
         );
-        self.query_language(&processor);
         let mode = self.processor_config(&processor);
         let distributed = match mode {
             Mode::Inline => {
@@ -168,19 +167,19 @@ fn label(fields: &Fields<'_>, findings: &mut Findings) -> Option<String> {
         return None;
     }
     if label.chars().count() > MAX_LABEL {
-        fields.refuse(
-            "Label",
+        findings.push(Diagnostic::error(
+            Code::InvalidLabelName,
             format!("Label '{label}' exceeds the {MAX_LABEL}-character limit allowed by the service"),
-            findings,
-        );
+            &fields.at("Label"),
+        ));
         return None;
     }
     if let Some(forbidden) = label.chars().find(|character| is_forbidden(*character)) {
-        fields.refuse(
-            "Label",
+        findings.push(Diagnostic::error(
+            Code::InvalidLabelName,
             format!("Label '{label}' contains the invalid character '{forbidden}'"),
-            findings,
-        );
+            &fields.at("Label"),
+        ));
         return None;
     }
     Some(label)

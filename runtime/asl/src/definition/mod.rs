@@ -14,6 +14,7 @@ mod reader;
 mod references;
 mod single;
 mod state_machine;
+mod variables;
 
 pub use diagnostic::{Code, Diagnostic, Position, Severity};
 pub use single::parse_state;
@@ -28,13 +29,24 @@ pub fn parse(text: &str) -> (Option<StateMachine>, Vec<Diagnostic>) {
 }
 
 /// Reads a definition. The machine is there exactly when no diagnostic is an error; all mistakes are
-/// listed, not the first. One that was accepted once is read with [`Limits::OFF`]: limits set later are no reason
-/// to lose what runs.
+/// listed, not the first.
 pub fn parse_within(text: &str, limits: &Limits) -> (Option<StateMachine>, Vec<Diagnostic>) {
     if let Some(finding) = too_long(text, limits) {
         return (None, vec![finding]);
     }
     parse_with(text, limits, check::transitions)
+}
+
+/// Reads a definition that was accepted once, for what runs with it. Limits set later and rules that this version
+/// has and the accepting one hadn't are no reason to lose it: only what can't be understood is refused.
+///
+/// # Errors
+/// The findings, where the text is no definition.
+pub fn parse_accepted(text: &str) -> Result<StateMachine, Vec<Diagnostic>> {
+    let document: serde_json::Value =
+        serde_json::from_str(text).map_err(|error| vec![Diagnostic::not_json(text, &error)])?;
+    let mut reader = Reader::new(&Limits::OFF);
+    reader.machine(&document).ok_or(reader.diagnostics)
 }
 
 fn too_long(text: &str, limits: &Limits) -> Option<Diagnostic> {
@@ -59,6 +71,7 @@ fn parse_with(text: &str, limits: &Limits, transitions: CheckTransitions) -> (Op
             &path,
         ));
     }
+    variables::names(&document, limits, &mut diagnostics);
     let sound = !diagnostics.iter().any(is_error);
     transitions(&document, sound, &mut diagnostics);
     locate::fill_positions(text, &mut diagnostics);

@@ -1,9 +1,34 @@
 //! Reads what a state does with a result or a failure: ResultSelector, ResultPath, Retry, Catch.
 
-use super::diagnostic::Step;
+use super::diagnostic::{Code, Diagnostic, Step};
 use super::fields::Fields;
 use super::reader::{MAX_SECONDS, Reader};
 use super::state_machine::{Catcher, OutcomeFields, QueryLanguage, Retrier};
+use crate::expression::jsonata::StatesField;
+
+/// The wildcard.
+const ALL: &str = "States.ALL";
+/// What the names of the language's own errors start with.
+const RESERVED: &str = "States.";
+/// Every error of the language.
+const RESERVED_NAMES: [&str; 16] = [
+    ALL,
+    "States.BranchFailed",
+    "States.DataLimitExceeded",
+    "States.ExceedToleratedFailureThreshold",
+    "States.HeartbeatTimeout",
+    "States.IntrinsicFailure",
+    "States.ItemReaderFailed",
+    "States.NoChoiceMatched",
+    "States.ParameterPathFailure",
+    "States.Permissions",
+    "States.QueryEvaluationError",
+    "States.ResultPathMatchFailure",
+    "States.ResultWriterFailed",
+    "States.Runtime",
+    "States.TaskFailed",
+    "States.Timeout",
+];
 
 /// AWS's bound on MaxDelaySeconds: it must be less than 31,622,400.
 const MAX_DELAY_SECONDS: u64 = 31_622_399;
@@ -39,7 +64,8 @@ impl Reader {
             .filter_map(|(index, entry)| {
                 let mut path = fields.at(name);
                 path.push(Step::Index(index));
-                let entry = Fields::of(entry, path, fields.language, &mut self.diagnostics)?;
+                let mut entry = Fields::of(entry, path, fields.language, &mut self.diagnostics)?;
+                entry.outcome = Some(StatesField::ErrorOutput);
                 read(self, &entry, index == last)
             })
             .collect()
@@ -58,12 +84,16 @@ impl Reader {
             fields.refuse("ErrorEquals", "Expected value of type String", findings);
             return None;
         };
-        if names.iter().any(|name| name == "States.ALL") && (names.len() > 1 || !last) {
-            fields.refuse(
-                "ErrorEquals",
-                "'States.ALL' must appear alone, and in the last entry",
-                findings,
-            );
+        for (index, name) in names.iter().enumerate() {
+            let mut place = fields.at("ErrorEquals");
+            place.push(Step::Index(index));
+            if name == ALL && (names.len() > 1 || !last) {
+                let message = "States.ALL must appear alone and at end of list";
+                findings.push(Diagnostic::error(Code::SchemaValidationFailed, message, &place));
+            } else if is_unknown(name) {
+                let message = format!("'{name}' is not an error of the language, whose names start with '{RESERVED}'");
+                findings.push(Diagnostic::warning(Code::UnknownErrorName, message, &place));
+            }
         }
         Some(names)
     }
@@ -117,11 +147,16 @@ impl Reader {
     fn catcher(&mut self, fields: &Fields<'_>, last: bool) -> Option<Catcher> {
         let error_equals = self.error_equals(fields, last);
         let findings = &mut self.diagnostics;
-        let own: &[&str] = match fields.language {
-            QueryLanguage::JsonPath => &["ResultPath"],
-            QueryLanguage::JsonAta => &["Output"],
+        let (own, other): (&[&str], &[&str]) = match fields.language {
+            QueryLanguage::JsonPath => (&["ResultPath"], &["Output"]),
+            QueryLanguage::JsonAta => (&["Output"], &["ResultPath"]),
         };
-        fields.only(&[&["ErrorEquals", "Next", "Comment", "Assign"], own], findings);
+        fields.only_in_language(
+            &[&["ErrorEquals", "Next", "Comment", "Assign"], own],
+            &[other],
+            findings,
+        );
+        fields.text("Comment", findings);
         fields.require(&["Next"], findings);
         let next = fields.text("Next", findings);
         let result_path = fields.result_path(findings);
@@ -135,4 +170,9 @@ impl Reader {
             next: next?,
         })
     }
+}
+
+/// Whether a name is reserved and no error has it. `States.Http.StatusCode.404` and its siblings are not listed.
+fn is_unknown(name: &str) -> bool {
+    name.starts_with(RESERVED) && !name.starts_with("States.Http.") && !RESERVED_NAMES.contains(&name)
 }

@@ -10,6 +10,7 @@ use super::field_table;
 use super::fields::Fields;
 use super::state_machine::*;
 use crate::expression::Template;
+use crate::expression::jsonata::StatesField;
 use crate::limits::Limits;
 use crate::payload::Payload;
 use crate::timestamp::Timestamp;
@@ -55,6 +56,7 @@ impl Reader {
             &mut self.diagnostics,
         );
         fields.one_of("Version", &["1.0"], &mut self.diagnostics);
+        fields.text("Comment", &mut self.diagnostics);
         self.language = self.query_language(&fields);
         let timeout_seconds = fields.integer("TimeoutSeconds", 1..=MAX_SECONDS, &mut self.diagnostics);
         self.flow(&fields, 0)?;
@@ -66,6 +68,9 @@ impl Reader {
 
     /// The language of a state: its own, or the machine's, which JSONata binds for all.
     pub(super) fn query_language(&mut self, fields: &Fields<'_>) -> QueryLanguage {
+        if !fields.map.contains_key("QueryLanguage") {
+            return self.language;
+        }
         match fields
             .one_of("QueryLanguage", &["JSONPath", "JSONata"], &mut self.diagnostics)
             .as_deref()
@@ -77,9 +82,9 @@ impl Reader {
                 );
                 QueryLanguage::JsonAta
             }
-            Some("JSONata") => QueryLanguage::JsonAta,
-            Some(_) => QueryLanguage::JsonPath,
-            None => self.language,
+            Some("JSONPath") => QueryLanguage::JsonPath,
+            // AWS takes what it doesn't know for JSONata
+            Some(_) | None => QueryLanguage::JsonAta,
         }
     }
 
@@ -144,7 +149,19 @@ impl Reader {
         }
         let kind_name = fields.one_of("Type", &KINDS, &mut self.diagnostics)?;
         fields.language = self.query_language(&fields);
-        fields.only(field_table::allowed(&kind_name, fields.language), &mut self.diagnostics);
+        let other = match fields.language {
+            QueryLanguage::JsonPath => QueryLanguage::JsonAta,
+            QueryLanguage::JsonAta => QueryLanguage::JsonPath,
+        };
+        fields.only_in_language(
+            field_table::allowed(&kind_name, fields.language),
+            field_table::allowed(&kind_name, other),
+            &mut self.diagnostics,
+        );
+        fields.text("Comment", &mut self.diagnostics);
+        if matches!(kind_name.as_str(), "Task" | "Parallel" | "Map") {
+            fields.outcome = Some(StatesField::Result);
+        }
         let kind = match kind_name.as_str() {
             "Pass" => Some(self.pass(&fields)),
             "Task" => self.task(&fields),

@@ -1,7 +1,9 @@
 //! JSONata expressions, `{% $states.input.a %}`, with the functions AWS adds and the ones it takes away.
 
 mod functions;
+mod messages;
 mod reads;
+mod top_level;
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -50,14 +52,14 @@ impl Jsonata {
     /// Parses `{% ... %}`, standing in `field`.
     ///
     /// # Errors
-    /// The parser's words.
+    /// The parser's words, without their code, as AWS gives them.
     pub fn parse(text: &str, field: &str) -> Result<Self, String> {
         let inner = text
             .strip_prefix("{%")
             .and_then(|text| text.strip_suffix("%}"))
             .ok_or("an expression stands between {% and %}")?;
         let text = inner.trim().to_owned();
-        parsed(&text)?;
+        parsed(&text).map_err(|message| messages::syntax(&message))?;
         Ok(Self {
             reads: Reads::of(&text),
             text,
@@ -75,12 +77,8 @@ impl Jsonata {
     /// # Errors
     /// A `States.QueryEvaluationError` when it throws or returns nothing.
     pub fn evaluate(&self, bindings: &Bindings<'_>) -> Result<Value, Fault> {
-        let threw = |message: &str| {
-            self.fault(format!(
-                "threw an error during evaluation. {}",
-                as_the_reference_says(message)
-            ))
-        };
+        let threw =
+            |message: &str| self.fault(format!("threw an error during evaluation{}", messages::thrown(message)));
         let ast = parsed(&self.text).map_err(|message| threw(&message))?;
         let mut context = Context::new();
         if !self.reads.states.is_empty() {
@@ -114,9 +112,27 @@ impl Jsonata {
         self.reads.variables.iter().for_each(|name| visit(name));
     }
 
-    /// What of `$states` the expression reads by name.
-    pub fn states_fields(&self) -> impl Iterator<Item = StatesField> {
-        self.reads.states.iter().copied()
+    /// What the expression refers to and can't: names without a context around them, and fields of `$states` that
+    /// aren't among the `available` ones. In AWS's words where they are known.
+    pub fn unsupported(&self, available: &[StatesField]) -> Vec<String> {
+        let top_level = parsed(&self.text)
+            .map(|ast| top_level::references(&ast))
+            .unwrap_or_default();
+        let top_level = top_level
+            .iter()
+            .map(|name| format!("Reference to '{name}' at the top level is not supported."));
+        let states = self
+            .reads
+            .named_states
+            .iter()
+            .filter(|field| !available.contains(field));
+        let states = states.map(|field| {
+            format!(
+                "Reference to '$states.{}' is not supported in this field.",
+                field.name()
+            )
+        });
+        top_level.chain(states).collect()
     }
 
     /// A fault of this expression, as AWS words it.
@@ -165,16 +181,6 @@ pub fn type_name(value: &Value) -> &'static str {
         Value::String(_) => "string",
         Value::Array(_) => "array",
         Value::Object(_) => "object",
-    }
-}
-
-/// The evaluator names the function that isn't one; the reference implementation, and so AWS, doesn't.
-fn as_the_reference_says(message: &str) -> &str {
-    const NOT_A_FUNCTION: &str = "T1006: Attempted to invoke a non-function";
-    if message.starts_with(NOT_A_FUNCTION) {
-        NOT_A_FUNCTION
-    } else {
-        message
     }
 }
 

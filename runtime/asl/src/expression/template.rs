@@ -29,6 +29,8 @@ enum Node {
 pub struct TemplateError {
     /// Names and indexes from the template's root.
     pub place: Vec<String>,
+    /// What kind of expression it should be.
+    pub language: QueryLanguage,
     /// What is wrong.
     pub message: String,
 }
@@ -98,6 +100,31 @@ impl Template {
         walk(&self.0, visit);
     }
 
+    /// Calls `visit` with every JSONata expression and its place below the template.
+    pub fn expressions(&self, visit: &mut dyn FnMut(&[String], &Jsonata)) {
+        fn walk(node: &Node, place: &mut Vec<String>, visit: &mut dyn FnMut(&[String], &Jsonata)) {
+            match node {
+                Node::Literal(_) | Node::Selector { .. } => {}
+                Node::Object(fields) => {
+                    for (name, node) in fields {
+                        place.push(name.clone());
+                        walk(node, place, visit);
+                        place.pop();
+                    }
+                }
+                Node::Array(items) => {
+                    for (index, node) in items.iter().enumerate() {
+                        place.push(format!("[{index}]"));
+                        walk(node, place, visit);
+                        place.pop();
+                    }
+                }
+                Node::Jsonata(expression) => visit(place, expression),
+            }
+        }
+        walk(&self.0, &mut Vec::new(), visit);
+    }
+
     /// The JSONata expression, where the whole template is one.
     pub fn as_jsonata(&self) -> Option<&Jsonata> {
         match &self.0 {
@@ -145,7 +172,7 @@ impl Builder<'_> {
                 match Jsonata::parse(text, &self.location()) {
                     Ok(expression) => Node::Jsonata(expression),
                     Err(message) => {
-                        self.error(format!("The JSONata expression could not be parsed: {message}"));
+                        self.error(message);
                         Node::Literal(Value::Null)
                     }
                 }
@@ -168,6 +195,7 @@ impl Builder<'_> {
     fn error(&mut self, message: String) {
         self.errors.push(TemplateError {
             place: self.place.clone(),
+            language: self.language,
             message,
         });
     }

@@ -65,8 +65,10 @@ impl fmt::Display for Finding {
         write!(f, "{}: {}", self.code, self.message)?;
         match &self.location {
             // A text that isn't JSON carries its location in its message.
-            Some(location) if !self.message.contains(&**location) => write!(f, " at {location}"),
-            _ => Ok(()),
+            Some(location) if self.message.ends_with(&**location) => Ok(()),
+            Some(location) => write!(f, " at {location}"),
+            // as AWS writes it
+            None => f.write_str(" at null"),
         }
     }
 }
@@ -101,7 +103,7 @@ pub fn check(text: &str, machine_type: MachineType, limits: &Limits) -> Checked 
                     location,
                 );
             }
-            Part::DistributedMap(MachineType::Standard) => {}
+            Part::Task(_) | Part::DistributedMap(MachineType::Standard) => {}
         };
         parts(&document, machine_type, &mut String::new(), &mut look);
     }
@@ -159,6 +161,8 @@ fn refusal(resource: &str, machine_type: MachineType) -> Option<String> {
 /// What a definition has that depends on the server, or on the type of workflow around it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Part<'d> {
+    /// A Task state, whole.
+    Task(&'d Value),
     /// A Task state's Resource.
     Resource(&'d str, MachineType),
     /// The Mode of a distributed Map state.
@@ -181,11 +185,11 @@ pub(super) fn parts(
         place.push_str("/States/");
         place.push_str(name);
         let state_place = place.len();
-        if let (Some("Task"), Some(resource)) = (
-            state.get("Type").and_then(Value::as_str),
-            state.get("Resource").and_then(Value::as_str),
-        ) {
-            found(Part::Resource(resource, machine_type), &format!("{place}/Resource"));
+        if state.get("Type").and_then(Value::as_str) == Some("Task") {
+            found(Part::Task(state), place);
+            if let Some(resource) = state.get("Resource").and_then(Value::as_str) {
+                found(Part::Resource(resource, machine_type), &format!("{place}/Resource"));
+            }
         }
         for field in ["Iterator", "ItemProcessor"] {
             if let Some(inner) = state.get(field) {

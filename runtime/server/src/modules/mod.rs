@@ -7,7 +7,9 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use asl::{Failure, Timestamp};
 use engine::ids::Digest;
-use engine::ports::{Catalogue, CatalogueError, ModuleError, ModuleRecord, SharedRunner, StoreError, TaskLimits};
+use engine::ports::{
+    Catalogue, CatalogueError, ModuleDescription, ModuleError, ModuleRecord, SharedRunner, StoreError, TaskLimits,
+};
 
 pub(crate) use http::routes;
 
@@ -132,6 +134,13 @@ impl Modules {
         }
     }
 
+    /// What is known of the version a task asks for.
+    pub fn description(&self, reference: ModuleReference<'_>) -> Option<ModuleDescription> {
+        let by_name = self.by_name.read().unwrap_or_else(PoisonError::into_inner);
+        let record = of_version(by_name.get(reference.name)?, reference.version)?;
+        Some(record.description.clone())
+    }
+
     /// The version a task asks for.
     ///
     /// # Errors
@@ -145,12 +154,7 @@ impl Modules {
                  `PUT /v1/modules/{name}`"
             )));
         };
-        let record = match reference.version {
-            Version::Newest => versions.last(),
-            Version::Number(number) => versions.iter().find(|record| record.version == number),
-            Version::Digest(digest) => versions.iter().find(|record| record.digest.0 == digest),
-        };
-        let Some(record) = record else {
+        let Some(record) = of_version(versions, reference.version) else {
             let newest = versions.last().map_or(0, |record| record.version);
             let asked = match reference.version {
                 Version::Newest => String::new(),
@@ -231,6 +235,14 @@ impl Modules {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .insert(digest.clone(), state);
+    }
+}
+
+fn of_version<'m>(versions: &'m [Arc<ModuleRecord>], version: Version<'_>) -> Option<&'m Arc<ModuleRecord>> {
+    match version {
+        Version::Newest => versions.last(),
+        Version::Number(number) => versions.iter().find(|record| record.version == number),
+        Version::Digest(digest) => versions.iter().find(|record| record.digest.0 == digest),
     }
 }
 

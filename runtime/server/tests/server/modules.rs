@@ -123,3 +123,52 @@ async fn a_module_in_use_is_deleted_by_force_only() {
     );
     assert_eq!(delete("/v1/modules/charge?force=true").await.0, 200);
 }
+
+#[tokio::test]
+async fn what_a_definition_asks_of_modules_is_checked_against_what_is_uploaded() {
+    let world = World::new().await;
+    world.handle.upload("echo", b"echo".to_vec()).await.unwrap();
+    let definition = json!({"StartAt": "A", "States": {
+        "A": {"Type": "Task", "Resource": "wasm:echo", "HeartbeatSeconds": 5, "TimeoutSeconds": 60, "Next": "B"},
+        "B": {"Type": "Task", "Resource": "wasm:echo@7", "Next": "P"},
+        "P": {"Type": "Parallel", "Next": "C", "Branches": [{"StartAt": "I", "States": {
+            "I": {"Type": "Task", "Resource": "wasm:nowhere", "End": true}}}]},
+        "C": {"Type": "Task", "Resource": "wasm:echo#shout", "End": true},
+    }});
+    let asked = json!({"definition": definition.to_string(), "severity": "WARNING"});
+    let answer = world.ok("ValidateStateMachineDefinition", asked).await;
+    assert_eq!(answer["result"], "OK");
+    let found: Vec<String> = answer["diagnostics"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|finding| {
+            format!(
+                "{} {}",
+                finding["code"].as_str().unwrap(),
+                finding["location"].as_str().unwrap()
+            )
+        })
+        .collect();
+    assert_eq!(
+        found,
+        [
+            "HEARTBEAT_NEVER_SENT /States/A/HeartbeatSeconds",
+            "UNKNOWN_MODULE /States/B/Resource",
+            "UNKNOWN_MODULE /States/P/Branches[0]/States/I/Resource",
+            "UNKNOWN_FUNCTION /States/C/Resource",
+        ]
+    );
+    let asked = json!({"definition": definition.to_string(), "maxResults": 2, "severity": "WARNING"});
+    let answer = world.ok("ValidateStateMachineDefinition", asked).await;
+    assert_eq!(
+        (answer["diagnostics"].as_array().unwrap().len(), &answer["truncated"]),
+        (2, &json!(true))
+    );
+    let asked = json!({"definition": definition.to_string()});
+    let answer = world.ok("ValidateStateMachineDefinition", asked).await;
+    assert_eq!(
+        (&answer["diagnostics"], &answer["truncated"]),
+        (&json!([]), &json!(false))
+    );
+}

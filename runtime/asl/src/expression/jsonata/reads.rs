@@ -36,6 +36,8 @@ impl StatesField {
 pub(super) struct Reads {
     /// Fields of `$states`: all where it is used as a whole.
     pub states: Vec<StatesField>,
+    /// Those of them that the text names.
+    pub named_states: Vec<StatesField>,
     /// Every other name after a `$`, functions and parameters included.
     pub names: Vec<String>,
     /// Variables that states must have assigned: no functions, no parameters, none the expression binds itself.
@@ -83,6 +85,9 @@ impl Reads {
             if !self.states.contains(field) {
                 self.states.push(*field);
             }
+        }
+        if let Some(named) = named.filter(|named| !self.named_states.contains(named)) {
+            self.named_states.push(named);
         }
     }
 }

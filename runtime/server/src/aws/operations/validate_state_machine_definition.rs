@@ -6,6 +6,7 @@ use super::create_state_machine::machine_type;
 use crate::aws::constraints::Constraints;
 use crate::aws::definition::{self, Finding};
 use crate::aws::errors::Answer;
+use crate::aws::module_findings;
 use crate::handle::Handle;
 
 /// Most diagnostics AWS answers, and as many as it does where the caller doesn't say.
@@ -41,7 +42,15 @@ pub async fn call(handle: &Handle, asked: Asked) -> Answer<Answered> {
     let text = asked.definition.unwrap_or_default();
     let machine_type = machine_type(asked.r#type.as_deref());
     let checked = handle
-        .blocking(move |inner| definition::check(&text, machine_type, &inner.limits))
+        .blocking(move |inner| {
+            let mut checked = definition::check(&text, machine_type, &inner.limits);
+            if let Ok(document) = serde_json::from_str(&text) {
+                checked
+                    .findings
+                    .extend(module_findings::warnings(&document, &inner.modules));
+            }
+            checked
+        })
         .await?;
     let result = if checked.state_machine.is_some() { "OK" } else { "FAIL" };
     let warnings = asked.severity.as_deref() == Some("WARNING");
