@@ -53,6 +53,18 @@ impl StateMachine {
             })
     }
 
+    /// Whether a distributed Map state has this label, given or made.
+    pub fn has_label(&self, label: &str) -> bool {
+        let states = self.flows.iter().flat_map(|flow| &flow.states);
+        states.into_iter().any(|state| match &state.kind {
+            Kind::Map(map) => map
+                .distributed
+                .as_ref()
+                .is_some_and(|distributed| distributed.label == label),
+            _ => false,
+        })
+    }
+
     /// The `Resource` of every Task state.
     pub fn resources(&self) -> impl Iterator<Item = &str> {
         self.flows

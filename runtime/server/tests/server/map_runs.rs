@@ -128,6 +128,19 @@ async fn a_run_and_its_children_are_shown_as_they_ended() {
             "4<3 ExecutionSucceeded"
         ]
     );
+    let labelled = format!("{machine}/Lab");
+    let of_map = world
+        .ok("DescribeStateMachine", json!({"stateMachineArn": labelled}))
+        .await;
+    assert_eq!(
+        (&of_map["label"], &of_map["stateMachineArn"], &of_map["name"]),
+        (&json!("Lab"), &json!(labelled), &json!("m"))
+    );
+    let other = json!({"stateMachineArn": format!("{machine}/Other")});
+    assert_eq!(
+        world.refused("DescribeStateMachine", other).await.0,
+        "StateMachineDoesNotExist"
+    );
     let of_child = world
         .ok("DescribeStateMachineForExecution", json!({"executionArn": child}))
         .await;

@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::configuration::Configuration;
 use super::update_state_machine::shown_revision;
 use crate::aws::constraints::{ARN_LENGTH, Constraints};
-use crate::aws::errors::Answer;
+use crate::aws::errors::{Answer, ApiError};
 use crate::aws::target::Throw;
 use crate::aws::wire;
 use crate::handle::{Handle, Inner};
@@ -28,6 +28,8 @@ pub struct Asked {
 pub struct Answered {
     state_machine_arn: String,
     name: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    label: Option<String>,
     status: &'static str,
     definition: String,
     role_arn: String,
@@ -62,7 +64,20 @@ pub async fn call(handle: &Handle, asked: Asked) -> Answer<Answered> {
         )
         .check()?;
     let arn = asked.state_machine_arn.unwrap_or_default();
-    let target = handle.target(&arn, || Throw::Heaviest)?;
+    // `NAME/LABEL` is what the child executions of a distributed Map state belong to
+    let (whole, label) = match arn.rsplit_once('/') {
+        Some((whole, label)) => (whole, Some(label.to_owned())),
+        None => (&*arn, None),
+    };
+    let target = handle.target(whole, || Throw::Heaviest)?;
+    if let Some(label) = &label {
+        let (labelled, wanted) = (target.clone(), label.clone());
+        let known =
+            move |inner: &Inner| Ok::<_, CatalogueError>(labelled.state_machine(&inner.machines)?.has_label(&wanted));
+        if !handle.blocking(known).await?? {
+            return Err(ApiError::state_machine_does_not_exist(arn));
+        }
+    }
     let shown = target.clone();
     let (definition, variable_references) = if asked.included_data.as_deref() == Some("METADATA_ONLY") {
         (NO_DEFINITION.into(), References::new())
@@ -84,6 +99,7 @@ pub async fn call(handle: &Handle, asked: Asked) -> Answer<Answered> {
             None => arn,
         },
         name: record.name.clone(),
+        label,
         description: version.and_then(|version| version.description.clone()),
         status: "ACTIVE",
         definition,
