@@ -19,6 +19,8 @@ pub struct Limits {
     pub assign_bytes: usize,
     /// All variables an execution holds at one moment, in all its scopes.
     pub stored_variable_bytes: usize,
+    /// Longest time an execution of an Express machine may take, in seconds.
+    pub express_seconds: u64,
 }
 
 impl Default for Limits {
@@ -33,6 +35,7 @@ impl Default for Limits {
             variable_bytes: 262_144,
             assign_bytes: 262_144,
             stored_variable_bytes: 10 << 20,
+            express_seconds: 300,
         }
     }
 }
@@ -48,6 +51,7 @@ impl Limits {
         variable_bytes: LARGEST_PAYLOAD,
         assign_bytes: LARGEST_PAYLOAD,
         stored_variable_bytes: usize::MAX,
+        express_seconds: LONGEST_TIMEOUT,
     };
 
     /// Sets a bound; `None` lifts it.
@@ -76,6 +80,7 @@ impl Limits {
             Limit::VariableBytes => self.variable_bytes = size,
             Limit::AssignBytes => self.assign_bytes = size,
             Limit::StoredVariableBytes => self.stored_variable_bytes = size,
+            Limit::ExpressSeconds => self.express_seconds = value,
         }
         Ok(())
     }
@@ -91,6 +96,7 @@ impl Limits {
             Limit::VariableBytes => self.variable_bytes as u64,
             Limit::AssignBytes => self.assign_bytes as u64,
             Limit::StoredVariableBytes => self.stored_variable_bytes as u64,
+            Limit::ExpressSeconds => self.express_seconds,
         }
     }
 }
@@ -101,6 +107,9 @@ const LARGEST_PAYLOAD: usize = 200 << 20;
 
 /// The longest history there can be: entries are numbered with 32 bits, and one event may show as several.
 const LONGEST_HISTORY: u64 = 1 << 31;
+
+/// The longest TimeoutSeconds there can be.
+const LONGEST_TIMEOUT: u64 = 99_999_999;
 
 /// A bound by itself, as files and messages name it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -121,11 +130,13 @@ pub enum Limit {
     AssignBytes,
     /// [`Limits::stored_variable_bytes`]
     StoredVariableBytes,
+    /// [`Limits::express_seconds`]
+    ExpressSeconds,
 }
 
 impl Limit {
     /// Every one.
-    pub const ALL: [Limit; 8] = [
+    pub const ALL: [Limit; 9] = [
         Limit::PayloadBytes,
         Limit::HistoryEntries,
         Limit::DefinitionCharacters,
@@ -134,6 +145,7 @@ impl Limit {
         Limit::VariableBytes,
         Limit::AssignBytes,
         Limit::StoredVariableBytes,
+        Limit::ExpressSeconds,
     ];
 
     /// The key in a file of limits.
@@ -147,6 +159,7 @@ impl Limit {
             Limit::VariableBytes => "variable_bytes",
             Limit::AssignBytes => "assign_bytes",
             Limit::StoredVariableBytes => "stored_variable_bytes",
+            Limit::ExpressSeconds => "express_seconds",
         }
     }
 
@@ -161,6 +174,7 @@ impl Limit {
             Limit::VariableBytes => "one variable",
             Limit::AssignBytes => "all variables of one Assign",
             Limit::StoredVariableBytes => "all variables an execution holds",
+            Limit::ExpressSeconds => "an execution of an Express machine",
         }
     }
 
@@ -174,7 +188,8 @@ impl Limit {
             | Limit::VariableNameCharacters
             | Limit::VariableBytes
             | Limit::AssignBytes
-            | Limit::StoredVariableBytes => 1,
+            | Limit::StoredVariableBytes
+            | Limit::ExpressSeconds => 1,
         }
     }
 }

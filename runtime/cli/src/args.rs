@@ -201,6 +201,9 @@ pub struct Serve {
     /// How the server is reached
     #[command(flatten)]
     pub entrance: Entrance,
+    /// How many of the latest executions of Express machines are remembered with their histories, in memory
+    #[arg(long, value_name = "N", default_value_t = server::DEFAULT_EXPRESS_HISTORY)]
+    pub express_history: usize,
     /// How log lines look on standard error
     #[arg(long, value_enum, value_name = "FORMAT", default_value = "text")]
     pub log_format: LogFormat,
@@ -438,7 +441,8 @@ impl FromStr for ExecutionName {
             return Ok(Self::Arn(text.to_owned()));
         }
         match text.split_once(':') {
-            Some((machine, name)) if !machine.is_empty() && !name.is_empty() && !name.contains(':') => {
+            // The name of an Express execution is followed by what tells it from others: `name:run`.
+            Some((machine, name)) if !machine.is_empty() && !name.is_empty() && name.matches(':').count() <= 1 => {
                 Ok(Self::Short {
                     machine: machine.to_owned(),
                     name: name.to_owned(),

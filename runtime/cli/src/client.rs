@@ -8,6 +8,7 @@ use std::io::Seek as _;
 use std::path::Path;
 use std::time::Duration;
 
+use asl::Timestamp;
 use serde_json::{Value, json};
 use server::aws::signature::{CONTENT_SHA256, payload_digest, reader_digest};
 use ureq::http::Response;
@@ -263,10 +264,8 @@ impl Client {
             ExecutionName::Arn(arn) => Ok(arn.clone()),
             ExecutionName::Short { machine, name } => {
                 let machine = self.machine_arn(machine)?;
-                Ok(format!(
-                    "{}:{name}",
-                    machine.replacen(":stateMachine:", ":execution:", 1)
-                ))
+                let kind = if name.contains(':') { ":express:" } else { ":execution:" };
+                Ok(format!("{}:{name}", machine.replacen(":stateMachine:", kind, 1)))
             }
         }
     }
@@ -279,6 +278,47 @@ impl Client {
         let (machine, id) = name.split_once(':').unwrap_or((name, ""));
         let machine = self.machine_arn(machine)?;
         Ok(format!("{}:{id}", machine.replacen(":stateMachine:", ":mapRun:", 1)))
+    }
+
+    /// What is known of an execution, of a standard or an Express machine.
+    pub fn execution(&self, arn: &str) -> Result<Value> {
+        if !is_express(arn) {
+            return self.call("DescribeExecution", &json!({ "executionArn": arn }));
+        }
+        let url = format!("{}/v1/executions/{}", self.endpoint, percent_encoded(arn));
+        let execution = self.read(self.agent.get(url).call())?;
+        let mut described = in_words_of_aws(&execution);
+        for member in ["input", "output"] {
+            if let Some(value) = execution.get(member) {
+                described[member] = json!(value.to_string());
+            }
+        }
+        Ok(described)
+    }
+
+    /// The executions of an Express machine that the server remembers; AWS has no operation for that.
+    pub fn express_executions(&self, machine_arn: &str, status: Option<&str>, limit: usize) -> Result<Vec<Value>> {
+        let machine = machine_arn.split_once(":stateMachine:").map_or("", |(_, name)| name);
+        let machine = percent_encoded(machine.split(':').next().unwrap_or_default());
+        let url = format!("{}/v1/state-machines/{machine}/executions", self.endpoint);
+        let request = self.agent.get(url).query("limit", limit.to_string());
+        let request = match status {
+            Some(status) => request.query("status", status),
+            None => request,
+        };
+        let listed = self.read(request.call())?;
+        let executions = listed["executions"].as_array().map_or(&[][..], Vec::as_slice);
+        Ok(executions.iter().map(in_words_of_aws).collect())
+    }
+
+    /// The next page of an Express execution's history: its events as AWS shows them, `next` where there is another
+    /// page, and whether all are there. `None` for the ARN of a standard one.
+    pub fn express_history(&self, arn: &str, after: u64) -> Option<Result<Value>> {
+        if !is_express(arn) {
+            return None;
+        }
+        let url = format!("{}/v1/executions/{}/history", self.endpoint, percent_encoded(arn));
+        Some(self.read(self.agent.get(url).query("after", after.to_string()).call()))
     }
 
     /// Every version of every module.
@@ -397,6 +437,33 @@ fn authorities(file: &Path) -> std::result::Result<RootCerts, Problem> {
         return Err(unusable("there is no certificate in it".to_owned()));
     }
     Ok(RootCerts::new_with_certs(&certificates))
+}
+
+fn is_express(arn: &str) -> bool {
+    arn.contains(":express:")
+}
+
+/// An execution as plain HTTP shows it, with AWS's names for what it is.
+fn in_words_of_aws(execution: &Value) -> Value {
+    let seconds = |member: &str| {
+        let time = execution[member].as_str().and_then(Timestamp::parse);
+        time.map_or(Value::Null, |time| json!(time.as_seconds()))
+    };
+    let mut described = json!({
+        "executionArn": execution["arn"],
+        "name": execution["name"],
+        "status": execution["status"],
+        "startDate": seconds("started"),
+    });
+    if execution.get("stopped").is_some() {
+        described["stopDate"] = seconds("stopped");
+    }
+    for member in ["error", "cause"] {
+        if let Some(text) = execution.get(member) {
+            described[member] = text.clone();
+        }
+    }
+    described
 }
 
 /// AWS's `{__type, message}` and our own `{code, message, hint}`.

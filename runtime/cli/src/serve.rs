@@ -94,6 +94,7 @@ fn configuration(asked: &args::Serve, limits: Limits, connections: Connections) 
         account: asked.account.clone(),
         limits,
         connections,
+        express_history: asked.express_history,
         ..Config::default()
     }
 }

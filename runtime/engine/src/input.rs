@@ -182,8 +182,10 @@ pub struct StartExecution {
     pub mode: Mode,
     /// Through which version or alias it is started.
     pub origin: Option<Origin>,
-    /// Unique within the machine.
+    /// `$$.Execution.Name`.
     pub name: String,
+    /// What it is stored under, unique within the machine, where its name is not.
+    pub stored_as: Option<String>,
     /// The caller's input, letter by letter.
     pub input: Payload,
     /// `$$.Execution.Id`.

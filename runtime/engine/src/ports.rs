@@ -405,9 +405,9 @@ pub trait Catalogue: Send + Sync {
     /// The text of a definition.
     fn definition(&self, digest: &Digest) -> Result<Option<String>, CatalogueError>;
 
-    /// Stores an activity; one of this name that exists already stays as it is and is answered.
-    fn create_activity(&self, name: &str, at: Timestamp) -> Result<ActivityRecord, CatalogueError>;
-    /// Takes an activity away, where it exists.
+    /// Stores an activity with its tags; one of this name that exists already stays as it is and is answered.
+    fn create_activity(&self, name: &str, tags: Vec<Tag>, at: Timestamp) -> Result<ActivityRecord, CatalogueError>;
+    /// Takes an activity and its tags away, where it exists.
     fn delete_activity(&self, name: &str) -> Result<(), CatalogueError>;
     /// Every activity, by creation.
     fn activities(&self) -> Result<Vec<ActivityRecord>, CatalogueError>;

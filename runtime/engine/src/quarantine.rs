@@ -98,6 +98,7 @@ mod tests {
                     definition: Digest("sha256:0".into()),
                     state_machine: Arc::clone(&machine),
                     mode: asl::Mode::Standard,
+                    stored_as: None,
                     origin: None,
                     name: format!("execution-{number}"),
                     input: Payload::empty_object(),

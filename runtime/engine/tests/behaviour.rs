@@ -89,6 +89,7 @@ impl Shell {
             definition: Digest("sha256:0".into()),
             state_machine: machine,
             mode: asl::Mode::Standard,
+            stored_as: None,
             origin: None,
             name: "name".into(),
             input: Payload::from_value(input),

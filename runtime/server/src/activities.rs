@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use asl::Payload;
 use engine::ids::TaskId;
-use engine::ports::{ActivityRecord, Catalogue, CatalogueError, Resources};
+use engine::ports::{ActivityRecord, Catalogue, CatalogueError, Resources, Tag};
 use tokio::sync::oneshot;
 
 use crate::aws::arn::Namespace;
@@ -75,8 +75,8 @@ impl Activities {
     ///
     /// # Errors
     /// [`CatalogueError`] when it can't be written.
-    pub fn create(&self, name: &str) -> Result<ActivityRecord, CatalogueError> {
-        let record = self.catalogue.create_activity(name, clock::now())?;
+    pub fn create(&self, name: &str, tags: Vec<Tag>) -> Result<ActivityRecord, CatalogueError> {
+        let record = self.catalogue.create_activity(name, tags, clock::now())?;
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
         if !known.iter().any(|activity| activity.name == name) {
             known.push(record.clone());

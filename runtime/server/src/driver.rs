@@ -13,17 +13,17 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use asl::{Failure, Limits, Timestamp};
+use asl::{Failure, Timestamp};
 use engine::ids::{Digest, ExecutionId, ReplyTo, TaskId};
 use engine::input::{Input, MapRunBounds, StartExecution, Word};
 use engine::output::{Output, Reply};
 use engine::ports::CommitLog;
-use engine::token::TokenKey;
 use engine::{Engine, Options};
 use tokio::sync::oneshot;
 
 use crate::aws::arn::child_names;
 use crate::clock;
+use crate::express::Recent;
 use crate::observe::Hook;
 pub(crate) use loading::Loaders;
 pub(crate) use map_runs::MapRuns;
@@ -178,6 +178,7 @@ pub(crate) struct Driver {
     mailbox: Mailbox,
     inbox: Receiver<Message>,
     waiting: HashMap<ReplyTo, oneshot::Sender<Reply>>,
+    express: Arc<Recent>,
     commits_under_way: usize,
     phase: Phase,
 }
@@ -197,21 +198,20 @@ enum Phase {
 const LAST_COMMITS: usize = 1;
 
 impl Driver {
-    /// With a fresh engine; the first message must be the one that recovers.
+    /// With a fresh engine; `options` says what it may use and signs with. The first message must be the one that recovers.
     pub(crate) fn new(
         disk: Disk,
         runner: Runner,
         mailbox: Mailbox,
         inbox: Receiver<Message>,
-        limits: Limits,
-        token_key: TokenKey,
+        express: Arc<Recent>,
+        options: Options,
     ) -> Self {
         let options = Options {
             slots: runner.slots(),
             seed: seed(),
-            limits,
-            token_key,
-            ..Options::default()
+            show_unrecorded: express.is_kept(),
+            ..options
         };
         Self {
             engine: Engine::new(options)
@@ -222,6 +222,7 @@ impl Driver {
             mailbox,
             inbox,
             waiting: HashMap::new(),
+            express,
             commits_under_way: 0,
             phase: Phase::Serving,
         }
@@ -337,7 +338,7 @@ impl Driver {
             Output::Cancel(task) => self.runner.cancel(task),
             Output::Forget(task) => self.runner.forget(task),
             Output::Load(execution) => self.disk.loaders.load(execution),
-            Output::Unrecorded { .. } => {}
+            Output::Unrecorded { execution, events } => self.express.record(execution, events),
             Output::ReadItems {
                 run,
                 source,

@@ -2,11 +2,11 @@
 
 use std::sync::{Arc, Weak};
 
-use asl::{Failure, Limits, Payload, Status, Timestamp};
+use asl::{Failure, Limits, Mode, Payload, Status, Timestamp};
 use engine::ids::{ExecutionId, TaskId};
 use engine::input::{MapRunBounds, StartExecution, Word};
 use engine::output::Reply;
-use engine::ports::{CatalogueError, ModuleRecord, Reader, SharedObjects};
+use engine::ports::{CatalogueError, MachineType, ModuleRecord, Reader, SharedObjects};
 use engine::token::TokenKey;
 use tokio::sync::{Mutex, MutexGuard, Semaphore, oneshot};
 
@@ -19,6 +19,7 @@ use crate::aws::target::{Target, Throw};
 use crate::bodies::Bodies;
 use crate::clock;
 use crate::driver::Mailbox;
+use crate::express::Recent;
 use crate::http_task::HttpTasks;
 use crate::lone_task::LoneTasks;
 use crate::machines::{Machine, Machines};
@@ -55,6 +56,7 @@ pub(crate) struct Inner {
     pub(crate) lone_tasks: LoneTasks,
     pub(crate) http_tasks: HttpTasks,
     pub(crate) bodies: Bodies,
+    pub(crate) express: Arc<Recent>,
     blocking: Semaphore,
     uploads: Semaphore,
     writing: Mutex<()>,
@@ -74,6 +76,7 @@ pub(crate) struct Parts {
     pub(crate) token_key: TokenKey,
     pub(crate) lone_tasks: LoneTasks,
     pub(crate) http_tasks: HttpTasks,
+    pub(crate) express: Arc<Recent>,
 }
 
 /// An execution that was started, or an equal one that was already running under its name.
@@ -117,6 +120,7 @@ impl Handle {
             lone_tasks: parts.lone_tasks,
             http_tasks: parts.http_tasks,
             bodies: Bodies::new(&parts.limits),
+            express: parts.express,
             blocking: Semaphore::new(BLOCKING_AT_ONCE),
             uploads: Semaphore::new(UPLOADS_AT_ONCE),
             writing: Mutex::new(()),
@@ -164,6 +168,31 @@ impl Handle {
         input: Payload,
         until_closed: bool,
     ) -> Answer<Started> {
+        let mode = match target.machine_type() {
+            MachineType::Standard => Mode::Standard,
+            MachineType::Express => Mode::Express {
+                seconds: self.0.limits.express_seconds,
+            },
+        };
+        self.start_in_mode(target, name, input, mode, until_closed).await
+    }
+
+    /// Starts an execution of an Express machine whose end its caller waits for.
+    pub(crate) async fn start_synchronous(&self, target: Target, name: String, input: Payload) -> Answer<Started> {
+        let mode = Mode::Synchronous {
+            seconds: self.0.limits.express_seconds,
+        };
+        self.start_in_mode(target, name, input, mode, true).await
+    }
+
+    async fn start_in_mode(
+        &self,
+        target: Target,
+        name: String,
+        input: Payload,
+        mode: Mode,
+        until_closed: bool,
+    ) -> Answer<Started> {
         let state_machine = match target.parsed() {
             Some(parsed) => Arc::clone(parsed),
             None => {
@@ -175,12 +204,19 @@ impl Handle {
         let namespace = &self.0.namespace;
         let machine = &target.machine;
         let machine_arn = namespace.machine(&machine.record.name);
-        let arn = namespace.execution(&machine.record.name, &name);
+        let (arn, stored_as) = if mode.is_standard() {
+            (namespace.execution(&machine.record.name, &name), None)
+        } else {
+            let run = uuid::Uuid::new_v4();
+            let arn = namespace.express(&machine.record.name, &name, run);
+            (arn, Some(format!("{name}:{run}")))
+        };
         let request = |reply, on_closed| StartExecution {
             machine: machine.record.id,
             definition: target.definition().clone(),
             state_machine,
-            mode: asl::Mode::Standard,
+            mode,
+            stored_as,
             origin: target.origin(),
             name,
             input,

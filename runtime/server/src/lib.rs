@@ -11,6 +11,7 @@ mod bodies;
 mod clock;
 mod connections;
 mod driver;
+mod express;
 mod handle;
 mod http;
 pub mod http_task;
@@ -32,6 +33,7 @@ use std::thread::JoinHandle;
 use std::time::Instant;
 
 use asl::Limits;
+use engine::Options;
 use engine::input::Input;
 use engine::ports::{Catalogue, CatalogueError, CommitLog, Reader, SharedObjects, SharedRunner, StoreError};
 use tokio::net::TcpListener;
@@ -41,6 +43,7 @@ use access::Entrance;
 use activities::Activities;
 use aws::arn::Namespace;
 use driver::{Disk, Driver, Loaders, Mailbox, MapRuns, Message, Runner};
+use express::Recent;
 use handle::Parts;
 pub use handle::{Closed, Handle, Started};
 pub use http::Problem;
@@ -64,7 +67,13 @@ pub struct Config {
     pub limits: Limits,
     /// What HTTP tasks may call.
     pub connections: Connections,
+    /// How many of the latest executions of Express machines are remembered with their histories, in memory.
+    pub express_history: usize,
 }
+
+/// Executions of Express machines that are remembered where the operator doesn't say: enough to look back on, and
+/// seldom more than some megabytes.
+pub const DEFAULT_EXPRESS_HISTORY: usize = 1000;
 
 impl Default for Config {
     fn default() -> Self {
@@ -74,6 +83,7 @@ impl Default for Config {
             account: "000000000000".into(),
             limits: Limits::default(),
             connections: Connections::default(),
+            express_history: DEFAULT_EXPRESS_HISTORY,
         }
     }
 }
@@ -190,7 +200,20 @@ impl Server {
             services.clone(),
         );
         let (gone, driver_gone) = oneshot::channel();
-        let driver = Driver::new(disk, runner, mailbox.clone(), inbox, config.limits, token_key.clone()).spawn(gone)?;
+        let express = Arc::new(Recent::new(config.express_history));
+        let driver = Driver::new(
+            disk,
+            runner,
+            mailbox.clone(),
+            inbox,
+            Arc::clone(&express),
+            Options {
+                limits: config.limits,
+                token_key: token_key.clone(),
+                ..Options::default()
+            },
+        )
+        .spawn(gone)?;
         compile_in_background(&modules, &mailbox)?;
 
         let handle = Handle::new(Parts {
@@ -206,6 +229,7 @@ impl Server {
             token_key,
             lone_tasks,
             http_tasks,
+            express,
         });
         services.attach(&handle);
         Ok(Self {

@@ -1,6 +1,6 @@
 //! `sandstep describe`: one execution.
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::{duration, short_name, text, time, time_of};
 use crate::args::ExecutionName;
@@ -11,7 +11,7 @@ use crate::problem::{Ending, Result};
 /// Shows an execution.
 pub fn describe(client: &Client, execution: &ExecutionName, output: &Output) -> Result {
     let arn = client.execution_arn(execution)?;
-    let answer = client.call("DescribeExecution", &json!({ "executionArn": arn }))?;
+    let answer = client.execution(&arn)?;
     if output.is_json() {
         output.json(&answer)?;
         return Ok(Ending::Good);

@@ -43,13 +43,18 @@ pub fn history(client: &Client, asked: &args::History, output: &Output) -> Resul
                 output.table(table.shown())?;
             }
         }
-        if !asked.follow || closed {
+        if !asked.follow || closed || pages.cut {
             break;
         }
         std::thread::sleep(LOOK_AGAIN);
         pages.look_again();
     }
-    if !asked.follow && table.is_open() {
+    if pages.cut {
+        hint(
+            output,
+            "not all its events are remembered: the server keeps so many of an Express execution, and none when it stops",
+        );
+    } else if !asked.follow && table.is_open() {
         hint(
             output,
             &format!("not over yet; `sandstep history {} --follow` goes on", short_name(&arn)),
@@ -75,6 +80,12 @@ struct Pages<'a> {
     /// Id of the last event given out.
     last: u64,
     finished: bool,
+    /// Whether events between these are not kept: those of an Express execution that is too long or too old.
+    cut: bool,
+}
+
+fn last_id(events: &[Value]) -> Option<u64> {
+    events.iter().filter_map(|event| event["id"].as_u64()).max()
 }
 
 impl<'a> Pages<'a> {
@@ -84,6 +95,7 @@ impl<'a> Pages<'a> {
             token: None,
             last: 0,
             finished: false,
+            cut: false,
         }
     }
 
@@ -91,6 +103,16 @@ impl<'a> Pages<'a> {
     fn next(&mut self, client: &Client) -> std::result::Result<Option<Vec<Value>>, Error> {
         if self.finished {
             return Ok(None);
+        }
+        if let Some(answer) = client.express_history(self.arn, self.last) {
+            let mut answer = answer?;
+            self.finished = answer.get("next").is_none();
+            self.cut |= answer["complete"] == json!(false);
+            let Value::Array(events) = answer["events"].take() else {
+                return Ok(Some(Vec::new()));
+            };
+            self.last = last_id(&events).unwrap_or(self.last);
+            return Ok(Some(events));
         }
         let mut parameters = json!({ "executionArn": self.arn, "maxResults": HISTORY_PAGE });
         if let Some(token) = &self.token {
@@ -112,11 +134,7 @@ impl<'a> Pages<'a> {
             return Ok(Some(Vec::new()));
         };
         events.retain(|event| event["id"].as_u64().is_none_or(|id| id > self.last));
-        self.last = events
-            .iter()
-            .filter_map(|event| event["id"].as_u64())
-            .max()
-            .unwrap_or(self.last);
+        self.last = last_id(&events).unwrap_or(self.last);
         Ok(Some(events))
     }
 

@@ -28,9 +28,11 @@ pub fn list(client: &Client, asked: &args::List, output: &Output) -> Result {
         }
         match client.list("ListExecutions", &parameters, "executions", limit) {
             Ok(more) => executions.extend(more),
-            // AWS refuses to list what an Express machine ran, which is no reason not to list the others.
-            Err(crate::client::Error::Refused { code, .. })
-                if asked.machine.is_none() && code == "StateMachineTypeNotSupported" => {}
+            // AWS refuses to list what an Express machine ran; this server remembers the latest.
+            Err(crate::client::Error::Refused { code, .. }) if code == "StateMachineTypeNotSupported" => {
+                let status = asked.status.map(args::Status::as_str);
+                executions.extend(client.express_executions(&machine, status, limit)?);
+            }
             Err(error) => return Err(error.into()),
         }
     }

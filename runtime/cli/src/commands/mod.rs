@@ -57,9 +57,10 @@ pub fn size(bytes: u64) -> String {
     }
 }
 
-/// `machine:name` of an execution's ARN; anything else as it is.
+/// `machine:name` of an execution's ARN, `machine:name:run` of an Express one's; anything else as it is.
 fn short_name(arn: &str) -> &str {
-    arn.split_once(":execution:").map_or(arn, |(_, name)| name)
+    let named = arn.split_once(":execution:").or_else(|| arn.split_once(":express:"));
+    named.map_or(arn, |(_, name)| name)
 }
 
 #[cfg(test)]
@@ -80,6 +81,10 @@ mod tests {
         assert_eq!(
             short_name("arn:aws:states:us-east-1:000000000000:execution:orders:a-1"),
             "orders:a-1"
+        );
+        assert_eq!(
+            short_name("arn:aws:states:us-east-1:000000000000:express:orders:a-1:0b2e"),
+            "orders:a-1:0b2e"
         );
         assert_eq!(short_name("orders:a-1"), "orders:a-1");
     }

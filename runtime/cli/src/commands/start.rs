@@ -54,7 +54,7 @@ fn wait(client: &Client, arn: &str) -> Result<Value> {
     let _progress = Progress::start(format!("running {}", short_name(arn)));
     let mut pause = FIRST_LOOK;
     loop {
-        let answer = client.call("DescribeExecution", &json!({ "executionArn": arn }))?;
+        let answer = client.execution(arn)?;
         if text(&answer, "status") != "RUNNING" {
             return Ok(answer);
         }

@@ -55,7 +55,7 @@ impl Engine {
             id: journal,
             start: Start {
                 machine: request.machine,
-                name: request.name.clone(),
+                name: request.stored_as.clone().unwrap_or_else(|| request.name.clone()),
                 definition: request.definition.clone(),
                 at: now,
                 origin: request.origin.clone(),

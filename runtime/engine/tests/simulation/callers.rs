@@ -111,6 +111,7 @@ impl World {
             definition: Digest(format!("sha256:{}", caller.machine.0)),
             state_machine: Arc::clone(&self.disk.machines[&caller.machine]),
             mode: caller.mode,
+            stored_as: None,
             origin: None,
             name: caller.name.clone(),
             input: caller.input.clone(),

@@ -133,7 +133,22 @@ impl Namespace {
         }
     }
 
-    /// The ARN of an execution of an Express machine, as the context object of a test shows it.
+    /// The ARN of an execution of an Express machine. `run` tells it from others of the same name.
+    pub fn express(&self, machine: &str, name: &str, run: impl fmt::Display) -> String {
+        format!("{}express:{machine}:{name}:{run}", self.prefix)
+    }
+
+    /// The machine in the ARN of an execution of an Express machine, and its name with what tells it from others. No
+    /// operation of AWS's takes such an ARN.
+    pub fn parse_express<'a>(&self, arn: &'a str) -> Option<(&'a str, &'a str)> {
+        match self.resource(arn).ok()? {
+            Resource::Ours("express", rest) => rest.split_once(':'),
+            Resource::Ours(..) | Resource::Elsewhere => None,
+        }
+    }
+
+    /// The ARN of an execution of an Express machine whose name is `name` and what tells it from others, or the name
+    /// alone, as the context object of a test shows it.
     pub fn express_execution(&self, machine: &str, name: &str) -> String {
         format!("{}express:{machine}:{name}", self.prefix)
     }

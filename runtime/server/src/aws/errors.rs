@@ -122,9 +122,12 @@ impl ApiError {
         )
     }
 
-    /// A type of machine this server doesn't run.
-    pub fn state_machine_type_not_supported(message: impl Into<String>) -> Self {
-        Self::caller("StateMachineTypeNotSupported", message)
+    /// An operation that is not for machines of this type.
+    pub fn not_for_this_type() -> Self {
+        Self::caller(
+            "StateMachineTypeNotSupported",
+            "This operation is not supported by this type of state machine",
+        )
     }
 
     /// An update that changes nothing it could change.

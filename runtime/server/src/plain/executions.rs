@@ -10,12 +10,13 @@ use axum::http::header::LOCATION;
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use engine::ids::ExecutionId;
+use engine::ports::MachineType;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use super::names::{self, execution_arn};
-use super::{ask, iso, refusals};
+use super::{ask, express, iso, refusals};
 use crate::access::{Action, Caller};
 use crate::aws::errors::ApiError;
 use crate::aws::operations::execution::find;
@@ -32,24 +33,24 @@ const STOP_BYTES: usize = 256 << 10;
 /// An execution, as answered.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Shown {
-    /// `MACHINE:NAME`.
-    id: String,
-    arn: String,
-    state_machine: String,
-    name: String,
-    status: String,
-    started: String,
+pub(super) struct Shown {
+    /// `MACHINE:NAME`, or `MACHINE:NAME:RUN` of an Express machine's.
+    pub(super) id: String,
+    pub(super) arn: String,
+    pub(super) state_machine: String,
+    pub(super) name: String,
+    pub(super) status: String,
+    pub(super) started: String,
     #[serde(skip_serializing_if = "Option::is_none")]
-    stopped: Option<String>,
+    pub(super) stopped: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    input: Option<Box<RawValue>>,
+    pub(super) input: Option<Box<RawValue>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    output: Option<Box<RawValue>>,
+    pub(super) output: Option<Box<RawValue>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    error: Option<String>,
+    pub(super) error: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    cause: Option<String>,
+    pub(super) cause: Option<String>,
 }
 
 /// The same as the AWS API has it, in lists and by itself.
@@ -100,6 +101,14 @@ pub(super) async fn list(
     Place(name): Place<String>,
     Asked(page): Asked<Page>,
 ) -> Result<Response, Problem> {
+    if is_express(&handle, &name) {
+        return Ok(express::list(
+            &handle,
+            &name,
+            page.status.as_deref(),
+            usize::from(page.limit.unwrap_or(PAGE)),
+        ));
+    }
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
     struct Listed {
@@ -229,7 +238,15 @@ fn waiting_time(seconds: Option<u64>) -> Result<Option<Duration>, Problem> {
     }
 }
 
+fn is_express(handle: &Handle, machine: &str) -> bool {
+    let machine = handle.inner().machines.get(machine);
+    machine.is_some_and(|machine| machine.record.machine_type == MachineType::Express)
+}
+
 async fn described_within(handle: &Handle, arn: String, wait: Option<Duration>) -> Result<Shown, Problem> {
+    if names::is_express(&arn) {
+        return express::described_within(handle, arn, wait).await;
+    }
     let parameters = json!({ "executionArn": arn });
     if let Some(wait) = wait {
         let at = arn.clone();

@@ -6,8 +6,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use serde_json::value::RawValue;
 
-use super::ask;
-use super::names::execution_arn;
+use super::names::{self, execution_arn};
+use super::{ask, express};
+use crate::aws::history::Part;
 use crate::handle::Handle;
 use crate::http::{Asked, Place, Problem};
 
@@ -42,9 +43,20 @@ pub(super) async fn page(
         #[serde(skip_serializing_if = "Option::is_none")]
         next: Option<String>,
     }
+    let arn = execution_arn(&handle.inner().namespace, &id)?;
+    let limit = page.limit.unwrap_or(PAGE);
+    if names::is_express(&arn) {
+        let part = Part {
+            after: page.after.map(|after| read_after(&after)).transpose()?,
+            limit: usize::from(limit),
+            reverse: page.reverse.unwrap_or(false),
+            data: page.data.unwrap_or(true),
+        };
+        return express::history(&handle, arn, part).await;
+    }
     let mut parameters = json!({
-        "executionArn": execution_arn(&handle.inner().namespace, &id)?,
-        "maxResults": page.limit.unwrap_or(PAGE),
+        "executionArn": arn,
+        "maxResults": limit,
         "reverseOrder": page.reverse.unwrap_or(false),
         "includeExecutionData": page.data.unwrap_or(true),
     });
@@ -57,4 +69,16 @@ pub(super) async fn page(
         next: read.next_token,
     })
     .into_response())
+}
+
+/// An Express history's pages follow the number of an event: there is no other question they could answer.
+fn read_after(after: &str) -> Result<u32, Problem> {
+    after.parse().map_err(|_| {
+        Problem::new(
+            400,
+            "InvalidQuery",
+            format!("`after={after}` is no event's number"),
+            "leave `after` out, or give the `next` of the page before",
+        )
+    })
 }

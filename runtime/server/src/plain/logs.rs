@@ -10,9 +10,10 @@ use axum::http::header::{ACCEPT, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 
-use super::names::execution_arn;
+use super::names::{self, execution_arn};
 use crate::aws::errors::ApiError;
 use crate::aws::operations::execution::find;
+use crate::express;
 use crate::handle::{Handle, Inner};
 use crate::http::{Asked, Place, Problem};
 
@@ -84,7 +85,6 @@ impl Line {
 }
 
 fn read(inner: &Inner, arn: &str, page: &Page) -> Result<Lines, ApiError> {
-    let (_, execution) = find(inner, arn)?;
     let mut reading = Reading {
         after: page.after.unwrap_or(0),
         room: page.limit.unwrap_or(PAGE).clamp(1, LARGEST_PAGE) as usize,
@@ -93,6 +93,12 @@ fn read(inner: &Inner, arn: &str, page: &Page) -> Result<Lines, ApiError> {
         scopes: BTreeMap::new(),
         lines: Lines::default(),
     };
+    if names::is_express(arn) {
+        let run = express::find(inner, arn)?.ok_or_else(|| ApiError::execution_does_not_exist(arn))?;
+        let _ = run.events.into_iter().try_for_each(|event| reading.see(event));
+        return Ok(reading.lines);
+    }
+    let (_, execution) = find(inner, arn)?;
     inner
         .reader
         .visit_journal(execution.id, 0, &mut |event| reading.see(event))?;

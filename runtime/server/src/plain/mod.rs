@@ -5,6 +5,7 @@
 
 mod events;
 mod executions;
+mod express;
 mod history;
 mod journal_event;
 mod logs;

@@ -5,6 +5,8 @@ use crate::http::Problem;
 
 /// What stands before `MACHINE:EXECUTION` in an execution's ARN.
 const IN_ARN: &str = ":execution:";
+/// The same in that of an Express execution, where what tells it from others follows.
+const IN_EXPRESS_ARN: &str = ":express:";
 
 /// The ARN of an execution that is named `MACHINE:EXECUTION` or by its ARN.
 pub(super) fn execution_arn(namespace: &Namespace, id: &str) -> Result<String, Problem> {
@@ -15,6 +17,8 @@ pub(super) fn execution_arn(namespace: &Namespace, id: &str) -> Result<String, P
         Some((machine, name)) if !machine.is_empty() && !name.is_empty() && !name.contains(':') => {
             Ok(namespace.execution(machine, name))
         }
+        // What an Express execution is called, and what tells it from others.
+        Some((machine, name)) if !machine.is_empty() && is_run(name) => Ok(namespace.express_execution(machine, name)),
         _ => Err(Problem::new(
             400,
             "InvalidExecutionId",
@@ -24,9 +28,20 @@ pub(super) fn execution_arn(namespace: &Namespace, id: &str) -> Result<String, P
     }
 }
 
-/// `MACHINE:EXECUTION` of an ARN.
+fn is_run(name: &str) -> bool {
+    let parts = name.split_once(':');
+    parts.is_some_and(|(name, run)| !name.is_empty() && !run.is_empty() && !run.contains(':'))
+}
+
+/// `MACHINE:EXECUTION` of an ARN, or `MACHINE:EXECUTION:RUN` of an Express one.
 pub(super) fn short(arn: &str) -> &str {
-    arn.split_once(IN_ARN).map_or(arn, |(_, name)| name)
+    let named = arn.split_once(IN_ARN).or_else(|| arn.split_once(IN_EXPRESS_ARN));
+    named.map_or(arn, |(_, name)| name)
+}
+
+/// Whether an ARN is that of an Express execution.
+pub(super) fn is_express(arn: &str) -> bool {
+    arn.contains(IN_EXPRESS_ARN)
 }
 
 /// The machine in `MACHINE:EXECUTION`, without the Map state of a child's.
@@ -66,7 +81,10 @@ mod tests {
         assert_eq!(execution_arn(&namespace, &arn).expect("an ARN"), arn);
         assert_eq!((short(&arn), machine(short(&arn))), ("orders:one", "orders"));
         assert_eq!(machine("orders/Each:1"), "orders");
-        for wrong in ["orders", ":one", "orders:", "a:b:c", ""] {
+        let arn = execution_arn(&namespace, "orders:one:4f").expect("an Express execution");
+        assert_eq!(arn, "arn:aws:states:us-east-1:000000000000:express:orders:one:4f");
+        assert_eq!((short(&arn), machine(short(&arn))), ("orders:one:4f", "orders"));
+        for wrong in ["orders", ":one", "orders:", "a:b:c:d", "a::c", "a:b:", ""] {
             assert!(execution_arn(&namespace, wrong).is_err(), "{wrong}");
         }
     }

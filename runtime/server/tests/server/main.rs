@@ -6,6 +6,7 @@ mod access;
 mod bad_input;
 mod callbacks;
 mod executions;
+mod express;
 mod histories;
 mod http;
 mod http_tasks;

@@ -484,6 +484,12 @@ async fn tags_are_added_replaced_listed_and_removed() {
         assert!(message.contains(expected), "{message}");
     }
     assert_eq!(tags().await, json!([tag("b", "3"), tag("c", "")]), "nothing changed");
+    let activity = json!({"name": "a2", "tags": [tag("x", "y")]});
+    let activity = world.ok("CreateActivity", activity).await["activityArn"].clone();
+    let more = json!({"resourceArn": activity, "tags": [tag("z", "")]});
+    world.ok("TagResource", more).await;
+    let listed = world.ok("ListTagsForResource", json!({"resourceArn": activity})).await;
+    assert_eq!(listed["tags"], json!([tag("x", "y"), tag("z", "")]));
     for missing in [arn(":1"), arn("x"), format!("{PREFIX}activity:a")] {
         for operation in ["TagResource", "UntagResource", "ListTagsForResource"] {
             let asked = json!({"resourceArn": missing, "tags": [], "tagKeys": []});

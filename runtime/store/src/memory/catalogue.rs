@@ -239,7 +239,7 @@ impl Catalogue for Store {
         Ok(self.catalogue().definitions.get(digest).cloned())
     }
 
-    fn create_activity(&self, name: &str, at: Timestamp) -> Result<ActivityRecord, CatalogueError> {
+    fn create_activity(&self, name: &str, tags: Vec<Tag>, at: Timestamp) -> Result<ActivityRecord, CatalogueError> {
         let mut kept = self.catalogue();
         if let Some(known) = kept.activities.iter().find(|activity| activity.name == name) {
             return Ok(known.clone());
@@ -251,11 +251,14 @@ impl Catalogue for Store {
             created: at,
         };
         kept.activities.push(created.clone());
+        kept.set_tags(Tagged::Activity(name.to_owned()), tags);
         Ok(created)
     }
 
     fn delete_activity(&self, name: &str) -> Result<(), CatalogueError> {
-        self.catalogue().activities.retain(|activity| activity.name != name);
+        let mut kept = self.catalogue();
+        kept.activities.retain(|activity| activity.name != name);
+        kept.tags.remove(&Tagged::Activity(name.to_owned()));
         Ok(())
     }
 

@@ -1,24 +1,32 @@
 //! Activities, and the key that signs task tokens.
 
 use asl::Timestamp;
-use engine::ports::{ActivityRecord, CatalogueError, StoreError};
+use engine::ports::{ActivityRecord, CatalogueError, StoreError, Tag, Tagged};
 use engine::token::TokenKey;
 use rusqlite::params;
 
 use super::Store;
+use super::tags::{delete_tags, insert_tags};
 
 /// Name of the row that holds the key of task tokens.
 const TOKEN_KEY: &str = "task tokens";
 
 impl Store {
-    pub(super) fn put_activity(&self, name: &str, at: Timestamp) -> Result<ActivityRecord, CatalogueError> {
+    pub(super) fn put_activity(
+        &self,
+        name: &str,
+        tags: Vec<Tag>,
+        at: Timestamp,
+    ) -> Result<ActivityRecord, CatalogueError> {
         let row = name.to_owned();
         let (id, created) = self
             .0
             .writer
             .change(&format!("create activity `{name}`"), move |connection| {
                 let sql = "INSERT INTO activities (name, created) VALUES (?1, ?2) ON CONFLICT (name) DO NOTHING";
-                connection.prepare_cached(sql)?.execute(params![row, at.0])?;
+                if connection.prepare_cached(sql)?.execute(params![row, at.0])? == 1 {
+                    insert_tags(connection, &Tagged::Activity(row.clone()), &tags)?;
+                }
                 let sql = "SELECT id, created FROM activities WHERE name = ?1";
                 connection
                     .prepare_cached(sql)?
@@ -39,7 +47,7 @@ impl Store {
                 connection
                     .prepare_cached("DELETE FROM activities WHERE name = ?1")?
                     .execute([&row])?;
-                Ok(())
+                delete_tags(connection, &Tagged::Activity(row))
             })?;
         Ok(())
     }

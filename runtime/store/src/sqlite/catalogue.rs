@@ -181,8 +181,8 @@ impl Catalogue for Store {
         Ok(Some(text))
     }
 
-    fn create_activity(&self, name: &str, at: Timestamp) -> Result<ActivityRecord, CatalogueError> {
-        self.put_activity(name, at)
+    fn create_activity(&self, name: &str, tags: Vec<Tag>, at: Timestamp) -> Result<ActivityRecord, CatalogueError> {
+        self.put_activity(name, tags, at)
     }
 
     fn delete_activity(&self, name: &str) -> Result<(), CatalogueError> {

@@ -245,12 +245,16 @@ fn a_module_in_use_is_kept_unless_forced() {
 fn an_activity_is_created_once_and_deleted() {
     for backend in backends() {
         let catalogue = &*backend.catalogue;
-        let created = catalogue.create_activity("pack", Timestamp(5)).expect("creates");
+        let created = catalogue
+            .create_activity("pack", vec![], Timestamp(5))
+            .expect("creates");
         let again = catalogue
-            .create_activity("pack", Timestamp(6))
+            .create_activity("pack", vec![], Timestamp(6))
             .expect("answers the first");
         assert_eq!((again, created.created), (created, Timestamp(5)), "{}", backend.name);
-        catalogue.create_activity("a-later-one", Timestamp(7)).expect("creates");
+        catalogue
+            .create_activity("a-later-one", vec![], Timestamp(7))
+            .expect("creates");
         let names = || {
             let activities = catalogue.activities().expect("lists");
             activities.into_iter().map(|activity| activity.name).collect::<Vec<_>>()

@@ -195,9 +195,14 @@ fn tags_are_replaced_whole_and_go_with_their_machine() {
         new.tags = vec![tag("b", "1"), tag("a", ""), tag("b", "2")];
         let orders = Tagged::Machine(catalogue.create_machine(new).expect("creates").id);
         let activity = Tagged::Activity("orders".to_owned());
+        for tags in [vec![tag("x", "0")], vec![tag("ignored", "")]] {
+            catalogue
+                .create_activity("orders", tags, Timestamp(1))
+                .expect("creates or answers");
+        }
         let tags = |tagged: &Tagged| catalogue.tags(tagged).expect("reads");
         assert_eq!(tags(&orders), [tag("b", "2"), tag("a", "")], "{}", backend.name);
-        assert_eq!(tags(&activity), []);
+        assert_eq!(tags(&activity), [tag("x", "0")], "{}", backend.name);
         catalogue.set_tags(&activity, vec![tag("x", "y")]).expect("writes");
         catalogue
             .set_tags(&orders, vec![tag("c", "3"), tag("b", "2")])
@@ -207,6 +212,8 @@ fn tags_are_replaced_whole_and_go_with_their_machine() {
         catalogue.delete_machine(id).expect("deletes");
         assert_eq!(tags(&orders), [], "{}", backend.name);
         assert_eq!(tags(&activity), [tag("x", "y")]);
+        catalogue.delete_activity("orders").expect("deletes");
+        assert_eq!(tags(&activity), [], "{}", backend.name);
     }
 }
 

@@ -8,7 +8,9 @@
 mod pages;
 mod render;
 mod timeline;
+mod whole;
 
 pub use pages::{Events, Pages};
 pub use render::{Origin, Rendered, render};
 pub use timeline::{Entry, Shape, Timeline};
+pub use whole::Part;

@@ -5,6 +5,7 @@ use engine::ports::ActivityRecord;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::tags;
 use crate::aws::constraints::{ARN_LENGTH, Constraints, NAME_LENGTH, PAGE_SIZE, TOKEN_LENGTH, is_name, page_size};
 use crate::aws::errors::{Answer, ApiError};
 use crate::aws::page_token::Question;
@@ -16,6 +17,7 @@ use crate::handle::Handle;
 #[serde(rename_all = "camelCase")]
 pub struct Create {
     name: Option<String>,
+    tags: Option<Vec<tags::Asked>>,
 }
 
 #[derive(Serialize)]
@@ -62,16 +64,21 @@ pub struct Listed {
 }
 
 pub async fn create(handle: &Handle, asked: Create) -> Answer<Created> {
-    Constraints::new()
-        .text("name", asked.name.as_deref(), NAME_LENGTH)
-        .check()?;
+    let mut constraints = Constraints::new();
+    constraints.text("name", asked.name.as_deref(), NAME_LENGTH);
+    tags::check(&mut constraints, asked.tags.as_deref());
+    constraints.check()?;
     let name = asked.name.unwrap_or_default();
     if !is_name(&name) {
         return Err(ApiError::invalid_name(&name));
     }
-    let record = handle.blocking(move |inner| inner.activities.create(&name)).await??;
+    let arn = handle.inner().namespace.activity(&name);
+    let tags = tags::added(&arn, Vec::new(), asked.tags.unwrap_or_default())?;
+    let record = handle
+        .blocking(move |inner| inner.activities.create(&name, tags))
+        .await??;
     Ok(Created {
-        activity_arn: handle.inner().namespace.activity(&record.name),
+        activity_arn: arn,
         creation_date: record.created,
     })
 }

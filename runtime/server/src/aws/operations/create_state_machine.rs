@@ -83,11 +83,6 @@ pub async fn call(handle: &Handle, asked: Asked) -> Answer<Answered> {
         .await
         .map(|(c, t)| (t, c))?;
     let (parsed, modules) = checked.accepted()?;
-    if machine_type == MachineType::Express {
-        return Err(ApiError::state_machine_type_not_supported(
-            "Express state machines are not available on this server; create it with type STANDARD",
-        ));
-    }
 
     let _changing = handle.changing_machines().await;
     if let Some(existing) = handle.inner().machines.get(&name) {

@@ -3,7 +3,7 @@
 use asl::{EventKind, Failure, Payload, Status, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::execution::{alias_arn, find, map_run_arn, status_word, version_arn};
+use super::execution::{alias_arn, find, map_run_arn, outcome, status_word, version_arn};
 use crate::aws::constraints::{ARN_LENGTH, Constraints};
 use crate::aws::errors::{Answer, ApiError};
 use crate::aws::wire;
@@ -122,14 +122,4 @@ fn describe(inner: &Inner, arn: String, data: bool) -> Answer<Answered> {
             .is_none()
             .then(|| format!("Execution is {word} and cannot be redriven")),
     })
-}
-
-fn outcome(last: EventKind) -> (Option<Payload>, Failure) {
-    match last {
-        EventKind::ExecutionSucceeded { output } => (Some(output), Failure::default()),
-        EventKind::ExecutionFailed { failure }
-        | EventKind::ExecutionAborted { failure }
-        | EventKind::ExecutionTimedOut { failure } => (None, failure),
-        _ => (None, Failure::default()),
-    }
 }

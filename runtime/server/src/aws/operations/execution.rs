@@ -1,6 +1,6 @@
 //! Finding an execution by its ARN, and AWS's words for how it stands.
 
-use asl::{EventKind, Status};
+use asl::{EventKind, Failure, Payload, Status};
 use engine::ids::ExecutionId;
 use engine::ports::{ExecutionRecord, MachineRecord, Origin};
 
@@ -78,4 +78,15 @@ fn find_child(inner: &Inner, arn: &str, parsed: ExecutionArn<'_>) -> Answer<(Mac
     let machines = inner.machines.ever_named(unlabelled(parsed.machine))?;
     let machine = machines.into_iter().find(|machine| machine.id == execution.machine);
     Ok((machine.ok_or_else(missing)?, execution))
+}
+
+/// What came of an execution, from its last event.
+pub fn outcome(last: EventKind) -> (Option<Payload>, Failure) {
+    match last {
+        EventKind::ExecutionSucceeded { output } => (Some(output), Failure::default()),
+        EventKind::ExecutionFailed { failure }
+        | EventKind::ExecutionAborted { failure }
+        | EventKind::ExecutionTimedOut { failure } => (None, failure),
+        _ => (None, Failure::default()),
+    }
 }

@@ -2,7 +2,7 @@
 
 use asl::{Status, Timestamp};
 use engine::ids::ExecutionId;
-use engine::ports::{ChildQuery, ExecutionQuery, ExecutionRecord, StoreError, Through};
+use engine::ports::{ChildQuery, ExecutionQuery, ExecutionRecord, MachineType, StoreError, Through};
 use serde::{Deserialize, Serialize};
 
 use super::execution::{alias_arn, status_word, version_arn};
@@ -92,6 +92,9 @@ pub async fn call(handle: &Handle, asked: Asked) -> Answer<Answered> {
     let parsed = handle.inner().namespace.parse_machine(&arn)?;
     // Found, not started: an alias need not choose.
     let machine = handle.target(&arn, || Throw::Heaviest)?.machine;
+    if machine.record.machine_type == MachineType::Express {
+        return Err(ApiError::not_for_this_type());
+    }
     let through = match parsed.qualifier.and_then(Qualifier::read) {
         Some(Qualifier::Version(number)) => Some(Through::Version(number)),
         Some(Qualifier::Alias(name)) => Some(Through::Alias(name.to_owned())),

@@ -26,6 +26,7 @@ mod publish_state_machine_version;
 mod redrive_execution;
 mod routing;
 mod start_execution;
+mod start_sync_execution;
 mod stop_execution;
 mod tag_resource;
 mod tags;
@@ -53,6 +54,7 @@ use crate::handle::Handle;
 pub async fn call(handle: &Handle, operation: &str, body: &[u8]) -> Answer<Vec<u8>> {
     match operation {
         "StartExecution" => answer(body, |asked| start_execution::call(handle, asked)).await,
+        "StartSyncExecution" => answer(body, |asked| start_sync_execution::call(handle, asked)).await,
         "DescribeExecution" => answer(body, |asked| describe_execution::call(handle, asked)).await,
         "GetExecutionHistory" => get_execution_history::call(handle, wire::read(body)?).await,
         "ListExecutions" => answer(body, |asked| list_executions::call(handle, asked)).await,
@@ -132,6 +134,7 @@ pub(crate) const OPERATIONS: &[&str] = &[
     "SendTaskHeartbeat",
     "SendTaskSuccess",
     "StartExecution",
+    "StartSyncExecution",
     "StopExecution",
     "TagResource",
     "TestState",

@@ -30,26 +30,57 @@ pub struct Answered {
 }
 
 pub async fn call(handle: &Handle, asked: Asked) -> Answer<Answered> {
-    Constraints::new()
-        .text("stateMachineArn", asked.state_machine_arn.as_deref(), ARN_LENGTH)
-        .length("name", asked.name.as_deref(), 1, NAME_LENGTH)
-        .sensitive_bytes("input", asked.input.as_deref(), handle.inner().limits.payload_bytes)
-        .length("traceHeader", asked.trace_header.as_deref(), 0, TRACE_HEADER_LENGTH)
-        .check()?;
+    check(
+        handle,
+        asked.state_machine_arn.as_deref(),
+        asked.name.as_deref(),
+        asked.input.as_deref(),
+        asked.trace_header.as_deref(),
+    )
+    .check()?;
     let arn = asked.state_machine_arn.unwrap_or_default();
     let target = handle.target(&arn, Throw::dice)?;
-    let name = asked.name.unwrap_or_else(|| uuid::Uuid::new_v4().to_string());
-    if !is_name(&name) {
-        return Err(ApiError::invalid_name(&name));
-    }
-    let input = match asked.input {
-        None => Payload::empty_object(),
-        Some(text) => Payload::from_text(text.as_str())
-            .map_err(|error| ApiError::invalid_execution_input(&json_syntax::complaint(&text).unwrap_or(error.0)))?,
-    };
+    let name = read_name(asked.name)?;
+    let input = read_input(asked.input)?;
     let started = handle.start_target(target, name, input, false).await?;
     Ok(Answered {
         execution_arn: started.arn,
         start_date: started.at,
     })
+}
+
+/// The service's own constraints on a start.
+pub(super) fn check(
+    handle: &Handle,
+    machine: Option<&str>,
+    name: Option<&str>,
+    input: Option<&str>,
+    trace_header: Option<&str>,
+) -> Constraints {
+    let mut constraints = Constraints::new();
+    constraints
+        .text("stateMachineArn", machine, ARN_LENGTH)
+        .length("name", name, 1, NAME_LENGTH)
+        .sensitive_bytes("input", input, handle.inner().limits.payload_bytes)
+        .length("traceHeader", trace_header, 0, TRACE_HEADER_LENGTH);
+    constraints
+}
+
+/// The caller's name for an execution, or one of our own.
+pub(super) fn read_name(name: Option<String>) -> Answer<String> {
+    let name = name.unwrap_or_else(|| uuid::Uuid::new_v4().to_string());
+    if is_name(&name) {
+        Ok(name)
+    } else {
+        Err(ApiError::invalid_name(&name))
+    }
+}
+
+/// The caller's input, letter by letter.
+pub(super) fn read_input(input: Option<String>) -> Answer<Payload> {
+    match input {
+        None => Ok(Payload::empty_object()),
+        Some(text) => Payload::from_text(text.as_str())
+            .map_err(|error| ApiError::invalid_execution_input(&json_syntax::complaint(&text).unwrap_or(error.0))),
+    }
 }

@@ -100,7 +100,11 @@ pub fn find(handle: &Handle, arn: &str) -> Answer<Tagged> {
             .machines
             .get(name)
             .map(|machine| Tagged::Machine(machine.record.id)),
-        TaggedArn::Activity(_) => None,
+        TaggedArn::Activity(name) => handle
+            .inner()
+            .activities
+            .get(name)
+            .map(|activity| Tagged::Activity(activity.name)),
     };
     found.ok_or_else(|| ApiError::resource_not_found(arn))
 }
