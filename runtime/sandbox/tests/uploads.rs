@@ -39,7 +39,7 @@ fn the_hosts_functions_are_told_apart() {
         functions.map(str::to_owned).collect::<Vec<_>>()
     };
     assert_eq!(of("heartbeat"), ["heartbeat"]);
-    assert_eq!(of("context"), ["context"]);
+    assert_eq!(of("context"), ["log", "context"]);
     assert!(of("echo").is_empty());
 }
 
