@@ -5,6 +5,7 @@ use std::path::Path;
 
 use server::access::{Entrance, Keyring};
 use server::tls::Tls;
+use tokio::net::{TcpListener, TcpSocket};
 
 use crate::args;
 use crate::config::{private_text, read_text};
@@ -132,6 +133,43 @@ fn told(what: &str, read: Result<()>) {
             tracing::error!(%problem, hint = problem.hint(), "{what} not replaced, those before stay in force")
         }
     }
+}
+
+/// Connections the system keeps until they are taken: as many as it usually allows. Where there are more, clients try
+/// again after a second.
+const BACKLOG: u32 = 4096;
+
+/// Listens on an address, by number or by name.
+pub async fn listen(asked: &str) -> Result<TcpListener> {
+    let bound = async {
+        let mut last = std::io::Error::new(std::io::ErrorKind::NotFound, "the name leads to no address");
+        for address in tokio::net::lookup_host(asked).await? {
+            match listen_on(address) {
+                Ok(listener) => return Ok(listener),
+                Err(error) => last = error,
+            }
+        }
+        Err(last)
+    };
+    bound.await.map_err(|error| {
+        Problem::refused(
+            format!("can't listen on `{asked}`: {error}"),
+            "choose another address with --listen; port 0 takes a free one",
+        )
+    })
+}
+
+fn listen_on(address: SocketAddr) -> std::io::Result<TcpListener> {
+    let socket = if address.is_ipv4() {
+        TcpSocket::new_v4()
+    } else {
+        TcpSocket::new_v6()
+    }?;
+    // Elsewhere than on Unix this would let two servers have the same port.
+    #[cfg(unix)]
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
 }
 
 /// Lets the process have as many files open as it may: each connection is one.

@@ -8,7 +8,6 @@ use sandbox::Sandbox;
 use server::http_task::Connections;
 use server::{Config, Ports, Server};
 use store::{ObjectDirectory, Store};
-use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 
 use crate::args::{self, Format};
@@ -44,12 +43,7 @@ pub fn serve(asked: &args::Serve, output: &Output) -> Result {
     let runtime = runtime()?;
     runtime.block_on(async {
         // First, so that a port in use leaves no directory behind.
-        let listener = TcpListener::bind(&asked.listen).await.map_err(|error| {
-            Problem::refused(
-                format!("can't listen on `{}`: {error}", asked.listen),
-                "choose another address with --listen; port 0 takes a free one",
-            )
-        })?;
+        let listener = entrance::listen(&asked.listen).await?;
         let address = listener.local_addr().map_err(|error| {
             Problem::refused(
                 format!("can't tell the port of `{}`: {error}", asked.listen),

@@ -23,6 +23,8 @@ const ALL_BODIES: usize = 256 << 20;
 const UNCOUNTED: usize = 16 << 10;
 /// Bytes counted as one.
 const UNIT: usize = 1 << 10;
+/// Bytes that are read of a refused body, so that a client that sends before it listens gets its answer.
+const DRAINED: usize = 64 << 20;
 /// Time a request's body may take to come; a definition over the slowest link takes seconds.
 const BODY_TIMEOUT: Duration = Duration::from_secs(60);
 
@@ -87,6 +89,8 @@ impl Bodies {
             let Ok(data) = frame.into_data() else { continue };
             let size = bytes.len() + data.len();
             if size > limit {
+                drop((bytes, taken));
+                drain(body, size).await;
                 return Err(ApiError {
                     kind: "RequestEntityTooLargeException",
                     message: format!("the request is larger than {limit} bytes; shorten the definition or the input"),
@@ -123,6 +127,15 @@ impl Bodies {
             None => *taken = Some(permit),
         }
         Ok(())
+    }
+}
+
+/// Reads and drops what else comes of a refused body.
+async fn drain(mut body: Body, mut size: usize) {
+    while size < DRAINED
+        && let Some(Ok(frame)) = body.frame().await
+    {
+        size += frame.data_ref().map_or(0, Bytes::len);
     }
 }
 

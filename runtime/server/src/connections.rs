@@ -1,28 +1,33 @@
 //! Connections: how many, how long, how they end.
+//!
+//! An idle connection is a socket and little else: between requests, hyper and its buffers are put away.
+
+mod patient;
+mod rest;
 
 use std::future::Future;
-use std::io;
-use std::pin::Pin;
+use std::mem::MaybeUninit;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::Poll;
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use hyper_util::service::TowerToHyperService;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
-use tokio::time::{Instant, Sleep};
+use tokio::sync::{Semaphore, watch};
 use tower::ServiceExt as _;
 
 use crate::http::Guarded;
 use crate::tls::Tls;
+use patient::Patient;
+use rest::{Activity, Answering, Asking};
 
-/// Connections at once. An idle one costs a socket and some 10 KB; the limit of open files, which the program raises as
+/// Connections at once. An idle one costs a socket and some kilobytes; the limit of open files, which the program raises as
 /// far as it may, is usually lower, and whoever comes then waits in the system's queue.
 const CONNECTIONS: usize = 16_384;
 /// Time a client has to send the head of a request. Also ends connections that stay idle: every AWS client opens another.
@@ -31,10 +36,8 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(60);
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 /// Bytes of a request's head, all its headers together. The largest tokens have some kilobytes; hyper takes 100 headers.
 const HEAD_BYTES: usize = 32 << 10;
-/// Time a client may take to read an answer, and ...
-const READ_TIMEOUT: Duration = Duration::from_secs(60);
-/// ... the bytes a second that let it take longer: less than any line has.
-const READ_PACE: u64 = 8 << 10;
+/// Bytes read to begin with: nearly all requests whole.
+const FIRST_BYTES: usize = 4 << 10;
 /// Time connections have to finish their request when the server stops.
 const FAREWELL: Duration = Duration::from_secs(10);
 /// Pause after the system gave no connection, out of files for instance.
@@ -43,8 +46,8 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// Serves until `shutdown`, then lets requests under way finish.
 pub(crate) async fn serve(listener: TcpListener, router: Router, tls: Option<Tls>, shutdown: impl Future<Output = ()>) {
     let slots = Arc::new(Semaphore::new(CONNECTIONS));
-    let graceful = GracefulShutdown::new();
-    let mut shutdown = std::pin::pin!(shutdown);
+    let (stop, stopping) = watch::channel(());
+    let mut shutdown = pin!(shutdown);
     loop {
         let accepted = tokio::select! {
             accepted = accept(&listener, &slots) => accepted,
@@ -53,40 +56,33 @@ pub(crate) async fn serve(listener: TcpListener, router: Router, tls: Option<Tls
         let Some((stream, slot)) = accepted else { continue };
         // Answers are small and wanted at once.
         let _ = stream.set_nodelay(true);
-        let connection = converse(Patient::new(stream), router.clone(), tls.clone(), graceful.watcher());
-        tokio::spawn(async move {
-            connection.await;
-            drop(slot);
-        });
+        let (router, stopping) = (router.clone(), stopping.clone());
+        match &tls {
+            None => {
+                tokio::spawn(async move {
+                    answer(stream, router, stopping).await;
+                    drop(slot);
+                });
+            }
+            Some(tls) => {
+                let acceptor = tls.acceptor();
+                tokio::spawn(async move {
+                    match tokio::time::timeout(HANDSHAKE_TIMEOUT, acceptor.accept(stream)).await {
+                        Ok(Ok(stream)) => answer(stream, router, stopping).await,
+                        Ok(Err(error)) => tracing::debug!(%error, "a client and this server found no common key"),
+                        Err(_) => tracing::debug!("a client took too long to agree on a key"),
+                    }
+                    drop(slot);
+                });
+            }
+        }
     }
-    drop(listener);
-    if tokio::time::timeout(FAREWELL, graceful.shutdown()).await.is_err() {
+    drop((listener, stopping));
+    stop.send_replace(());
+    // Every connection has the other end.
+    if tokio::time::timeout(FAREWELL, stop.closed()).await.is_err() {
         tracing::warn!("connections were still open after {} s and are cut", FAREWELL.as_secs());
     }
-}
-
-/// One connection, to its end. A client that breaks off is its own affair.
-async fn converse(stream: Patient<TcpStream>, router: Router, tls: Option<Tls>, watcher: Watcher) {
-    match tls {
-        None => answer(stream, router, watcher).await,
-        Some(tls) => match tokio::time::timeout(HANDSHAKE_TIMEOUT, tls.acceptor().accept(stream)).await {
-            Ok(Ok(stream)) => answer(stream, router, watcher).await,
-            Ok(Err(error)) => tracing::debug!(%error, "a client and this server found no common key"),
-            Err(_) => tracing::debug!("a client took too long to agree on a key"),
-        },
-    }
-}
-
-async fn answer(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, router: Router, watcher: Watcher) {
-    let service = tower::service_fn(move |request: hyper::Request<hyper::body::Incoming>| {
-        Guarded(Box::pin(router.clone().oneshot(request.map(Body::new))))
-    });
-    let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_TIMEOUT)
-        .max_buf_size(HEAD_BYTES)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(service));
-    let _ = watcher.watch(connection).await;
 }
 
 type Accepted = (TcpStream, tokio::sync::OwnedSemaphorePermit);
@@ -103,147 +99,102 @@ async fn accept(listener: &TcpListener, slots: &Arc<Semaphore>) -> Option<Accept
     }
 }
 
-/// A stream that is cut off when its client doesn't read what it asked for.
-struct Patient<S> {
-    stream: S,
-    /// When the client must have read what waits for it.
-    deadline: Option<Instant>,
-    /// Only while something waits.
-    alarm: Option<Pin<Box<Sleep>>>,
-}
-
-impl<S> Patient<S> {
-    fn new(stream: S) -> Self {
-        Self {
-            stream,
-            deadline: None,
-            alarm: None,
+/// One connection, to its end. A client that breaks off is its own affair.
+async fn answer<S>(stream: S, router: Router, mut stopping: watch::Receiver<()>)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let activity = Arc::new(Activity::default());
+    let mut stream = Patient::new(stream, Arc::clone(&activity));
+    while begins(&mut stream, &mut stopping).await {
+        match converse(stream, &router, &activity, &mut stopping).await {
+            Some(rested) => stream = rested,
+            None => return,
         }
     }
+    end(stream).await;
+}
 
-    /// After an attempt to write: every byte taken gives time for more, nothing gives none.
-    fn wrote(&mut self, context: &mut Context<'_>, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
-        match &written {
-            Poll::Ready(Ok(bytes)) => {
-                if let Some(deadline) = &mut self.deadline {
-                    let earned = Duration::from_micros(*bytes as u64 * 1_000_000 / READ_PACE);
-                    *deadline = (*deadline + earned).min(Instant::now() + READ_TIMEOUT);
-                }
-            }
-            Poll::Ready(Err(_)) => {}
-            Poll::Pending => {
-                let deadline = *self.deadline.get_or_insert_with(|| Instant::now() + READ_TIMEOUT);
-                let alarm = self
-                    .alarm
-                    .get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline)));
-                if alarm.deadline() != deadline {
-                    alarm.as_mut().reset(deadline);
-                }
-                if alarm.as_mut().poll(context).is_ready() {
-                    return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
-                }
-            }
+/// Waits for the first bytes of a request; false when none come any more.
+async fn begins<S: AsyncRead + Unpin>(stream: &mut Patient<S>, stopping: &mut watch::Receiver<()>) -> bool {
+    if stream.has_begun() {
+        return true;
+    }
+    // The buffer is there while it is read into, not while it is waited.
+    let read = std::future::poll_fn(|context| {
+        let mut buffer = [MaybeUninit::uninit(); FIRST_BYTES];
+        let mut buffer = ReadBuf::uninit(&mut buffer);
+        let read = Pin::new(&mut *stream).poll_read(context, &mut buffer);
+        read.map_ok(|()| Bytes::copy_from_slice(buffer.filled()))
+    });
+    let read = tokio::select! {
+        read = tokio::time::timeout(HEAD_TIMEOUT, read) => read,
+        _ = stopping.changed() => return false,
+    };
+    match read {
+        Ok(Ok(first)) if !first.is_empty() => {
+            stream.put_back(first);
+            true
         }
-        written
+        Ok(Ok(_) | Err(_)) | Err(_) => false,
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Patient<S> {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(context, buffer)
-    }
-}
-
-impl<S: AsyncWrite + Unpin> AsyncWrite for Patient<S> {
-    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        let written = Pin::new(&mut self.stream).poll_write(context, bytes);
-        self.wrote(context, written)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        slices: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        let written = Pin::new(&mut self.stream).poll_write_vectored(context, slices);
-        self.wrote(context, written)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
-    }
-
-    /// Asked for only once everything is written: the client is up to date.
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let flushed = Pin::new(&mut self.stream).poll_flush(context);
-        if flushed.is_ready() {
-            self.deadline = None;
-            self.alarm = None;
+/// Requests until there is nothing to do: the stream then. None at the end of the connection.
+async fn converse<S>(
+    stream: Patient<S>,
+    router: &Router,
+    activity: &Arc<Activity>,
+    stopping: &mut watch::Receiver<()>,
+) -> Option<Patient<S>>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    activity.wake_up();
+    let (router, busy) = (router.clone(), Arc::clone(activity));
+    let service = tower::service_fn(move |request: hyper::Request<hyper::body::Incoming>| {
+        let request = request.map(|body| Body::new(Asking::new(body, &busy)));
+        let answering = Answering::new(&busy);
+        let answered = router.clone().oneshot(request);
+        Guarded(Box::pin(async move {
+            let response = answered.await;
+            response.map(|response| response.map(|body| Body::new(answering.with(body))))
+        }))
+    });
+    // Boxed, so that it isn't part of what an idle connection is.
+    let mut connection = Box::new(
+        http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(HEAD_TIMEOUT)
+            .max_buf_size(HEAD_BYTES)
+            .serve_connection(TokioIo::new(stream), TowerToHyperService::new(service)),
+    );
+    let mut told = false;
+    let mut stop = pin!(stopping.changed());
+    let ended = std::future::poll_fn(|context| {
+        if !told && stop.as_mut().poll(context).is_ready() {
+            told = true;
+            Pin::new(&mut *connection).graceful_shutdown();
         }
-        flushed
+        match connection.poll_without_shutdown(context) {
+            Poll::Ready(Ok(())) => Poll::Ready(Some(true)),
+            Poll::Ready(Err(_)) => Poll::Ready(None),
+            Poll::Pending if activity.is_at_rest() && !told => Poll::Ready(Some(false)),
+            Poll::Pending => Poll::Pending,
+        }
+    })
+    .await;
+    let is_over = ended?;
+    let parts = connection.into_parts();
+    let mut stream = parts.io.into_inner();
+    if is_over {
+        end(stream).await;
+        return None;
     }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(context)
-    }
+    stream.put_back(parts.read_buf);
+    Some(stream)
 }
 
-#[cfg(test)]
-mod tests {
-    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-
-    use super::*;
-
-    /// Bytes between the two ends.
-    const PIPE: usize = 1024;
-
-    #[tokio::test(start_paused = true)]
-    async fn a_client_that_does_not_read_is_cut_off() {
-        let (server, _client) = tokio::io::duplex(PIPE);
-        let began = Instant::now();
-        let error = Patient::new(server).write_all(&[0; 10 * PIPE]).await;
-        assert_eq!(error.expect_err("nobody reads").kind(), io::ErrorKind::TimedOut);
-        assert_eq!(began.elapsed().as_secs(), READ_TIMEOUT.as_secs());
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_client_that_reads_too_little_is_cut_off() {
-        let (server, mut client) = tokio::io::duplex(PIPE);
-        tokio::spawn(async move {
-            let mut byte = [0];
-            while client.read_exact(&mut byte).await.is_ok() {
-                tokio::time::sleep(Duration::from_secs(1)).await;
-            }
-        });
-        let began = Instant::now();
-        let error = Patient::new(server).write_all(&[0; 10 * PIPE]).await;
-        assert_eq!(error.expect_err("a byte a second").kind(), io::ErrorKind::TimedOut);
-        assert!(began.elapsed() < READ_TIMEOUT * 2, "{:?}", began.elapsed());
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_client_on_a_slow_line_gets_everything_and_may_idle_afterwards() {
-        let (server, mut client) = tokio::io::duplex(PIPE);
-        let bytes = vec![7; READ_PACE as usize * 200];
-        let expected = bytes.len();
-        let reader = tokio::spawn(async move {
-            let mut all = 0;
-            let mut buffer = [0; PIPE];
-            while all < expected {
-                all += client.read(&mut buffer).await.expect("not cut off");
-                tokio::time::sleep(Duration::from_millis(100)).await;
-            }
-            client
-        });
-        let mut server = Patient::new(server);
-        server.write_all(&bytes).await.expect("slow, but it goes on");
-        server.flush().await.expect("flushes");
-        let _client = reader.await.expect("reads to the end");
-        tokio::time::sleep(READ_TIMEOUT * 10).await;
-        server.write_all(&[1]).await.expect("idle time doesn't count");
-    }
+async fn end(mut stream: impl AsyncWrite + Unpin) {
+    let _ = tokio::time::timeout(FAREWELL, stream.shutdown()).await;
 }

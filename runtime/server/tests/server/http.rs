@@ -200,3 +200,96 @@ async fn a_stop_lets_requests_under_way_finish() {
     ended.await.unwrap().unwrap();
     assert!(TcpStream::connect(address).await.is_err(), "nobody listens any more");
 }
+
+/// One answer on a connection that stays: its status and its body.
+async fn next_answer(stream: &mut TcpStream) -> (u16, String) {
+    let mut answer = Vec::new();
+    loop {
+        let mut byte = [0];
+        stream.read_exact(&mut byte).await.unwrap();
+        answer.push(byte[0]);
+        let Some(head) = answer.strip_suffix(b"\r\n\r\n") else {
+            continue;
+        };
+        let head = String::from_utf8_lossy(head).to_lowercase();
+        let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
+        let mut body = vec![0; length.unwrap_or("0").parse().unwrap()];
+        stream.read_exact(&mut body).await.unwrap();
+        let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+        return (status, String::from_utf8_lossy(&body).into_owned());
+    }
+}
+
+#[tokio::test]
+async fn connections_go_on_after_they_rested() {
+    let listening = listen(World::new().await).await;
+    let mut stream = TcpStream::connect(listening.address).await.unwrap();
+    let list =
+        "POST / HTTP/1.1\r\nhost: x\r\nx-amz-target: AWSStepFunctions.ListActivities\r\ncontent-length: 2\r\n\r\n{}";
+    let chunked = "POST / HTTP/1.1\r\nhost: x\r\nx-amz-target: AWSStepFunctions.ListActivities\r\n\
+                   transfer-encoding: chunked\r\n\r\n1\r\n{\r\n1\r\n}\r\n0\r\n\r\n";
+    for request in [list, chunked, list] {
+        // Bit by bit, so that reads end anywhere.
+        for bytes in request.as_bytes().chunks(7) {
+            stream.write_all(bytes).await.unwrap();
+            tokio::task::yield_now().await;
+        }
+        let (status, body) = next_answer(&mut stream).await;
+        assert_eq!((status, body.as_str()), (200, r#"{"activities":[]}"#));
+    }
+    // One and a half at once, and the rest afterwards.
+    let (half, rest) = list.split_at(50);
+    stream.write_all(format!("{list}{half}").as_bytes()).await.unwrap();
+    assert_eq!(next_answer(&mut stream).await.0, 200);
+    stream.write_all(rest.as_bytes()).await.unwrap();
+    assert_eq!(next_answer(&mut stream).await.0, 200);
+    // Five at once.
+    stream.write_all(list.repeat(5).as_bytes()).await.unwrap();
+    for _ in 0..5 {
+        assert_eq!(next_answer(&mut stream).await.0, 200);
+    }
+}
+
+#[tokio::test]
+async fn a_body_nobody_reads_is_never_taken_for_a_request() {
+    let listening = listen(World::new().await).await;
+    let smuggled = "GET /v1/modules HTTP/1.1\r\nhost: x\r\n\r\n";
+    for (encoding, body) in [
+        (format!("content-length: {}", smuggled.len()), smuggled.to_owned()),
+        (
+            "transfer-encoding: chunked".to_owned(),
+            format!("{:x}\r\n{smuggled}\r\n0\r\n\r\n", smuggled.len()),
+        ),
+    ] {
+        let mut stream = TcpStream::connect(listening.address).await.unwrap();
+        let head = format!("GET /healthz HTTP/1.1\r\nhost: x\r\n{encoding}\r\n\r\n");
+        stream.write_all(head.as_bytes()).await.unwrap();
+        assert_eq!(next_answer(&mut stream).await, (200, "ok\n".to_owned()));
+        stream.write_all(body.as_bytes()).await.unwrap();
+        let _ = stream
+            .write_all(b"GET /healthz HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")
+            .await;
+        let mut after = Vec::new();
+        let _ = stream.read_to_end(&mut after).await;
+        let after = String::from_utf8_lossy(&after);
+        assert!(!after.contains("modules"), "{after}");
+    }
+}
+
+#[tokio::test]
+async fn idle_connections_end_with_the_server() {
+    let Listening { address, stop, ended } = listen(World::new().await).await;
+    let mut rested = TcpStream::connect(address).await.unwrap();
+    rested
+        .write_all(b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n")
+        .await
+        .unwrap();
+    assert_eq!(next_answer(&mut rested).await.0, 200);
+    let mut silent = TcpStream::connect(address).await.unwrap();
+    request(address, "GET", "/healthz", "", b"").await;
+    drop(stop);
+    ended.await.unwrap().unwrap();
+    for stream in [&mut rested, &mut silent] {
+        assert_eq!(stream.read(&mut [0]).await.unwrap_or(0), 0, "it is closed");
+    }
+}
