@@ -27,6 +27,16 @@ impl Slots {
         }
     }
 
+    /// How many there are.
+    pub(crate) fn total(&self) -> usize {
+        self.total
+    }
+
+    /// How many attempts have one.
+    pub(crate) fn taken(&self) -> usize {
+        self.taken
+    }
+
     /// An attempt ended or was stopped.
     pub(crate) fn give_back(&mut self) {
         self.taken = self.taken.saturating_sub(1);

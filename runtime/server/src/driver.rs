@@ -11,14 +11,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use asl::{Failure, Timestamp};
+use asl::{Event, Failure, Timestamp};
 use engine::ids::{Digest, ExecutionId, ReplyTo, TaskId};
 use engine::input::{Input, MapRunBounds, StartExecution, Word};
 use engine::output::{Output, Reply};
 use engine::ports::CommitLog;
-use engine::{Engine, Options};
+use engine::{Engine, Load, Options};
 use tokio::sync::oneshot;
 
 use crate::aws::arn::child_names;
@@ -43,6 +43,8 @@ pub(crate) enum Message {
     Call(Input, Waiters),
     /// The compiled code of a module is at hand, or can't be had.
     ModuleReady(Digest),
+    /// Say what there is to do.
+    Look(oneshot::Sender<Load>),
     /// Finish what is being written and stop.
     Shutdown,
 }
@@ -147,6 +149,13 @@ impl Mailbox {
         closed
     }
 
+    /// What the engine has in hand.
+    pub(crate) fn look(&self) -> oneshot::Receiver<Load> {
+        let (sender, load) = oneshot::channel();
+        self.send(Message::Look(sender));
+        load
+    }
+
     /// After the driver's end a message is dropped, and with it whoever waits for an answer learns.
     pub(crate) fn send(&self, message: Message) {
         let _ = self.sender.send(message);
@@ -210,7 +219,7 @@ impl Driver {
         let options = Options {
             slots: runner.slots(),
             seed: seed(),
-            show_unrecorded: express.is_kept(),
+            show_unrecorded: true,
             ..options
         };
         Self {
@@ -295,6 +304,9 @@ impl Driver {
                 self.engine.handle(clock::now(), input);
             }
             Message::ModuleReady(digest) => self.runner.module_ready(&digest),
+            Message::Look(asking) => {
+                let _ = asking.send(self.engine.workload());
+            }
             Message::Shutdown => {
                 self.phase = Phase::Stopping {
                     commits_left: LAST_COMMITS,
@@ -315,9 +327,10 @@ impl Driver {
                 }
                 self.commits_under_way += 1;
                 let batch = Arc::new(batch);
+                let since = Instant::now();
                 let (written, mailbox, hook) = (Arc::clone(&batch), self.mailbox.clone(), self.disk.hook.clone());
                 let done = move |result| {
-                    hook.committed(&written, &result);
+                    hook.committed(&written, &result, since);
                     let batch = written.id;
                     mailbox.send(Message::Input(Input::Committed { batch, result }));
                 };
@@ -338,7 +351,11 @@ impl Driver {
             Output::Cancel(task) => self.runner.cancel(task),
             Output::Forget(task) => self.runner.forget(task),
             Output::Load(execution) => self.disk.loaders.load(execution),
-            Output::Unrecorded { execution, events } => self.express.record(execution, events),
+            Output::Unrecorded { execution, events } => {
+                let events: Arc<[Event]> = events.into();
+                self.express.record(execution, &events);
+                self.disk.hook.unrecorded(execution, events);
+            }
             Output::ReadItems {
                 run,
                 source,

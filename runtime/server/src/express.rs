@@ -77,7 +77,10 @@ impl Recent {
     }
 
     /// Events of a run, in order.
-    pub(crate) fn record(&self, run: ExecutionId, events: Vec<Event>) {
+    pub(crate) fn record(&self, run: ExecutionId, events: &[Event]) {
+        if !self.is_kept() {
+            return;
+        }
         let closes = events.iter().any(|event| event.kind.closes().is_some());
         let mut kept = self.kept();
         for event in events {
@@ -147,22 +150,22 @@ pub(crate) fn find(inner: &Inner, arn: &str) -> Result<Option<Remembered>, Store
 }
 
 impl Kept {
-    fn push(&mut self, id: ExecutionId, event: Event) {
-        if let Some(run) = Remembered::begun(&event) {
+    fn push(&mut self, id: ExecutionId, event: &Event) {
+        if let Some(run) = Remembered::begun(event) {
             self.order.push_back(id);
             self.runs.insert(id, run);
         }
         // One that was forgotten while it ran.
         let Some(run) = self.runs.get_mut(&id) else { return };
-        run.closed = Some(&event).filter(|event| event.kind.closes().is_some()).cloned();
-        let bytes = event_bytes(&event);
+        run.closed = Some(event).filter(|event| event.kind.closes().is_some()).cloned();
+        let bytes = event_bytes(event);
         if !run.complete || run.events.len() >= MOST_EVENTS || run.bytes + bytes > MOST_BYTES {
             run.complete = false;
             return;
         }
         run.bytes += bytes;
         self.bytes += bytes;
-        run.events.push(event);
+        run.events.push(event.clone());
     }
 }
 
@@ -261,10 +264,10 @@ mod tests {
     fn the_newest_are_remembered_and_the_oldest_forgotten() {
         let recent = Recent::new(2);
         for number in 1..=3 {
-            recent.record(ExecutionId(number), vec![started(&number.to_string())]);
+            recent.record(ExecutionId(number), &[started(&number.to_string())]);
         }
-        recent.record(ExecutionId(1), vec![output(1)]);
-        recent.record(ExecutionId(3), vec![output(1)]);
+        recent.record(ExecutionId(1), &[output(1)]);
+        recent.record(ExecutionId(3), &[output(1)]);
         let names: Vec<_> = recent.list(None, 9).into_iter().map(|run| run.name).collect();
         assert_eq!(names, ["3", "2"]);
         assert!(recent.find("arn:1").is_none());
@@ -279,9 +282,9 @@ mod tests {
     #[test]
     fn neither_one_nor_all_of_them_fill_the_memory() {
         let recent = Recent::new(1000);
-        recent.record(ExecutionId(1), vec![started("long")]);
-        recent.record(ExecutionId(1), vec![step(); MOST_EVENTS + 10]);
-        recent.record(ExecutionId(1), vec![output(1)]);
+        recent.record(ExecutionId(1), &[started("long")]);
+        recent.record(ExecutionId(1), &vec![step(); MOST_EVENTS + 10]);
+        recent.record(ExecutionId(1), &[output(1)]);
         let long = recent.find("arn:long").expect("remembered");
         assert_eq!(
             (long.events.len(), long.complete, long.status()),
@@ -290,7 +293,7 @@ mod tests {
         for number in 2..100 {
             recent.record(
                 ExecutionId(number),
-                vec![started(&number.to_string()), output(MOST_BYTES - 10_000)],
+                &[started(&number.to_string()), output(MOST_BYTES - 10_000)],
             );
         }
         assert!(recent.kept().bytes <= MOST_BYTES_TOGETHER);
@@ -301,8 +304,8 @@ mod tests {
     #[test]
     fn the_latest_run_of_an_execution_that_began_again_is_shown() {
         let recent = Recent::new(10);
-        recent.record(ExecutionId(1), vec![started("n"), step()]);
-        recent.record(ExecutionId(2), vec![started("n")]);
+        recent.record(ExecutionId(1), &[started("n"), step()]);
+        recent.record(ExecutionId(2), &[started("n")]);
         assert_eq!(recent.find("arn:n").expect("remembered").events.len(), 1);
     }
 }

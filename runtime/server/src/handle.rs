@@ -23,6 +23,7 @@ use crate::express::Recent;
 use crate::http_task::HttpTasks;
 use crate::lone_task::LoneTasks;
 use crate::machines::{Machine, Machines};
+use crate::metrics::Metrics;
 use crate::modules::{self, Modules};
 use crate::observe::{Followers, Following};
 
@@ -51,6 +52,7 @@ pub(crate) struct Inner {
     pub(crate) pages: Pages,
     pub(crate) mailbox: Mailbox,
     pub(crate) followers: Arc<Followers>,
+    pub(crate) metrics: Arc<Metrics>,
     pub(crate) activities: Arc<Activities>,
     pub(crate) token_key: TokenKey,
     pub(crate) lone_tasks: LoneTasks,
@@ -72,6 +74,7 @@ pub(crate) struct Parts {
     pub(crate) objects: SharedObjects,
     pub(crate) mailbox: Mailbox,
     pub(crate) followers: Arc<Followers>,
+    pub(crate) metrics: Arc<Metrics>,
     pub(crate) activities: Arc<Activities>,
     pub(crate) token_key: TokenKey,
     pub(crate) lone_tasks: LoneTasks,
@@ -115,6 +118,7 @@ impl Handle {
             pages: Pages::default(),
             mailbox: parts.mailbox,
             followers: parts.followers,
+            metrics: parts.metrics,
             activities: parts.activities,
             token_key: parts.token_key,
             lone_tasks: parts.lone_tasks,

@@ -19,7 +19,7 @@ use serde::de::DeserializeOwned;
 use crate::access::{self, Entrance, Gate};
 use crate::handle::Handle;
 use crate::pace::TooSlow;
-use crate::{aws, modules, objects, plain};
+use crate::{aws, metrics, modules, objects, plain};
 
 /// An error in our own shape, where AWS has none.
 #[derive(Debug, Clone, Serialize)]
@@ -71,6 +71,7 @@ pub(crate) type Routes = Vec<(&'static str, MethodRouter<Handle>)>;
 /// Everything the server answers to.
 pub(crate) fn routes() -> Routes {
     let mut routes: Routes = vec![("/healthz", get(healthz))];
+    routes.extend(metrics::routes());
     routes.extend(aws::routes());
     routes.extend(plain::routes());
     routes.extend(modules::routes());
@@ -80,6 +81,7 @@ pub(crate) fn routes() -> Routes {
 
 /// The same, ready to be asked, behind its gate.
 pub(crate) fn router(handle: Handle, entrance: Arc<Entrance>) -> Router {
+    let requests = Arc::clone(&handle.inner().metrics.requests);
     let gate = Gate::new(entrance, handle.clone());
     routes()
         .into_iter()
@@ -87,6 +89,7 @@ pub(crate) fn router(handle: Handle, entrance: Arc<Entrance>) -> Router {
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
         .layer(axum::middleware::from_fn_with_state(gate, access::pass))
+        .layer(axum::middleware::from_fn_with_state(requests, metrics::count))
         .with_state(handle)
 }
 

@@ -18,6 +18,7 @@ pub mod http_task;
 pub mod items;
 mod lone_task;
 mod machines;
+mod metrics;
 pub mod modules;
 mod objects;
 mod observe;
@@ -26,6 +27,7 @@ mod plain;
 mod services;
 pub mod tls;
 
+use std::collections::HashSet;
 use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -34,8 +36,11 @@ use std::time::Instant;
 
 use asl::Limits;
 use engine::Options;
+use engine::ids::{ExecutionId, MachineId};
 use engine::input::Input;
-use engine::ports::{Catalogue, CatalogueError, CommitLog, Reader, SharedObjects, SharedRunner, StoreError};
+use engine::ports::{
+    Catalogue, CatalogueError, CommitLog, ExecutionRecord, MachineType, Reader, SharedObjects, SharedRunner, StoreError,
+};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
@@ -50,6 +55,7 @@ pub use http::Problem;
 use http_task::{Connections, ConnectionsError, HttpTasks};
 use lone_task::LoneTasks;
 use machines::Machines;
+use metrics::Metrics;
 use modules::Modules;
 use observe::{Followers, Observer};
 use services::Services;
@@ -136,6 +142,8 @@ pub enum Error {
 pub struct Server {
     handle: Handle,
     driver: JoinHandle<()>,
+    /// Ends after the driver.
+    observer: JoinHandle<()>,
     /// Ends with the driver.
     driver_gone: oneshot::Receiver<()>,
 }
@@ -171,6 +179,7 @@ impl Server {
             "stored state read"
         );
 
+        let express = express_among(&running, &machines);
         let (mailbox, inbox) = Mailbox::new();
         mailbox.send(Message::Input(Input::Recover { running, last }));
         let loaders = Loaders::spawn(Arc::clone(&ports.reader), Arc::clone(&machines), &mailbox)?;
@@ -182,8 +191,10 @@ impl Server {
             &mailbox,
         )?;
         let followers = Arc::new(Followers::default());
-        let (observer, hook) = Observer::new(Arc::clone(&followers));
-        observer.spawn()?;
+        let paths = http::routes().into_iter().map(|(path, _)| path);
+        let metrics = Arc::new(Metrics::new(paths));
+        let (observer, hook) = Observer::new(Arc::clone(&followers), Arc::clone(&metrics), express);
+        let observer = observer.spawn()?;
         let disk = Disk {
             log: ports.log,
             loaders,
@@ -225,6 +236,7 @@ impl Server {
             objects: ports.objects,
             mailbox,
             followers,
+            metrics,
             activities,
             token_key,
             lone_tasks,
@@ -236,6 +248,7 @@ impl Server {
             handle,
             driver,
             driver_gone,
+            observer,
         })
     }
 
@@ -293,11 +306,16 @@ impl Server {
     /// [`Error::DriverDied`].
     pub async fn close(self) -> Result<(), Error> {
         self.handle.inner().mailbox.send(Message::Shutdown);
-        let joined = tokio::task::spawn_blocking(move || self.driver.join()).await;
-        match joined {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(_)) | Err(_) => Err(Error::DriverDied),
-        }
+        let ended = move || {
+            self.driver.join().map_err(|_| Error::DriverDied)?;
+            // What was written to the end is observed to the end.
+            if self.observer.join().is_err() {
+                tracing::error!("the observer panicked: followers, logs, traces and metrics missed something");
+            }
+            Ok(())
+        };
+        let ended = tokio::task::spawn_blocking(ended).await;
+        ended.unwrap_or(Err(Error::DriverDied))
     }
 }
 
@@ -312,6 +330,18 @@ pub async fn serve(
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), Error> {
     Server::open(config, ports).await?.serve(listener, shutdown).await
+}
+
+/// Those of them that are of Express machines.
+fn express_among(running: &[ExecutionRecord], machines: &Machines) -> Vec<ExecutionId> {
+    let express: HashSet<MachineId> = machines
+        .list()
+        .iter()
+        .filter(|machine| machine.record.machine_type == MachineType::Express)
+        .map(|machine| machine.record.id)
+        .collect();
+    let of_express = running.iter().filter(|record| express.contains(&record.machine));
+    of_express.map(|record| record.id).collect()
 }
 
 fn compile_in_background(modules: &Arc<Modules>, mailbox: &Mailbox) -> std::io::Result<()> {

@@ -37,6 +37,7 @@ const fn key(action: Action, reach: Reach) -> Needs {
 const ROUTES: &[(Method, &str, Needs)] = &[
     (Method::POST, "/", Needs::Operation),
     (Method::GET, "/healthz", Needs::Nothing),
+    (Method::GET, "/metrics", key(Action::Read, Reach::Everything)),
     (Method::GET, "/v1/openapi.json", Needs::Nothing),
     (Method::GET, "/v1/state-machines", key(Action::Read, Reach::Listed("stateMachines"))),
     (Method::GET, "/v1/state-machines/{name}", key(Action::Read, Reach::Name("name"))),

@@ -1,67 +1,135 @@
 //! From the driver to those who look on.
 
-use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::time::{Duration, Instant};
 
-use engine::batch::{Append, AppendOutcome, Batch};
+use asl::Event;
+use engine::batch::{AppendOutcome, Batch};
+use engine::ids::ExecutionId;
 use engine::ports::CommitResult;
 
-use super::Followers;
+use crate::metrics::Counter;
 
 /// Batches that wait to be observed. One holds as much as one commit writes, 16 MiB at most and most often a few
 /// kilobytes; the payloads in it are shared with the executions they belong to.
 const WAITING: usize = 64;
 
-/// A batch that was written.
+/// Something that can't be undone any more. Cloning costs reference counts.
 #[derive(Debug, Clone)]
-pub(crate) struct Observed {
-    batch: Arc<Batch>,
-    /// For each of its appends, whether it is on disk.
-    written: Arc<[bool]>,
+pub(crate) enum Observed {
+    /// A commit has ended.
+    Committed {
+        batch: Arc<Batch>,
+        /// For each of its appends, whether it is on disk.
+        written: Arc<[bool]>,
+        /// From handing it over to the answer.
+        took: Duration,
+    },
+    /// Events of an execution that isn't recorded step by step.
+    Unrecorded {
+        execution: ExecutionId,
+        events: Arc<[Event]>,
+    },
+}
+
+/// What one execution gained.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Gain<'a> {
+    pub(crate) execution: ExecutionId,
+    /// How many events its journal had before; nothing for one that has none.
+    pub(crate) from: Option<u64>,
+    pub(crate) events: &'a [Event],
 }
 
 impl Observed {
-    /// The appends of a batch that are on disk.
-    pub(crate) fn appends(&self) -> impl Iterator<Item = &Append> {
-        let appends = self.batch.appends.iter().zip(&*self.written);
-        appends.filter_map(|(append, written)| written.then_some(append))
+    /// What is on disk or past its line now.
+    pub(crate) fn gains(&self) -> impl Iterator<Item = Gain<'_>> {
+        let (appends, written) = match self {
+            Observed::Committed { batch, written, .. } => (&*batch.appends, &**written),
+            Observed::Unrecorded { .. } => (&[][..], &[][..]),
+        };
+        let unrecorded = match self {
+            Observed::Unrecorded { execution, events } => Some(Gain {
+                execution: *execution,
+                from: None,
+                events,
+            }),
+            Observed::Committed { .. } => None,
+        };
+        let appends = appends.iter().zip(written).filter(|(_, written)| **written);
+        let recorded = appends.map(|(append, _)| Gain {
+            execution: append.execution,
+            from: Some(append.expected_position),
+            events: &append.events,
+        });
+        recorded.chain(unrecorded)
     }
 }
 
-/// The driver's end. Cloning costs reference counts.
+/// The end where things are handed over. Never waits.
 #[derive(Clone)]
 pub(crate) struct Hook {
     queue: SyncSender<Observed>,
     lost: Arc<Lost>,
 }
 
-/// What wasn't observed.
-#[derive(Default)]
+/// The other end.
+pub(crate) struct Queue {
+    queue: Receiver<Observed>,
+    lost: Arc<Lost>,
+}
+
+/// What wasn't taken.
 struct Lost {
-    /// Since the observer looked.
+    /// Since somebody asked.
     lately: AtomicBool,
-    batches: AtomicU64,
+    count: Arc<Counter>,
+}
+
+/// Both ends; `lost` counts what doesn't fit between them.
+pub(crate) fn queue(lost: Arc<Counter>) -> (Hook, Queue) {
+    let (sender, receiver) = sync_channel(WAITING);
+    let lost = Arc::new(Lost {
+        lately: AtomicBool::new(false),
+        count: lost,
+    });
+    let hook = Hook {
+        queue: sender,
+        lost: Arc::clone(&lost),
+    };
+    (hook, Queue { queue: receiver, lost })
 }
 
 impl Hook {
-    /// A commit has ended. Never waits.
-    pub(crate) fn committed(&self, batch: &Arc<Batch>, result: &CommitResult) {
-        let Ok(outcomes) = result else { return };
-        let written = outcomes.iter().map(|outcome| *outcome == AppendOutcome::Appended);
-        self.hand_over(Observed {
+    /// A commit that was handed over at `since` has ended.
+    pub(crate) fn committed(&self, batch: &Arc<Batch>, result: &CommitResult, since: Instant) {
+        let written = match result {
+            Ok(outcomes) => {
+                let written = outcomes.iter().map(|outcome| *outcome == AppendOutcome::Appended);
+                written.collect()
+            }
+            Err(_) => Arc::default(),
+        };
+        self.hand_over(Observed::Committed {
             batch: Arc::clone(batch),
-            written: written.collect(),
+            written,
+            took: since.elapsed(),
         });
     }
 
-    fn hand_over(&self, observed: Observed) {
+    /// Events that no commit carries have happened.
+    pub(crate) fn unrecorded(&self, execution: ExecutionId, events: Arc<[Event]>) {
+        self.hand_over(Observed::Unrecorded { execution, events });
+    }
+
+    pub(super) fn hand_over(&self, observed: Observed) {
         match self.queue.try_send(observed) {
             Ok(()) => {}
             Err(TrySendError::Full(_)) => {
                 self.lost.lately.store(true, Ordering::Relaxed);
-                self.lost.batches.fetch_add(1, Ordering::Relaxed);
+                self.lost.count.add(1);
             }
             // The server stops.
             Err(TrySendError::Disconnected(_)) => {}
@@ -69,49 +137,14 @@ impl Hook {
     }
 }
 
-/// The thread that looks on.
-pub(crate) struct Observer {
-    queue: Receiver<Observed>,
-    lost: Arc<Lost>,
-    followers: Arc<Followers>,
-}
-
-impl Observer {
-    /// With the hook that feeds it.
-    pub(crate) fn new(followers: Arc<Followers>) -> (Self, Hook) {
-        let (sender, queue) = sync_channel(WAITING);
-        let lost = Arc::new(Lost::default());
-        let hook = Hook {
-            queue: sender,
-            lost: Arc::clone(&lost),
-        };
-        (Self { queue, lost, followers }, hook)
+impl Queue {
+    /// Waits for the next; nothing once every hook is gone.
+    pub(super) fn next(&self) -> Option<Observed> {
+        self.queue.recv().ok()
     }
 
-    /// Starts the thread; it ends when the last hook is gone.
-    ///
-    /// # Errors
-    /// When the system gives no thread.
-    pub(crate) fn spawn(self) -> io::Result<()> {
-        let look_on = move || {
-            while let Ok(observed) = self.queue.recv() {
-                self.observe(&observed);
-            }
-        };
-        std::thread::Builder::new()
-            .name("observer".into())
-            .spawn(look_on)
-            .map(drop)
-    }
-
-    fn observe(&self, observed: &Observed) {
-        if self.lost.lately.swap(false, Ordering::Relaxed) {
-            tracing::warn!(
-                batches = self.lost.batches.load(Ordering::Relaxed),
-                "commits came faster than they could be observed; logs, traces and metrics miss some"
-            );
-            self.followers.wake_all();
-        }
-        self.followers.wake(observed.appends().map(|append| append.execution));
+    /// Whether something was lost since this was asked last.
+    pub(super) fn lost_some(&self) -> bool {
+        self.lost.lately.swap(false, Ordering::Relaxed)
     }
 }

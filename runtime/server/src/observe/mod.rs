@@ -1,11 +1,13 @@
 //! What others learn of an execution once it is on disk.
 //!
 //! One hook after the commit: the driver hands every batch that was written to a bounded queue and goes on, and a
-//! thread of its own tells those who follow. Whatever that takes, the engine never waits for it; a batch that finds
-//! the queue full is not observed, and that is counted.
+//! thread of its own tells those who follow, and counts. Whatever that takes, the engine never waits for it; a batch
+//! that finds the queue full is not observed, and that is counted.
 
 mod followers;
 mod hook;
+mod observer;
 
 pub(crate) use followers::{Followers, Following};
-pub(crate) use hook::{Hook, Observer};
+pub(crate) use hook::{Hook, queue};
+pub(crate) use observer::Observer;

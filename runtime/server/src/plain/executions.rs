@@ -16,7 +16,7 @@ use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use super::names::{self, execution_arn};
-use super::{ask, express, iso, refusals};
+use super::{ask, express, iso, page_length, refusals};
 use crate::access::{Action, Caller};
 use crate::aws::errors::ApiError;
 use crate::aws::operations::execution::find;
@@ -26,7 +26,9 @@ use crate::http::{Asked, Place, Problem};
 /// Longest wait for an execution's end, in seconds: what proxies between let pass at most.
 const LONGEST_WAIT: u64 = 900;
 /// Executions in one answer.
-const PAGE: u16 = 100;
+const PAGE: u32 = 100;
+/// The most a caller may ask for.
+const LARGEST_PAGE: u32 = 1000;
 /// Largest body of a stop, in bytes: an error name and a cause at their longest, escaped.
 const STOP_BYTES: usize = 256 << 10;
 
@@ -92,7 +94,7 @@ impl From<Described> for Shown {
 pub(super) struct Page {
     status: Option<String>,
     after: Option<String>,
-    limit: Option<u16>,
+    limit: Option<u32>,
 }
 
 /// A state machine's executions, the newest first.
@@ -101,13 +103,9 @@ pub(super) async fn list(
     Place(name): Place<String>,
     Asked(page): Asked<Page>,
 ) -> Result<Response, Problem> {
+    let limit = page_length(page.limit, PAGE, LARGEST_PAGE)?;
     if is_express(&handle, &name) {
-        return Ok(express::list(
-            &handle,
-            &name,
-            page.status.as_deref(),
-            usize::from(page.limit.unwrap_or(PAGE)),
-        ));
+        return Ok(express::list(&handle, &name, page.status.as_deref(), limit as usize));
     }
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
@@ -124,7 +122,7 @@ pub(super) async fn list(
     }
     let mut parameters = json!({
         "stateMachineArn": handle.inner().namespace.machine(&name),
-        "maxResults": page.limit.unwrap_or(PAGE),
+        "maxResults": limit,
     });
     if let Some(status) = page.status {
         parameters["statusFilter"] = json!(status);

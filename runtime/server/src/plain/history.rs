@@ -7,19 +7,19 @@ use serde_json::json;
 use serde_json::value::RawValue;
 
 use super::names::{self, execution_arn};
-use super::{ask, express};
+use super::{ask, express, page_length};
 use crate::aws::history::Part;
 use crate::handle::Handle;
 use crate::http::{Asked, Place, Problem};
 
 /// Events in one answer.
-const PAGE: u16 = 1000;
+const PAGE: u32 = 1000;
 
 /// Which part of it, and how.
 #[derive(Deserialize)]
 pub(super) struct Page {
     after: Option<String>,
-    limit: Option<u16>,
+    limit: Option<u32>,
     reverse: Option<bool>,
     data: Option<bool>,
 }
@@ -44,11 +44,11 @@ pub(super) async fn page(
         next: Option<String>,
     }
     let arn = execution_arn(&handle.inner().namespace, &id)?;
-    let limit = page.limit.unwrap_or(PAGE);
+    let limit = page_length(page.limit, PAGE, PAGE)?;
     if names::is_express(&arn) {
         let part = Part {
             after: page.after.map(|after| read_after(&after)).transpose()?,
-            limit: usize::from(limit),
+            limit: limit as usize,
             reverse: page.reverse.unwrap_or(false),
             data: page.data.unwrap_or(true),
         };

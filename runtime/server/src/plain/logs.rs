@@ -11,6 +11,7 @@ use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 
 use super::names::{self, execution_arn};
+use super::page_length;
 use crate::aws::errors::ApiError;
 use crate::aws::operations::execution::find;
 use crate::express;
@@ -61,7 +62,9 @@ pub(super) async fn lines(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let arn = execution_arn(&handle.inner().namespace, &id)?;
-    let lines = handle.blocking(move |inner| read(inner, &arn, &page)).await??;
+    let limit = page_length(page.limit, PAGE, LARGEST_PAGE)?;
+    let after = page.after.unwrap_or(0);
+    let lines = handle.blocking(move |inner| read(inner, &arn, after, limit)).await??;
     let accepted = headers.get(ACCEPT).and_then(|accept| accept.to_str().ok());
     if !accepted.is_some_and(|accept| accept.starts_with("text/plain")) {
         return Ok(axum::Json(lines).into_response());
@@ -84,10 +87,10 @@ impl Line {
     }
 }
 
-fn read(inner: &Inner, arn: &str, page: &Page) -> Result<Lines, ApiError> {
+fn read(inner: &Inner, arn: &str, after: u64, limit: u32) -> Result<Lines, ApiError> {
     let mut reading = Reading {
-        after: page.after.unwrap_or(0),
-        room: page.limit.unwrap_or(PAGE).clamp(1, LARGEST_PAGE) as usize,
+        after,
+        room: limit as usize,
         room_bytes: PAGE_BYTES,
         position: 0,
         scopes: BTreeMap::new(),

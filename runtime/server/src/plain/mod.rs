@@ -57,6 +57,23 @@ async fn ask<T: DeserializeOwned>(handle: &Handle, operation: &str, parameters: 
     serde_json::from_slice(&answer).map_err(|error| refusals::fault(&format!("{operation} answered: {error}")))
 }
 
+/// How long a page may be, as asked for.
+///
+/// # Errors
+/// A length beyond `most`, and none.
+fn page_length(asked: Option<u32>, usual: u32, most: u32) -> Result<u32, Problem> {
+    let length = asked.unwrap_or(usual);
+    if (1..=most).contains(&length) {
+        return Ok(length);
+    }
+    Err(Problem::new(
+        400,
+        "InvalidQuery",
+        format!("a page of `limit={length}` isn't answered"),
+        format!("ask for 1 to {most}"),
+    ))
+}
+
 /// A point in time as AWS's protocol has it.
 fn iso(seconds: f64) -> String {
     Timestamp((seconds * 1000.0).round() as i64).to_string()

@@ -13,6 +13,7 @@ mod http_tasks;
 mod items;
 mod machines;
 mod map_runs;
+mod metrics;
 mod modules;
 mod objects;
 mod openapi;

@@ -106,6 +106,7 @@ async fn answers_are_as_described_and_every_described_answer_is_given() {
     let (executions, execution) = ("/v1/state-machines/{name}/executions", "/v1/executions/{id}");
 
     reader.ok("GET", "/healthz", &[], "", b"").await;
+    reader.ok("GET", "/metrics", &[], "", b"").await;
     let aws = "\nx-amz-target: AWSStepFunctions.ListStateMachines\r\n";
     reader.ok("POST", "/", &[], aws, b"{}").await;
     reader
