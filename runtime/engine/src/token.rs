@@ -25,7 +25,7 @@ const FORM: u8 = 1;
 /// The form, the execution and the position.
 const NAME_BYTES: usize = 1 + 8 + 8;
 /// Half of a SHA-256: more than anybody can try.
-const SEAL_BYTES: usize = 16;
+pub const SEAL_BYTES: usize = 16;
 
 impl TokenKey {
     /// The token of an attempt.
@@ -52,6 +52,24 @@ impl TokenKey {
             execution: ExecutionId(u64::from_be_bytes(execution.try_into().ok()?)),
             scheduled_at: u64::from_be_bytes(scheduled_at.try_into().ok()?),
         })
+    }
+
+    /// What shows that a text was written here: `purpose` keeps seals of different kinds of text apart.
+    pub fn seal_of(&self, purpose: &str, text: &[u8]) -> [u8; SEAL_BYTES] {
+        let whole = self.purposeful(purpose, text).finalize().into_bytes();
+        let mut seal = [0; SEAL_BYTES];
+        seal.copy_from_slice(&whole[..SEAL_BYTES]);
+        seal
+    }
+
+    /// Whether `seal` is what [`TokenKey::seal_of`] answers. Takes the same time for every wrong one.
+    pub fn is_seal_of(&self, purpose: &str, text: &[u8], seal: &[u8]) -> bool {
+        seal.len() == SEAL_BYTES && self.purposeful(purpose, text).verify_truncated_left(seal).is_ok()
+    }
+
+    fn purposeful(&self, purpose: &str, text: &[u8]) -> Hmac<Sha256> {
+        // No purpose holds a zero, so none can be taken for the beginning of another.
+        self.seal(&[purpose.as_bytes(), &[0], text].concat())
     }
 
     /// A name for what this attempt starts elsewhere: the same after a crash, so that it is started once.

@@ -6,7 +6,7 @@ use asl::{Failure, Limits, Mode, Payload, Status, Timestamp};
 use engine::ids::{ExecutionId, TaskId};
 use engine::input::{MapRunBounds, StartExecution, Word};
 use engine::output::Reply;
-use engine::ports::{CatalogueError, MachineType, ModuleRecord, Reader, SharedObjects};
+use engine::ports::{CatalogueError, ExecutionQuery, MachineType, ModuleRecord, Reader, SharedObjects};
 use engine::token::TokenKey;
 use tokio::sync::{Mutex, MutexGuard, Semaphore, oneshot};
 
@@ -156,9 +156,7 @@ impl Handle {
     /// `StateMachineDoesNotExist`, `ExecutionAlreadyExists`, or a fault of ours.
     pub async fn start(&self, machine: &str, name: String, input: Payload, until_closed: bool) -> Answer<Started> {
         let Some(machine) = self.0.machines.get(machine) else {
-            return Err(ApiError::state_machine_does_not_exist(
-                self.0.namespace.machine(machine),
-            ));
+            return Err(self.missing(&self.0.namespace.machine(machine), machine).await);
         };
         self.start_target(Target::latest(machine), name, input, until_closed)
             .await
@@ -345,23 +343,97 @@ impl Handle {
         }
     }
 
-    /// The machine of this ARN, which must name no version or alias.
-    pub(crate) fn machine(&self, arn: &str) -> Answer<Arc<Machine>> {
+    /// The machine of this ARN, which must name no version or alias, to be changed.
+    pub(crate) async fn machine(&self, arn: &str) -> Answer<Arc<Machine>> {
         let parsed = self.0.namespace.parse_machine(arn)?;
         match (self.0.machines.get(parsed.name), parsed.qualifier) {
             (Some(machine), None) => Ok(machine),
-            _ => Err(ApiError::state_machine_does_not_exist(arn)),
+            (Some(_), Some(_)) => Err(ApiError::state_machine_does_not_exist(arn)),
+            (None, _) => Err(self.missing(arn, parsed.name).await),
         }
     }
 
-    /// The machine or version of this ARN; `throw` chooses where it names an alias.
-    pub(crate) fn target(&self, arn: &str, throw: impl FnOnce() -> Throw) -> Answer<Target> {
+    /// The machine or version of this ARN, to be started; `throw` chooses where it names an alias.
+    pub(crate) async fn target(&self, arn: &str, throw: impl FnOnce() -> Throw) -> Answer<Target> {
         let parsed = self.0.namespace.parse_machine(arn)?;
-        Target::find(&self.0.machines, parsed, throw).ok_or_else(|| ApiError::state_machine_does_not_exist(arn))
+        match Target::find(&self.0.machines, parsed, throw) {
+            Some(target) => Ok(target),
+            None => Err(self.missing(arn, parsed.name).await),
+        }
+    }
+
+    /// The same, to be looked at: one that is being deleted is still there to see.
+    pub(crate) async fn seen(&self, arn: &str) -> Answer<Seen> {
+        let parsed = self.0.namespace.parse_machine(arn)?;
+        if let Some(target) = Target::find(&self.0.machines, parsed, || Throw::Heaviest) {
+            return Ok(Seen::Active(target));
+        }
+        let missing = || ApiError::state_machine_does_not_exist(arn);
+        if parsed.qualifier.is_some() {
+            return Err(missing());
+        }
+        let name = parsed.name.to_owned();
+        let deleting = self.blocking(move |inner| inner.deleting(&name)).await??;
+        deleting.map(Seen::Deleting).ok_or_else(missing)
+    }
+
+    /// Why there is no machine of this name, asked for by `arn`.
+    pub(crate) async fn missing(&self, arn: &str, name: &str) -> ApiError {
+        self.unless_deleting(arn, name, ApiError::state_machine_does_not_exist(arn))
+            .await
+    }
+
+    /// `refusal`, unless the machine of this name is gone but for executions that run on.
+    pub(crate) async fn unless_deleting(&self, arn: &str, name: &str, refusal: ApiError) -> ApiError {
+        if self.0.machines.get(name).is_some() {
+            return refusal;
+        }
+        let name = name.to_owned();
+        match self.blocking(move |inner| inner.deleting(&name)).await {
+            Ok(Ok(None)) => refusal,
+            Ok(Ok(Some(_))) => ApiError::state_machine_deleting(arn),
+            Ok(Err(error)) | Err(error) => error,
+        }
+    }
+}
+
+/// A machine as it can be looked at.
+pub(crate) enum Seen {
+    /// It can be started.
+    Active(Target),
+    /// It was deleted, and executions of it go on.
+    Deleting(Target),
+}
+
+impl Seen {
+    /// Whatever it is.
+    pub(crate) fn target(&self) -> &Target {
+        match self {
+            Self::Active(target) | Self::Deleting(target) => target,
+        }
     }
 }
 
 impl Inner {
+    /// The machine of this name that was deleted while executions of it run on: it is gone when they are. Blocks while
+    /// the store reads.
+    pub(crate) fn deleting(&self, name: &str) -> Answer<Option<Target>> {
+        let current = self.machines.get(name).map(|machine| machine.record.id);
+        for record in self.machines.ever_named(name)? {
+            let running = ExecutionQuery {
+                machine: Some(record.id),
+                through: None,
+                status: Some(Status::Running),
+                before: None,
+                limit: 1,
+            };
+            if Some(record.id) != current && !self.reader.executions(&running)?.is_empty() {
+                return Ok(Some(Target::latest(Machine::deleted(record))));
+            }
+        }
+        Ok(None)
+    }
+
     /// The name of an execution's state machine. Blocks while the store reads.
     ///
     /// # Errors

@@ -40,6 +40,11 @@ impl Machine {
         }
     }
 
+    /// One that is gone but for the executions that run on.
+    pub fn deleted(record: MachineRecord) -> Arc<Self> {
+        Arc::new(Self::new(record))
+    }
+
     /// The alias of this name.
     pub fn alias(&self, name: &str) -> Option<&Arc<AliasRecord>> {
         self.aliases.iter().find(|alias| alias.name == name)

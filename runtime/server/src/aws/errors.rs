@@ -114,6 +114,14 @@ impl ApiError {
         )
     }
 
+    /// A machine that was deleted, whose executions have not all ended.
+    pub fn state_machine_deleting(arn: impl fmt::Display) -> Self {
+        Self::caller(
+            "StateMachineDeleting",
+            format!("State Machine is being deleted: '{arn}'"),
+        )
+    }
+
     /// Another machine has the name.
     pub fn state_machine_already_exists(arn: impl fmt::Display) -> Self {
         Self::caller(

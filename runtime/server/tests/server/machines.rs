@@ -183,3 +183,62 @@ async fn describing_says_which_variables_each_state_reads() {
         (&json!("{}"), None)
     );
 }
+
+#[tokio::test]
+async fn a_deleted_machine_is_there_until_its_executions_have_ended() {
+    let world = World::new().await;
+    let machine = world.machine("m", &wait()).await;
+    let execution = world.start(&machine, "{}").await;
+    let named = json!({"stateMachineArn": machine});
+    for _ in 0..2 {
+        world.ok("DeleteStateMachine", named.clone()).await;
+    }
+    let deleting = |error: (String, String)| {
+        assert_eq!(
+            error,
+            (
+                "StateMachineDeleting".to_owned(),
+                format!("State Machine is being deleted: '{machine}'")
+            )
+        );
+    };
+    let create = json!({"name": "m", "definition": pass().to_string(), "roleArn": ROLE});
+    let update = json!({"stateMachineArn": machine, "definition": pass().to_string()});
+    let world = World::on(world.store.clone(), world.runner.clone()).await;
+    deleting(world.refused("StartExecution", named.clone()).await);
+    deleting(world.refused("PublishStateMachineVersion", named.clone()).await);
+    deleting(world.refused("CreateStateMachine", create.clone()).await);
+    deleting(world.refused("UpdateStateMachine", update).await);
+    deleting(world.refused("ListStateMachineAliases", named.clone()).await);
+    let described = world.ok("DescribeStateMachine", named.clone()).await;
+    assert_eq!(
+        (&described["status"], &described["definition"]),
+        (&json!("DELETING"), &json!(wait().to_string()))
+    );
+    let listed = world.ok("ListExecutions", named.clone()).await;
+    assert_eq!(listed["executions"][0]["status"], "RUNNING", "it goes on");
+    assert_eq!(
+        world.ok("ListStateMachines", json!({})).await["stateMachines"],
+        json!([])
+    );
+
+    world.ok("StopExecution", json!({"executionArn": execution})).await;
+    assert_eq!(
+        world.refused("DescribeStateMachine", named).await.0,
+        "StateMachineDoesNotExist"
+    );
+    world.ok("CreateStateMachine", create).await;
+    let described = world.ok("DescribeExecution", json!({"executionArn": execution})).await;
+    assert_eq!(described["status"], "ABORTED", "its executions stay readable");
+}
+
+#[tokio::test]
+async fn a_machine_of_another_type_is_another_machine() {
+    let world = World::new().await;
+    world.machine("m", &pass()).await;
+    let express = json!({"name": "m", "definition": pass().to_string(), "roleArn": ROLE, "type": "EXPRESS"});
+    assert_eq!(
+        world.refused("CreateStateMachine", express).await.0,
+        "StateMachineAlreadyExists"
+    );
+}

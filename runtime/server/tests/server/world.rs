@@ -77,7 +77,7 @@ impl TaskRunner for FakeRunner {
             .get(&job.module)
             .cloned()
             .expect("compiled before it runs");
-        self.jobs.lock().unwrap().push(job.clone());
+        let seen = job.clone();
         let mut attempt = Attempt {
             module: Some(job.module.0.clone()),
             fuel: Some(42),
@@ -93,10 +93,13 @@ impl TaskRunner for FakeRunner {
             }
             b"fail" => Outcome::Failed(Failure::new("Refused", "on purpose")),
             _ => {
+                // Whoever sees the job can release it.
                 self.hanging.lock().unwrap().insert(job.task, done);
+                self.jobs.lock().unwrap().push(seen);
                 return;
             }
         };
+        self.jobs.lock().unwrap().push(seen);
         done(Report { outcome, attempt });
     }
 

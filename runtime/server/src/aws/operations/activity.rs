@@ -106,7 +106,7 @@ pub async fn list(handle: &Handle, asked: List) -> Answer<Listed> {
         .length("nextToken", asked.next_token.as_deref(), 1, TOKEN_LENGTH)
         .check()?;
     let now = clock::now();
-    let question = Question::new("ListActivities", &[]);
+    let question = Question::new(&handle.inner().token_key, "ListActivities", &[]);
     let after = question.position(asked.next_token.as_deref(), now)?;
     let mut all = handle.inner().activities.list();
     all.retain(|activity| after.is_none_or(|after| activity.id > after));

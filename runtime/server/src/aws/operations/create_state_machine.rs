@@ -87,7 +87,8 @@ pub async fn call(handle: &Handle, asked: Asked) -> Answer<Answered> {
     let _changing = handle.changing_machines().await;
     if let Some(existing) = handle.inner().machines.get(&name) {
         let same_version = published_alike(&existing, publish, asked.version_description.as_ref());
-        return if same_version && is_same(handle, &existing, text, &asked.configuration).await? {
+        let same_type = existing.record.machine_type == machine_type;
+        return if same_type && same_version && is_same(handle, &existing, text, &asked.configuration).await? {
             Ok(Answered {
                 state_machine_arn: arn,
                 creation_date: existing.record.created,
@@ -96,6 +97,10 @@ pub async fn call(handle: &Handle, asked: Asked) -> Answer<Answered> {
         } else {
             Err(ApiError::state_machine_already_exists(arn))
         };
+    }
+    let named = name.clone();
+    if handle.blocking(move |inner| inner.deleting(&named)).await??.is_some() {
+        return Err(ApiError::state_machine_deleting(arn));
     }
     let new = NewMachine {
         name,

@@ -50,7 +50,10 @@ pub async fn call(handle: &Handle, asked: Asked) -> Answer<Answered> {
     let _changing = handle.changing_machines().await;
     let Some(machine) = handle.inner().machines.get(&routing.machine) else {
         let version = routing.routes.first().map_or(0, |route| route.version);
-        return Err(ApiError::reference_not_found(routing.arn_of(version)));
+        let refusal = ApiError::reference_not_found(routing.arn_of(version));
+        return Err(handle
+            .unless_deleting(&namespace.machine(&routing.machine), &routing.machine, refusal)
+            .await);
     };
     let arn = namespace.qualified(&machine.record.name, &name);
     if let Some(existing) = machine.alias(&name) {

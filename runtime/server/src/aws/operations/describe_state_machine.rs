@@ -12,9 +12,8 @@ use super::configuration::Configuration;
 use super::update_state_machine::shown_revision;
 use crate::aws::constraints::{ARN_LENGTH, Constraints};
 use crate::aws::errors::{Answer, ApiError};
-use crate::aws::target::Throw;
 use crate::aws::wire;
-use crate::handle::{Handle, Inner};
+use crate::handle::{Handle, Inner, Seen};
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -69,7 +68,8 @@ pub async fn call(handle: &Handle, asked: Asked) -> Answer<Answered> {
         Some((whole, label)) => (whole, Some(label.to_owned())),
         None => (&*arn, None),
     };
-    let target = handle.target(whole, || Throw::Heaviest)?;
+    let seen = handle.seen(whole).await?;
+    let target = seen.target().clone();
     if let Some(label) = &label {
         let (labelled, wanted) = (target.clone(), label.clone());
         let known =
@@ -101,7 +101,10 @@ pub async fn call(handle: &Handle, asked: Asked) -> Answer<Answered> {
         name: record.name.clone(),
         label,
         description: version.and_then(|version| version.description.clone()),
-        status: "ACTIVE",
+        status: match seen {
+            Seen::Active(_) => "ACTIVE",
+            Seen::Deleting(_) => "DELETING",
+        },
         definition,
         role_arn: shown.role().to_owned(),
         r#type: type_word(shown.machine_type()),

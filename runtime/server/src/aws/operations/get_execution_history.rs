@@ -40,7 +40,11 @@ fn page(inner: &Inner, asked: &Asked) -> Answer<Vec<u8>> {
     let reverse = asked.reverse_order.unwrap_or(false);
     let now = clock::now();
     let (machine, execution) = find(inner, arn)?;
-    let question = Question::new("GetExecutionHistory", &[arn, if reverse { "reverse" } else { "" }]);
+    let question = Question::new(
+        &inner.token_key,
+        "GetExecutionHistory",
+        &[arn, if reverse { "reverse" } else { "" }],
+    );
     let position = question.position(asked.next_token.as_deref(), now)?;
     let (timeline, events) = inner.pages.timeline(execution.id, &*inner.reader)?;
     let mut page = Page {

@@ -1,5 +1,7 @@
 //! ListExecutions.
 
+use std::sync::Arc;
+
 use asl::{Status, Timestamp};
 use engine::ids::ExecutionId;
 use engine::ports::{ChildQuery, ExecutionQuery, ExecutionRecord, MachineType, StoreError, Through};
@@ -13,7 +15,7 @@ use crate::aws::constraints::{
 };
 use crate::aws::errors::{Answer, ApiError};
 use crate::aws::page_token::Question;
-use crate::aws::target::{Qualifier, Throw};
+use crate::aws::target::Qualifier;
 use crate::aws::wire;
 use crate::clock;
 use crate::handle::{Handle, Inner};
@@ -90,8 +92,7 @@ pub async fn call(handle: &Handle, asked: Asked) -> Answer<Answered> {
         _ => return Err(ApiError::validation("Must provide a StateMachine ARN or MapRun ARN")),
     };
     let parsed = handle.inner().namespace.parse_machine(&arn)?;
-    // Found, not started: an alias need not choose.
-    let machine = handle.target(&arn, || Throw::Heaviest)?.machine;
+    let machine = Arc::clone(&handle.seen(&arn).await?.target().machine);
     if machine.record.machine_type == MachineType::Express {
         return Err(ApiError::not_for_this_type());
     }
@@ -103,7 +104,7 @@ pub async fn call(handle: &Handle, asked: Asked) -> Answer<Answered> {
     let now = clock::now();
     let filter = asked.status_filter.unwrap_or_default();
     let redriven = asked.redrive_filter.unwrap_or_default();
-    let question = Question::new("ListExecutions", &[&arn, &filter, &redriven]);
+    let question = Question::new(&handle.inner().token_key, "ListExecutions", &[&arn, &filter, &redriven]);
     let before = question.position(asked.next_token.as_deref(), now)?.map(ExecutionId);
     let limit = page_size(asked.max_results);
     // An execution that is redriven runs at once.
@@ -157,7 +158,7 @@ fn children(inner: &Inner, asked: &Asked, map_run_arn: String) -> Answer<Answere
     let now = clock::now();
     let filter = asked.status_filter.as_deref().unwrap_or_default();
     let redriven = asked.redrive_filter.as_deref().unwrap_or_default();
-    let question = Question::new("ListExecutions", &[&map_run_arn, filter, redriven]);
+    let question = Question::new(&inner.token_key, "ListExecutions", &[&map_run_arn, filter, redriven]);
     let before = question.position(asked.next_token.as_deref(), now)?.map(ExecutionId);
     let limit = page_size(asked.max_results);
     let mut records = if filter == "PENDING_REDRIVE" || redriven == "REDRIVEN" {

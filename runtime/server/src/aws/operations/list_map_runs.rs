@@ -54,7 +54,7 @@ fn list(inner: &Inner, asked: &Asked) -> Answer<Answered> {
     let arn = asked.execution_arn.as_deref().unwrap_or_default();
     let (_, execution) = find(inner, arn)?;
     let now = clock::now();
-    let question = Question::new("ListMapRuns", &[arn]);
+    let question = Question::new(&inner.token_key, "ListMapRuns", &[arn]);
     let before = question.position(asked.next_token.as_deref(), now)?;
     let limit = page_size(asked.max_results);
     let mut runs = map_runs::of(inner, &execution)?;

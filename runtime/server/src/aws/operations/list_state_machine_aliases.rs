@@ -47,14 +47,16 @@ pub async fn call(handle: &Handle, asked: Asked) -> Answer<Answered> {
     let namespace = &handle.inner().namespace;
     let parsed = namespace.parse_machine(&arn)?;
     let missing = || ApiError::state_machine_does_not_exist(&arn);
-    let machine = handle.inner().machines.get(parsed.name).ok_or_else(missing)?;
+    let Some(machine) = handle.inner().machines.get(parsed.name) else {
+        return Err(handle.missing(&arn, parsed.name).await);
+    };
     let version = match parsed.qualifier.map(Qualifier::read) {
         None => None,
         Some(Some(Qualifier::Version(number))) if machine.versions.contains_key(&number) => Some(number),
         Some(_) => return Err(missing()),
     };
     let now = clock::now();
-    let question = Question::new("ListStateMachineAliases", &[&arn]);
+    let question = Question::new(&handle.inner().token_key, "ListStateMachineAliases", &[&arn]);
     let after = question.position(asked.next_token.as_deref(), now)?;
     let points_there =
         |alias: &AliasRecord| version.is_none_or(|version| alias.routes.iter().any(|route| route.version == version));

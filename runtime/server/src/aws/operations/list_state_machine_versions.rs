@@ -45,7 +45,7 @@ pub async fn call(handle: &Handle, asked: Asked) -> Answer<Answered> {
     let namespace = &handle.inner().namespace;
     let parsed = namespace.parse_machine(&arn)?;
     let now = clock::now();
-    let question = Question::new("ListStateMachineVersions", &[&arn]);
+    let question = Question::new(&handle.inner().token_key, "ListStateMachineVersions", &[&arn]);
     let before = question.position(asked.next_token.as_deref(), now)?;
     let machine = handle.inner().machines.get(parsed.name);
     let machine = machine.filter(|_| parsed.qualifier.is_none());

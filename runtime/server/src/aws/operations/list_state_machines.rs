@@ -42,7 +42,7 @@ pub async fn call(handle: &Handle, asked: Asked) -> Answer<Answered> {
         .length("nextToken", asked.next_token.as_deref(), 1, TOKEN_LENGTH)
         .check()?;
     let now = clock::now();
-    let question = Question::new("ListStateMachines", &[]);
+    let question = Question::new(&handle.inner().token_key, "ListStateMachines", &[]);
     let after = question.position(asked.next_token.as_deref(), now)?;
     let mut machines = handle.inner().machines.list();
     machines.retain(|machine| after.is_none_or(|after| machine.record.id.0 > after));

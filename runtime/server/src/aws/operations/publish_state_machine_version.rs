@@ -40,7 +40,7 @@ pub async fn call(handle: &Handle, asked: Asked) -> Answer<Answered> {
         .check()?;
     let arn = asked.state_machine_arn.unwrap_or_default();
     let _changing = handle.changing_machines().await;
-    let machine = handle.machine(&arn)?;
+    let machine = handle.machine(&arn).await?;
     let current = &machine.record.revision;
     if let Some(asked) = asked.revision_id.filter(|asked| asked != current) {
         return Err(ApiError::conflict(format!(

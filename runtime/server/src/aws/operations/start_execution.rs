@@ -39,7 +39,7 @@ pub async fn call(handle: &Handle, asked: Asked) -> Answer<Answered> {
     )
     .check()?;
     let arn = asked.state_machine_arn.unwrap_or_default();
-    let target = handle.target(&arn, Throw::dice)?;
+    let target = handle.target(&arn, Throw::dice).await?;
     let name = read_name(asked.name)?;
     let input = read_input(asked.input)?;
     let started = handle.start_target(target, name, input, false).await?;

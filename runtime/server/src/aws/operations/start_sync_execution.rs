@@ -82,7 +82,7 @@ pub async fn call(handle: &Handle, asked: Asked) -> Answer<Answered> {
     )
     .check()?;
     let arn = asked.state_machine_arn.unwrap_or_default();
-    let target = handle.target(&arn, Throw::dice)?;
+    let target = handle.target(&arn, Throw::dice).await?;
     if target.machine_type() != MachineType::Express {
         return Err(ApiError::not_for_this_type());
     }

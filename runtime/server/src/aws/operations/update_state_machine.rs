@@ -73,7 +73,7 @@ pub async fn call(handle: &Handle, asked: Asked) -> Answer<Answered> {
     check_description(publish, asked.version_description.as_ref())?;
 
     let _changing = handle.changing_machines().await;
-    let machine = handle.machine(&arn)?;
+    let machine = handle.machine(&arn).await?;
     let record = machine.record.clone();
     let (mut text, mut parsed, mut modules) = (None, None, None);
     if let Some(new) = asked.definition {

@@ -53,7 +53,10 @@ pub async fn call(handle: &Handle, asked: Asked) -> Answer<Answered> {
     }
 
     let _changing = handle.changing_machines().await;
-    let (machine, existing) = alias::find(handle, &arn)?;
+    let (machine, existing) = match alias::find(handle, &arn) {
+        Ok(found) => found,
+        Err(refusal) => return Err(handle.unless_deleting(&arn, machine_name, refusal).await),
+    };
     let new = NewAlias {
         name: existing.name.clone(),
         description: asked.description.or_else(|| existing.description.clone()),
