@@ -102,6 +102,23 @@ need_python_packages() {
     cp "$requirements" "$folder/requirements.txt"
 }
 
+# need_node_packages FOLDER PACKAGES : what the package-lock.json in the folder PACKAGES names, installed into FOLDER,
+# again when it changes. Fails where there is no Node and none can be installed.
+need_node_packages() {
+    local folder=$1 packages=$2
+    if ! command -v node >/dev/null || ! command -v npm >/dev/null; then
+        install_packages nodejs npm || return 1
+    fi
+    cmp -s "$packages/package-lock.json" "$folder/installed.json" && return
+    say "installing $(sed -n 's/^ *"\(@aws-sdk.*\)": "\(.*\)"$/\1@\2/p' "$packages/package.json") into $folder"
+    rm -rf "$folder"
+    mkdir -p "$folder"
+    cp "$packages/package.json" "$packages/package-lock.json" "$folder"
+    npm ci --prefix "$folder" --no-audit --no-fund --loglevel=error >&2 || return 1
+    # Last, so that an installation that was interrupted starts again.
+    cp "$packages/package-lock.json" "$folder/installed.json"
+}
+
 # The folder of a rustc's own tools.
 tools_of() {
     local rustc=$1 host

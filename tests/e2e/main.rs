@@ -6,6 +6,7 @@
 mod bad_input;
 mod cli;
 mod clients;
+mod closed;
 mod crash;
 mod examples;
 mod guests;
@@ -15,3 +16,4 @@ mod objects;
 mod sdk;
 mod security;
 mod server;
+mod sessions;
