@@ -516,7 +516,11 @@ mod tests {
             })
         };
         assert_eq!("orders:a-1".parse(), short("orders", "a-1"));
-        assert_eq!("orders:a-1:run".parse(), short("orders", "a-1:run"), "of an Express machine");
+        assert_eq!(
+            "orders:a-1:run".parse(),
+            short("orders", "a-1:run"),
+            "of an Express machine"
+        );
         let arn = "arn:aws:states:us-east-1:000000000000:execution:orders:a-1";
         assert_eq!(arn.parse(), Ok(ExecutionName::Arn(arn.to_owned())));
         for wrong in ["orders", "orders:", ":a", "a:b:c:d", ""] {
