@@ -26,10 +26,26 @@ struct Inner {
 /// From here on a copy of the text costs less than keeping the parsed value in memory while the text is.
 const LARGE_BYTES: usize = 1 << 20;
 
+/// Deepest nesting of arrays and objects that a text can be read with.
+pub const MAX_DEPTH: usize = 127;
+
 /// Why a text isn't a payload: it isn't JSON. Holds the parser's own words.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("not a JSON text: {0}")]
 pub struct NotJson(pub String);
+
+/// A value that can't be a payload: its text couldn't be read back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the value is nested more than {MAX_DEPTH} deep")]
+pub struct TooDeep;
+
+fn is_deeper(value: &Value, depth: usize) -> bool {
+    match value {
+        Value::Array(items) => depth == 0 || items.iter().any(|item| is_deeper(item, depth - 1)),
+        Value::Object(map) => depth == 0 || map.values().any(|value| is_deeper(value, depth - 1)),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
+    }
+}
 
 impl Payload {
     /// Takes a JSON text as it is.
@@ -40,6 +56,17 @@ impl Payload {
         let text = text.into();
         serde_json::from_str::<de::IgnoredAny>(&text).map_err(|error| NotJson(error.to_string()))?;
         Ok(Self::from_checked(text))
+    }
+
+    /// The same of a value that may be nested too deeply to be read back from its text.
+    ///
+    /// # Errors
+    /// [`TooDeep`] when it is.
+    pub fn from_derived(value: Value) -> Result<Self, TooDeep> {
+        if is_deeper(&value, MAX_DEPTH) {
+            return Err(TooDeep);
+        }
+        Ok(Self::from_value(value))
     }
 
     /// The compact text of a value.
@@ -121,7 +148,7 @@ impl Payload {
     }
 
     /// The parsed value. A text that passes the JSON grammar but that no value can hold
-    /// (nested deeper than 128, a lone surrogate) reads as null.
+    /// (nested deeper than [`MAX_DEPTH`], a lone surrogate) reads as null.
     pub fn value(&self) -> &Value {
         self.0
             .value
@@ -205,6 +232,15 @@ mod tests {
         assert_eq!(whole.field("x"), None);
         assert_eq!(list.element(2), None);
         assert_eq!(list.field("a"), None);
+    }
+
+    #[test]
+    fn what_is_too_deep_to_be_read_back_is_no_payload() {
+        let nested = |depth: usize| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
+        let deepest: Value = serde_json::from_str(&nested(MAX_DEPTH)).expect("as deep as can be read");
+        assert!(serde_json::from_str::<Value>(&nested(MAX_DEPTH + 1)).is_err());
+        assert!(Payload::from_derived(deepest.clone()).is_ok());
+        assert_eq!(Payload::from_derived(Value::Array(vec![deepest])), Err(TooDeep));
     }
 
     #[test]

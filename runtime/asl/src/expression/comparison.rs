@@ -46,7 +46,8 @@ enum Operand {
 #[derive(Debug, Clone, PartialEq)]
 enum Test {
     Compare(Kind, Relation, Operand),
-    Matches(String),
+    CompareTime(Relation, Timestamp),
+    Matches(Pattern),
     Is(TypeTest, bool),
 }
 
@@ -108,7 +109,7 @@ impl Comparison {
     pub fn parse(variable: Path, name: &str, operand: &Value) -> Result<Self, String> {
         let test = match name {
             "StringMatches" => match operand {
-                Value::String(pattern) => Test::Matches(pattern.clone()),
+                Value::String(pattern) => Test::Matches(Pattern::of(pattern)),
                 _ => return Err("Expected value of type String".into()),
             },
             "IsNull" => Test::Is(TypeTest::Null, boolean(operand)?),
@@ -136,7 +137,7 @@ impl Comparison {
     /// # Errors
     /// A [`Fault`] when the variable isn't there (but `IsPresent` asks just that), or the operand's path isn't.
     pub fn holds(&self, bindings: &Bindings<'_>) -> Result<bool, Fault> {
-        let found = self.variable.evaluate(bindings).ok();
+        let found = self.variable.find(bindings).ok();
         if let Test::Is(TypeTest::Present, wanted) = &self.test {
             return Ok(found.is_some() == *wanted);
         }
@@ -148,11 +149,15 @@ impl Comparison {
         };
         let value = found.ok_or_else(|| invalid(&self.variable))?;
         match &self.test {
-            Test::Matches(pattern) => Ok(value.as_str().is_some_and(|text| wildcard_match(pattern, text))),
+            Test::Matches(pattern) => Ok(value.as_str().is_some_and(|text| pattern.matches(text))),
             Test::Is(test, wanted) => Ok(is(*test, &value) == *wanted),
+            Test::CompareTime(relation, operand) => {
+                let time = value.as_str().and_then(Timestamp::parse);
+                Ok(time.is_some_and(|time| relation.holds(time.cmp(operand))))
+            }
             Test::Compare(kind, relation, Operand::Value(operand)) => Ok(compare(*kind, *relation, &value, operand)),
             Test::Compare(kind, relation, Operand::Path(path)) => {
-                let operand = path.evaluate(bindings).map_err(|_| invalid(path))?;
+                let operand = path.find(bindings).map_err(|_| invalid(path))?;
                 Ok(compare(*kind, *relation, &value, &operand))
             }
         }
@@ -199,10 +204,9 @@ fn comparing(name: &str, operand: &Value) -> Result<Test, String> {
             Kind::Numeric => operand.is_number(),
             Kind::Boolean => operand.is_boolean(),
             Kind::Timestamp => {
-                if operand.as_str().and_then(Timestamp::parse).is_none() {
-                    return Err("String does not match RFC3339 timestamp".into());
-                }
-                true
+                let time = operand.as_str().and_then(Timestamp::parse);
+                let time = time.ok_or("String does not match RFC3339 timestamp")?;
+                return Ok(Test::CompareTime(relation, time));
             }
         };
         if !fits {
@@ -246,49 +250,64 @@ fn compare(kind: Kind, relation: Relation, left: &Value, right: &Value) -> bool 
         }
         _ => None,
     };
-    order.is_some_and(|order| match relation {
-        Relation::Equals => order == Ordering::Equal,
-        Relation::LessThan => order == Ordering::Less,
-        Relation::GreaterThan => order == Ordering::Greater,
-        Relation::LessThanEquals => order.is_le(),
-        Relation::GreaterThanEquals => order.is_ge(),
-    })
+    order.is_some_and(|order| relation.holds(order))
 }
 
-/// StringMatches: `*` stands for any run of characters, `\*` and `\\` for themselves.
-fn wildcard_match(pattern: &str, text: &str) -> bool {
-    let mut tokens = Vec::new();
-    let mut characters = pattern.chars();
-    while let Some(c) = characters.next() {
-        tokens.push(match c {
-            '*' => None,
-            '\\' => Some(characters.next().unwrap_or('\\')),
-            c => Some(c),
-        });
-    }
-    let text: Vec<char> = text.chars().collect();
-    let (mut t, mut p, mut retry) = (0, 0, None);
-    while t < text.len() {
-        match tokens.get(p) {
-            Some(None) => {
-                retry = Some((p, t));
-                p += 1;
-            }
-            Some(Some(c)) if *c == text[t] => {
-                p += 1;
-                t += 1;
-            }
-            _ => match retry {
-                Some((star, from)) => {
-                    retry = Some((star, from + 1));
-                    p = star + 1;
-                    t = from + 1;
-                }
-                None => return false,
-            },
+impl Relation {
+    fn holds(self, order: Ordering) -> bool {
+        match self {
+            Relation::Equals => order == Ordering::Equal,
+            Relation::LessThan => order == Ordering::Less,
+            Relation::GreaterThan => order == Ordering::Greater,
+            Relation::LessThanEquals => order.is_le(),
+            Relation::GreaterThanEquals => order.is_ge(),
         }
     }
-    tokens[p..].iter().all(Option::is_none)
+}
+
+/// What StringMatches takes: `*`, here `None`, stands for any run of characters, `\*` and `\\` for themselves.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Pattern(Vec<Option<char>>);
+
+impl Pattern {
+    fn of(text: &str) -> Self {
+        let mut tokens = Vec::new();
+        let mut characters = text.chars();
+        while let Some(c) = characters.next() {
+            tokens.push(match c {
+                '*' => None,
+                '\\' => Some(characters.next().unwrap_or('\\')),
+                c => Some(c),
+            });
+        }
+        Self(tokens)
+    }
+
+    fn matches(&self, text: &str) -> bool {
+        let text: Vec<char> = text.chars().collect();
+        let (mut t, mut p, mut retry) = (0, 0, None);
+        while t < text.len() {
+            match self.0.get(p) {
+                Some(None) => {
+                    retry = Some((p, t));
+                    p += 1;
+                }
+                Some(Some(c)) if *c == text[t] => {
+                    p += 1;
+                    t += 1;
+                }
+                _ => match retry {
+                    Some((star, from)) => {
+                        retry = Some((star, from + 1));
+                        p = star + 1;
+                        t = from + 1;
+                    }
+                    None => return false,
+                },
+            }
+        }
+        self.0[p..].iter().all(Option::is_none)
+    }
 }
 
 #[cfg(test)]
@@ -308,7 +327,7 @@ mod tests {
             ("", "", true),
             ("", "a", false),
         ] {
-            assert_eq!(wildcard_match(pattern, text), expected, "{pattern} {text}");
+            assert_eq!(Pattern::of(pattern).matches(text), expected, "{pattern} {text}");
         }
     }
 }

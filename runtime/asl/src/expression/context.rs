@@ -1,8 +1,9 @@
 //! What an expression may read: the state's input, the context object and the variables in sight.
 
-use std::cell::{Cell, OnceCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::BTreeMap;
 
+use jsonata_core::value::JValue;
 use serde_json::{Value, json};
 
 use crate::payload::Payload;
@@ -97,8 +98,14 @@ pub struct Bindings<'a> {
     variables: &'a BTreeMap<String, Payload>,
     chance: &'a Chance,
     given: Option<&'a Value>,
-    context: OnceCell<Value>,
+    // boxed, so that they stay where they are
+    context: OnceCell<Box<Value>>,
+    without_input: OnceCell<Box<Value>>,
+    taken_over: RefCell<BTreeMap<*const Value, JValue>>,
 }
+
+/// Where the context object holds what may be large.
+pub(super) const EXECUTION_INPUT: [&str; 2] = ["Execution", "Input"];
 
 /// What expressions may know of time and dice: recorded with the event they decide.
 #[derive(Debug)]
@@ -145,6 +152,8 @@ impl<'a> Bindings<'a> {
             chance,
             given: None,
             context: OnceCell::new(),
+            without_input: OnceCell::new(),
+            taken_over: RefCell::default(),
         }
     }
 
@@ -178,6 +187,11 @@ impl<'a> Bindings<'a> {
         bits
     }
 
+    /// `$$.Execution.Input`, where it isn't made up.
+    pub(super) fn execution_input(&self) -> Option<&Value> {
+        self.given.is_none().then(|| self.execution.input.value())
+    }
+
     /// The time of the decision.
     pub fn now(&self) -> Timestamp {
         self.chance.now
@@ -188,48 +202,71 @@ impl<'a> Bindings<'a> {
         self.variables.get(name).map(Payload::value)
     }
 
+    /// What `value` is to JSONata's evaluator, made once. `value` is part of what is bound here, so that its address
+    /// names it for as long as this lives.
+    pub(super) fn taken_over(&self, value: &Value, take: impl FnOnce() -> JValue) -> JValue {
+        let address: *const Value = value;
+        if let Some(taken) = self.taken_over.borrow().get(&address) {
+            return taken.clone();
+        }
+        let taken = take();
+        self.taken_over.borrow_mut().insert(address, taken.clone());
+        taken
+    }
+
     /// The context object, keys in AWS's order.
     pub fn context(&self) -> &Value {
-        self.context.get_or_init(|| {
-            if let Some(given) = self.given {
-                let mut context = given.clone();
-                if let (Some(item), Value::Object(fields)) = (self.state.item, &mut context) {
-                    fields.insert("Map".into(), item.shown());
-                }
-                return context;
+        self.context
+            .get_or_init(|| Box::new(self.made_context(Some(self.execution.input.value()))))
+    }
+
+    /// The same without `$$.Execution.Input`, for whoever doesn't look there: the input may be large.
+    pub(super) fn context_without_input(&self) -> &Value {
+        if self.given.is_some() {
+            return self.context();
+        }
+        self.without_input.get_or_init(|| Box::new(self.made_context(None)))
+    }
+
+    fn made_context(&self, input: Option<&Value>) -> Value {
+        if let Some(given) = self.given {
+            let mut context = given.clone();
+            if let (Some(item), Value::Object(fields)) = (self.state.item, &mut context) {
+                fields.insert("Map".into(), item.shown());
             }
-            let mut execution = json!({
-                "Id": self.execution.id,
-                "Input": self.execution.input.value(),
-                "StartTime": self.execution.started.to_string(),
-                "Name": self.execution.name,
-            });
-            if let Some(role) = &self.execution.role {
-                execution["RoleArn"] = json!(role);
-            }
-            execution["RedriveCount"] = json!(self.execution.redrive_count);
-            if let Some(time) = self.execution.redrive_time {
-                execution["RedriveTime"] = json!(time.to_string());
-            }
-            let mut state = json!({
-                "Name": self.state.name,
-                "EnteredTime": self.state.entered.to_string(),
-            });
-            if let Some(count) = self.state.retry_count {
-                state["RetryCount"] = json!(count);
-            }
-            let mut context = json!({
-                "Execution": execution,
-                "StateMachine": {"Id": self.execution.machine_id, "Name": self.execution.machine_name},
-                "State": state,
-            });
-            if let Some(item) = self.state.item {
-                context["Map"] = item.shown();
-            }
-            if let Some(token) = self.state.task_token {
-                context["Task"] = json!({"Token": token});
-            }
-            context
-        })
+            return context;
+        }
+        let mut execution = json!({"Id": self.execution.id});
+        if let Some(input) = input {
+            execution["Input"] = input.clone();
+        }
+        execution["StartTime"] = json!(self.execution.started.to_string());
+        execution["Name"] = json!(self.execution.name);
+        if let Some(role) = &self.execution.role {
+            execution["RoleArn"] = json!(role);
+        }
+        execution["RedriveCount"] = json!(self.execution.redrive_count);
+        if let Some(time) = self.execution.redrive_time {
+            execution["RedriveTime"] = json!(time.to_string());
+        }
+        let mut state = json!({
+            "Name": self.state.name,
+            "EnteredTime": self.state.entered.to_string(),
+        });
+        if let Some(count) = self.state.retry_count {
+            state["RetryCount"] = json!(count);
+        }
+        let mut context = json!({
+            "Execution": execution,
+            "StateMachine": {"Id": self.execution.machine_id, "Name": self.execution.machine_name},
+            "State": state,
+        });
+        if let Some(item) = self.state.item {
+            context["Map"] = item.shown();
+        }
+        if let Some(token) = self.state.task_token {
+            context["Task"] = json!({"Token": token});
+        }
+        context
     }
 }

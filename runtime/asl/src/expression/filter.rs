@@ -1,5 +1,6 @@
 //! JSONPath filters, `[?(@.price < 10 && @.title)]`, as Jayway compares.
 
+use std::borrow::Cow;
 use std::cmp::Ordering;
 
 use regex_lite::{Regex, RegexBuilder};
@@ -223,41 +224,37 @@ pub(super) fn matches(filter: &Filter, root: &Value, item: &Value) -> bool {
         Filter::Exists(operand) => resolve(operand, root, item).is_some(),
         Filter::Compare(left, operator, right) => {
             if let (Operator::Matches, Operand::Pattern(pattern)) = (operator, right) {
-                return match resolve(left, root, item) {
-                    Some(Value::String(text)) => pattern.is_match(&text),
+                return match resolve(left, root, item).as_deref() {
+                    Some(Value::String(text)) => pattern.is_match(text),
                     Some(Value::Number(number)) => pattern.is_match(&number.to_string()),
                     _ => false,
                 };
             }
             compare(
-                resolve(left, root, item).as_ref(),
+                resolve(left, root, item).as_deref(),
                 *operator,
-                resolve(right, root, item).as_ref(),
+                resolve(right, root, item).as_deref(),
             )
         }
     }
 }
 
-fn resolve(operand: &Operand, root: &Value, item: &Value) -> Option<Value> {
-    let (segments, start) = match operand {
-        Operand::Literal(value) => return Some(value.clone()),
-        Operand::Pattern(_) => return None,
-        Operand::Item(segments) => (segments, item),
-        Operand::Root(segments) => (segments, root),
-    };
-    if json_path::is_definite(segments) {
-        return json_path::definite(segments, start).ok().cloned();
+fn resolve<'v>(operand: &'v Operand, root: &'v Value, item: &'v Value) -> Option<Cow<'v, Value>> {
+    match operand {
+        Operand::Literal(value) => Some(Cow::Borrowed(value)),
+        Operand::Pattern(_) => None,
+        Operand::Item(segments) => json_path::found(segments, root, item).ok(),
+        Operand::Root(segments) => json_path::found(segments, root, root).ok(),
     }
-    let mut found = Vec::new();
-    json_path::collect(segments, root, start, &mut found);
-    Some(Value::Array(found.into_iter().cloned().collect()))
 }
 
 fn compare(left: Option<&Value>, operator: Operator, right: Option<&Value>) -> bool {
     let (Some(left), Some(right)) = (left, right) else {
         return operator == Operator::NotEqual && left.is_some() != right.is_some();
     };
-    let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
+    fn list(value: &Value) -> &[Value] {
+        value.as_array().map_or(&[], Vec::as_slice)
+    }
     let holds = |items: &[Value], wanted: &Value| items.iter().any(|item| equal(item, wanted));
     match operator {
         Operator::Equal => equal(left, right),
@@ -267,14 +264,14 @@ fn compare(left: Option<&Value>, operator: Operator, right: Option<&Value>) -> b
         Operator::Greater => order(left, right) == Some(Ordering::Greater),
         Operator::GreaterOrEqual => order(left, right).is_some_and(Ordering::is_ge),
         Operator::Matches => false,
-        Operator::In => holds(&list(right), left),
-        Operator::NotIn => !holds(&list(right), left),
-        Operator::SubsetOf => list(left).iter().all(|item| holds(&list(right), item)),
-        Operator::AnyOf => list(left).iter().any(|item| holds(&list(right), item)),
-        Operator::NoneOf => !list(left).iter().any(|item| holds(&list(right), item)),
+        Operator::In => holds(list(right), left),
+        Operator::NotIn => !holds(list(right), left),
+        Operator::SubsetOf => list(left).iter().all(|item| holds(list(right), item)),
+        Operator::AnyOf => list(left).iter().any(|item| holds(list(right), item)),
+        Operator::NoneOf => !list(left).iter().any(|item| holds(list(right), item)),
         Operator::Contains => match left {
             Value::String(text) => right.as_str().is_some_and(|part| text.contains(part)),
-            _ => holds(&list(left), right),
+            _ => holds(list(left), right),
         },
         Operator::Size => size(left).is_some() && size(left) == right.as_u64(),
         Operator::Empty => size(left).is_some_and(|size| right.as_bool() == Some(size == 0)),

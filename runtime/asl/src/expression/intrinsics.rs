@@ -1,5 +1,7 @@
 //! Intrinsic functions: `States.Format('{}', $.a)` and its seventeen siblings.
 
+use std::borrow::Cow;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value, json};
@@ -113,16 +115,16 @@ impl Call {
             .arguments
             .iter()
             .map(|argument| match argument {
-                Argument::Literal(value) => Ok(value.clone()),
-                Argument::Text(text, _) => Ok(json!(text)),
-                Argument::Path(path) => path.evaluate(bindings).map_err(|NoResult(_)| {
+                Argument::Literal(value) => Ok(Cow::Borrowed(value)),
+                Argument::Text(text, _) => Ok(Cow::Owned(json!(text))),
+                Argument::Path(path) => path.find(bindings).map_err(|NoResult(_)| {
                     format!(
                         "The JSONPath '{}' could not be found in the input '{}'",
                         path.text(),
                         bindings.input
                     )
                 }),
-                Argument::Call(call) => call.value(bindings),
+                Argument::Call(call) => call.value(bindings).map(Cow::Owned),
             })
             .collect::<Result<Vec<_>, _>>()?;
         if let (Function::Format, Some(Argument::Text(template, escaped))) = (self.function, self.arguments.first()) {
@@ -144,7 +146,7 @@ impl Call {
     }
 }
 
-fn apply(function: Function, arguments: &[Value], bindings: &Bindings<'_>) -> Result<Value, String> {
+fn apply(function: Function, arguments: &[Cow<'_, Value>], bindings: &Bindings<'_>) -> Result<Value, String> {
     match (function, arguments) {
         (Function::Format, [template, values @ ..]) => format_text(text(template)?, &[], values),
         (Function::StringToJson, [value]) => match text(value)?.trim() {
@@ -152,7 +154,7 @@ fn apply(function: Function, arguments: &[Value], bindings: &Bindings<'_>) -> Re
             json => serde_json::from_str(json).map_err(|_| format!("Invalid JSON: {json}")),
         },
         (Function::JsonToString, [value]) => Ok(json!(value.to_string())),
-        (Function::Array, items) => Ok(Value::Array(items.to_vec())),
+        (Function::Array, items) => Ok(items.iter().map(|item| Value::clone(item)).collect()),
         (Function::ArrayPartition, [items, size]) => {
             let size = usize::try_from(rounded(size)?)
                 .ok()
@@ -194,14 +196,14 @@ fn apply(function: Function, arguments: &[Value], bindings: &Bindings<'_>) -> Re
             Ok(json!(String::from_utf8_lossy(&bytes)))
         }
         (Function::Hash, [value, algorithm]) => {
-            let data = match value {
-                Value::String(text) => text.clone(),
-                other => other.to_string(),
+            let data = match &**value {
+                Value::String(text) => Cow::Borrowed(text.as_str()),
+                other => Cow::Owned(other.to_string()),
             };
             hash(bounded(&data)?, text(algorithm)?).map(|hash| json!(hash))
         }
         (Function::JsonMerge, [first, second, deep]) => {
-            if deep != &Value::Bool(false) {
+            if **deep != Value::Bool(false) {
                 return Err("Only shallow merging is supported: the third argument must be false".into());
             }
             let mut merged: Map<String, Value> = object(first)?.clone();
@@ -298,7 +300,7 @@ impl JavaRandom {
     }
 }
 
-fn format_text(template: &str, escaped: &[usize], values: &[Value]) -> Result<Value, String> {
+fn format_text(template: &str, escaped: &[usize], values: &[Cow<'_, Value>]) -> Result<Value, String> {
     const MISMATCH: &str = "The number of arguments does not match the number of {} in the template";
     let mut values = values.iter();
     let mut out = String::with_capacity(template.len());

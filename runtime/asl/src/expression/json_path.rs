@@ -1,11 +1,12 @@
 //! JSONPath with the semantics of Jayway's JsonPath, which AWS evaluates paths with: a definite path gives
 //! a value or fails, an indefinite one gives the list of what it finds.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use serde_json::Value;
 
-use super::context::Bindings;
+use super::context::{Bindings, EXECUTION_INPUT};
 use super::filter::{self, Filter};
 use super::path_parser::Parser;
 pub use super::path_parser::PathSyntaxError;
@@ -123,14 +124,43 @@ impl Path {
     /// # Errors
     /// [`NoResult`] when a definite path names a place that isn't there, or a variable isn't set.
     pub fn evaluate(&self, bindings: &Bindings<'_>) -> Result<Value, NoResult> {
+        self.find(bindings).map(Cow::into_owned)
+    }
+
+    /// The same for whoever only looks at it: what a definite path names isn't copied.
+    ///
+    /// # Errors
+    /// See [`Path::evaluate`].
+    pub fn find<'v>(&self, bindings: &'v Bindings<'_>) -> Result<Cow<'v, Value>, NoResult> {
         match &self.root {
-            Root::Input => self.select(bindings.input),
-            Root::Context => self.select(bindings.context()),
+            Root::Input => found(&self.segments, bindings.input, bindings.input),
+            Root::Context => self.find_in_context(bindings),
             Root::Variable(name) => match bindings.variable(name) {
-                Some(value) => self.select(value),
+                Some(value) => found(&self.segments, value, value),
                 None => Err(NoResult(format!("No results for path: $['{name}']"))),
             },
         }
+    }
+
+    /// Builds no more of the context object than a path that finds something needs.
+    fn find_in_context<'v>(&self, bindings: &'v Bindings<'_>) -> Result<Cow<'v, Value>, NoResult> {
+        if let [Segment::Child(first), rest @ ..] = self.segments.as_slice()
+            && is_definite(rest)
+        {
+            let [execution, input] = EXECUTION_INPUT;
+            let found = match rest {
+                [Segment::Child(second), rest @ ..] if first == execution && second == input => {
+                    bindings.execution_input().and_then(|input| definite(rest, input).ok())
+                }
+                [Segment::Child(_), ..] => definite(&self.segments, bindings.context_without_input()).ok(),
+                _ if first != execution => definite(&self.segments, bindings.context_without_input()).ok(),
+                _ => None,
+            };
+            if let Some(found) = found {
+                return Ok(Cow::Borrowed(found));
+            }
+        }
+        found(&self.segments, bindings.context(), bindings.context())
     }
 
     /// What a definite path finds in `whole`, letter by letter.
@@ -149,34 +179,38 @@ impl Path {
     /// # Errors
     /// See [`Path::evaluate`].
     pub fn select(&self, root: &Value) -> Result<Value, NoResult> {
-        if self.is_definite() {
-            return definite(&self.segments, root).cloned();
-        }
-        let mut found = Vec::new();
-        collect(&self.segments, root, root, &mut found);
-        Ok(Value::Array(found.into_iter().cloned().collect()))
+        found(&self.segments, root, root).map(Cow::into_owned)
     }
 }
 
-pub(super) fn is_definite(segments: &[Segment]) -> bool {
+/// What a path's segments find below `start`, filters in them reading `root`.
+pub(super) fn found<'v>(segments: &[Segment], root: &'v Value, start: &'v Value) -> Result<Cow<'v, Value>, NoResult> {
+    if is_definite(segments) {
+        return definite(segments, start).map(Cow::Borrowed);
+    }
+    let mut found = Vec::new();
+    collect(segments, root, start, &mut found);
+    Ok(Cow::Owned(Value::Array(found.into_iter().cloned().collect())))
+}
+
+fn is_definite(segments: &[Segment]) -> bool {
     segments
         .iter()
         .all(|segment| matches!(segment, Segment::Child(_) | Segment::Index(_)))
 }
 
 /// Walks a definite path, saying on failure how far it came.
-pub(super) fn definite<'v>(segments: &[Segment], root: &'v Value) -> Result<&'v Value, NoResult> {
+fn definite<'v>(segments: &[Segment], root: &'v Value) -> Result<&'v Value, NoResult> {
     let mut value = root;
-    let mut walked = String::from("$");
     for (position, segment) in segments.iter().enumerate() {
         let last = position + 1 == segments.len();
-        match segment {
+        let nothing = || NoResult(missing(&walked(&segments[..=position]), last));
+        value = match segment {
             Segment::Child(name) => {
                 let Value::Object(map) = value else {
-                    return Err(NoResult(not_an_object(name, &walked, value)));
+                    return Err(NoResult(not_an_object(name, &walked(&segments[..position]), value)));
                 };
-                let _ = write!(walked, "['{name}']");
-                value = map.get(name).ok_or_else(|| NoResult(missing(&walked, last)))?;
+                map.get(name).ok_or_else(nothing)?
             }
             Segment::Index(index) => {
                 let Value::Array(items) = value else {
@@ -185,14 +219,26 @@ pub(super) fn definite<'v>(segments: &[Segment], root: &'v Value) -> Result<&'v 
                         java_value(value)
                     )));
                 };
-                let _ = write!(walked, "[{index}]");
-                value = at(items, *index).ok_or_else(|| NoResult(missing(&walked, last)))?;
+                at(items, *index).ok_or_else(nothing)?
             }
             // definite() is called for definite paths alone; anything else finds nothing
-            _ => return Err(NoResult(missing(&walked, last))),
+            _ => return Err(nothing()),
         }
     }
     Ok(value)
+}
+
+/// The steps of a definite path as Jayway writes them: `$['a'][0]`.
+fn walked(segments: &[Segment]) -> String {
+    let mut text = String::from("$");
+    for segment in segments {
+        let _ = match segment {
+            Segment::Child(name) => write!(text, "['{name}']"),
+            Segment::Index(index) => write!(text, "[{index}]"),
+            _ => Ok(()),
+        };
+    }
+    text
 }
 
 fn missing(walked: &str, last: bool) -> String {
@@ -235,7 +281,7 @@ fn at(items: &[Value], index: i64) -> Option<&Value> {
 }
 
 /// Walks an indefinite path; what isn't there is left out.
-pub(super) fn collect<'v>(segments: &[Segment], root: &'v Value, value: &'v Value, found: &mut Vec<&'v Value>) {
+fn collect<'v>(segments: &[Segment], root: &'v Value, value: &'v Value, found: &mut Vec<&'v Value>) {
     let Some((segment, rest)) = segments.split_first() else {
         found.push(value);
         return;

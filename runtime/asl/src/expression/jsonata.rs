@@ -1,28 +1,32 @@
 //! JSONata expressions, `{% $states.input.a %}`, with the functions AWS adds and the ones it takes away.
 
+mod compiled;
 mod functions;
 mod messages;
+pub(super) mod part;
 mod reads;
 mod top_level;
 
-use std::cell::RefCell;
-use std::collections::HashMap;
 use std::rc::Rc;
+use std::sync::Arc;
 
-use jsonata_core::ast::AstNode;
 use jsonata_core::evaluator::{Context, Evaluator, EvaluatorOptions};
-use jsonata_core::parser;
 use jsonata_core::value::{JMap, JValue};
 use serde_json::{Value, json};
 
 use super::Fault;
-use super::context::Bindings;
+use super::context::{Bindings, EXECUTION_INPUT};
+use crate::payload::MAX_DEPTH;
 use reads::Reads;
 pub use reads::StatesField;
 
-/// A parsed expression: its text without the `{% %}`, and the field it stands in as AWS's messages name it.
+/// A parsed expression.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Jsonata {
+pub struct Jsonata(Arc<Expression>);
+
+/// What an expression is made of: its text without the `{% %}`, and the field it stands in as AWS's messages name it.
+#[derive(Debug, PartialEq, Eq)]
+struct Expression {
     text: String,
     field: String,
     reads: Reads,
@@ -36,12 +40,8 @@ pub const EVALUATION_ERROR: &str = "States.QueryEvaluationError";
 const MAX_MILLIS: u64 = 5_000;
 /// Longest sequence an expression may build; `[1..n]` would otherwise take the host's memory.
 const MAX_SEQUENCE: usize = 1_000_000;
-/// Parsed expressions kept for each thread; syntax trees can't be shared between threads.
-const MAX_CACHED: usize = 1_024;
-
-thread_local! {
-    static PARSED: RefCell<HashMap<String, Rc<AstNode>>> = RefCell::default();
-}
+/// Deepest value an expression may return: what is deeper can't be read back.
+const MAX_RESULT_DEPTH: usize = MAX_DEPTH;
 
 impl Jsonata {
     /// Whether a text is meant as an expression.
@@ -59,17 +59,18 @@ impl Jsonata {
             .and_then(|text| text.strip_suffix("%}"))
             .ok_or("an expression stands between {% and %}")?;
         let text = inner.trim().to_owned();
-        parsed(&text).map_err(|message| messages::syntax(&message))?;
-        Ok(Self {
+        let expression = Self(Arc::new(Expression {
             reads: Reads::of(&text),
             text,
             field: field.to_owned(),
-        })
+        }));
+        compiled::tree(&expression.0).map_err(|message| messages::syntax(&message))?;
+        Ok(expression)
     }
 
     /// The expression, without its `{% %}`.
     pub fn text(&self) -> &str {
-        &self.text
+        &self.0.text
     }
 
     /// Evaluates the expression.
@@ -79,14 +80,15 @@ impl Jsonata {
     pub fn evaluate(&self, bindings: &Bindings<'_>) -> Result<Value, Fault> {
         let threw =
             |message: &str| self.fault(format!("threw an error during evaluation{}", messages::thrown(message)));
-        let ast = parsed(&self.text).map_err(|message| threw(&message))?;
+        let tree = compiled::tree(&self.0).map_err(|message| threw(&message))?;
         let mut context = Context::new();
-        if !self.reads.states.is_empty() {
+        let reads = &self.0.reads;
+        if !reads.states.is_empty() {
             context.bind(reads::STATES.into(), self.states(bindings));
         }
-        for name in &self.reads.names {
+        for (name, part) in &reads.names {
             if let Some(value) = bindings.variable(name) {
-                context.bind(name.clone(), from_json(value));
+                context.bind(name.clone(), part.of(value, bindings));
             }
         }
         let options = EvaluatorOptions {
@@ -96,32 +98,37 @@ impl Jsonata {
             max_sequence_length: Some(MAX_SEQUENCE),
         };
         let mut evaluator = Evaluator::with_options(context, options);
-        functions::register(&mut evaluator, &self.reads.names, bindings).map_err(|error| threw(error.message()))?;
+        functions::register(&mut evaluator, &reads.names, bindings).map_err(|error| threw(error.message()))?;
         let result = evaluator
-            .evaluate(&ast, &JValue::Undefined)
+            .evaluate(&tree, &JValue::Undefined)
             .map_err(|error| threw(error.message()))?;
         match result.unwrap_sequence() {
             JValue::Undefined => Err(self.fault("returned nothing (undefined).")),
-            value => Ok(to_json(&value)),
+            value => to_json(&value, MAX_RESULT_DEPTH).ok_or_else(|| {
+                self.fault(format!(
+                    "returned a value that is nested more than {MAX_RESULT_DEPTH} deep."
+                ))
+            }),
         }
     }
 
     /// Calls `visit` with the name of every variable the expression reads that a state must have assigned:
     /// no function's, no parameter's, none it binds itself and not `$states`.
     pub fn variables(&self, visit: &mut dyn FnMut(&str)) {
-        self.reads.variables.iter().for_each(|name| visit(name));
+        self.0.reads.variables.iter().for_each(|name| visit(name));
     }
 
     /// What the expression refers to and can't: names without a context around them, and fields of `$states` that
     /// aren't among the `available` ones. In AWS's words where they are known.
     pub fn unsupported(&self, available: &[StatesField]) -> Vec<String> {
-        let top_level = parsed(&self.text)
-            .map(|ast| top_level::references(&ast))
+        let top_level = compiled::tree(&self.0)
+            .map(|tree| top_level::references(&tree))
             .unwrap_or_default();
         let top_level = top_level
             .iter()
             .map(|name| format!("Reference to '{name}' at the top level is not supported."));
         let states = self
+            .0
             .reads
             .named_states
             .iter()
@@ -141,11 +148,11 @@ impl Jsonata {
             error: EVALUATION_ERROR,
             cause: format!(
                 "The JSONata expression '{}' specified for the field '{}' {}",
-                self.text,
-                self.field,
+                self.0.text,
+                self.0.field,
                 what.as_ref()
             ),
-            location: Some(self.field.clone()),
+            location: Some(self.0.field.clone()),
         }
     }
 
@@ -159,14 +166,15 @@ impl Jsonata {
 
     /// As much of `$states` as the expression may read.
     fn states(&self, bindings: &Bindings<'_>) -> JValue {
-        let fields = self.reads.states.iter().filter_map(|field| {
+        let fields = self.0.reads.states.iter().filter_map(|(field, part)| {
             let value = match field {
                 StatesField::Input => Some(bindings.input),
                 StatesField::Result => bindings.result,
                 StatesField::ErrorOutput => bindings.error_output,
+                StatesField::Context if part.at(&EXECUTION_INPUT).is_none() => Some(bindings.context_without_input()),
                 StatesField::Context => Some(bindings.context()),
             };
-            Some((field.name().to_owned(), from_json(value?)))
+            Some((field.name().to_owned(), part.of(value?, bindings)))
         });
         JValue::Object(Rc::new(fields.collect::<JMap>()))
     }
@@ -184,20 +192,6 @@ pub fn type_name(value: &Value) -> &'static str {
     }
 }
 
-fn parsed(text: &str) -> Result<Rc<AstNode>, String> {
-    if let Some(ast) = PARSED.with_borrow(|cache| cache.get(text).cloned()) {
-        return Ok(ast);
-    }
-    let ast = Rc::new(parser::parse(text).map_err(|error| error.to_string())?);
-    PARSED.with_borrow_mut(|cache| {
-        if cache.len() >= MAX_CACHED {
-            cache.clear();
-        }
-        cache.insert(text.to_owned(), Rc::clone(&ast));
-    });
-    Ok(ast)
-}
-
 /// A copy for the evaluator, whose values can't be shared between threads.
 fn from_json(value: &Value) -> JValue {
     match value {
@@ -213,14 +207,25 @@ fn from_json(value: &Value) -> JValue {
     }
 }
 
-/// Numbers are doubles in JSONata; whole ones are written without a point.
-fn to_json(value: &JValue) -> Value {
+/// Numbers are doubles in JSONata; whole ones are written without a point. Nothing for a value nested deeper than
+/// `depth`.
+fn to_json(value: &JValue, depth: usize) -> Option<Value> {
     /// Every whole number up to here is exact in a double.
     const EXACT: f64 = 9_007_199_254_740_992.0;
-    match value {
+    let below = || depth.checked_sub(1);
+    Some(match value {
         JValue::Number(number) if number.fract() == 0.0 && number.abs() <= EXACT => json!(*number as i64),
-        JValue::Array(items) => Value::Array(items.iter().map(to_json).collect()),
-        JValue::Object(map) => Value::Object(map.iter().map(|(name, value)| (name.clone(), to_json(value))).collect()),
+        JValue::Array(items) => {
+            let depth = below()?;
+            Value::Array(items.iter().map(|item| to_json(item, depth)).collect::<Option<_>>()?)
+        }
+        JValue::Object(map) => {
+            let depth = below()?;
+            let fields = map
+                .iter()
+                .map(|(name, value)| Some((name.clone(), to_json(value, depth)?)));
+            Value::Object(fields.collect::<Option<_>>()?)
+        }
         other => Value::from(other),
-    }
+    })
 }

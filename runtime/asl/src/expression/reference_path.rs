@@ -3,6 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::json_path::{Path, PathSyntaxError, Root, Segment};
+use crate::payload::MAX_DEPTH;
 
 /// A path of names and non-negative indexes below the state's input.
 #[derive(Debug, Clone, PartialEq)]
@@ -48,6 +49,9 @@ impl ReferencePath {
             .ok_or_else(|| {
                 refuse("a reference path names one place: no `*`, `..`, slice, union, filter or negative index")
             })?;
+        if steps.len() > MAX_DEPTH {
+            return Err(refuse("a reference path this long leads deeper than any value"));
+        }
         Ok(Self { path, steps })
     }
 
@@ -111,5 +115,6 @@ mod tests {
         assert_eq!(write("$.a", json!([1])), Err(CannotWrite));
         assert!(ReferencePath::parse("$.a[*]").is_err());
         assert!(ReferencePath::parse("$$.a").is_err());
+        assert!(ReferencePath::parse(&format!("${}", ".a".repeat(MAX_DEPTH + 1))).is_err());
     }
 }

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::At;
+use super::{At, derived};
 use crate::definition::{Dynamic, Items, Kind, Map, QueryLanguage};
 use crate::execution::env::Env;
 use crate::execution::event::{EventKind, Failure, Percentage};
@@ -33,7 +33,7 @@ impl At<'_> {
                 if let (false, Some(expression)) = (found.is_array(), template.as_jsonata()) {
                     return Err(expression.unexpected("array", &found));
                 }
-                Payload::from_value(found)
+                derived(found)?
             }
         };
         if !items.value().is_array() {
@@ -117,7 +117,7 @@ impl At<'_> {
                 let bindings = self.bindings(input.value());
                 template
                     .evaluate(&bindings.with_item(Item::of_iteration(index, item)))
-                    .map(Payload::from_value)
+                    .and_then(derived)
             }
         }
     }
@@ -195,7 +195,7 @@ pub(super) fn read<T: Copy>(
         Some(Dynamic::Path(path)) => path,
     };
     let found = path
-        .evaluate(bindings)
+        .find(bindings)
         .map_err(|missing| Fault::runtime(format!("Invalid path '{}' : {}", path.text(), missing.0)))?;
     take(&found).map(Some).ok_or_else(|| {
         let shown = found.as_str().map_or_else(|| found.to_string(), str::to_owned);

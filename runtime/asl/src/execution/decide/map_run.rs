@@ -2,8 +2,8 @@
 
 use serde_json::{Map as JsonMap, Value};
 
-use super::At;
 use super::map::{read, whole_number};
+use super::{At, derived};
 use crate::definition::{Distributed, ExecutionType, Kind, Map};
 use crate::execution::Execution;
 use crate::execution::env::Env;
@@ -58,12 +58,12 @@ impl At<'_> {
             let input = batcher
                 .input
                 .as_ref()
-                .map(|input| input.evaluate(&bindings))
+                .map(|input| input.evaluate(&bindings).and_then(derived))
                 .transpose()?;
             Ok(Batches {
                 max_items: bound("MaxItemsPerBatchPath", &batcher.max_items)?,
                 max_bytes: bound("MaxInputBytesPerBatchPath", &batcher.max_bytes)?,
-                input: input.map(Payload::from_value),
+                input,
             })
         });
         let writer = distributed.writer.as_ref().map(|writer| {
@@ -106,7 +106,7 @@ impl At<'_> {
             key: item.key.as_deref(),
             source: Some(&item.source),
         };
-        template.evaluate(&bindings.with_item(item)).map(Payload::from_value)
+        template.evaluate(&bindings.with_item(item)).and_then(derived)
     }
 }
 
@@ -115,7 +115,7 @@ fn object(template: Option<&Template>, bindings: &Bindings<'_>) -> Result<Payloa
     let fields = template
         .map(|template| template.evaluate_fields(bindings))
         .transpose()?;
-    Ok(Payload::from_value(Value::Object(fields.unwrap_or_else(JsonMap::new))))
+    derived(Value::Object(fields.unwrap_or_else(JsonMap::new)))
 }
 
 impl Execution {

@@ -268,6 +268,11 @@ impl At<'_> {
     }
 }
 
+/// A payload made of what an expression gave.
+fn derived(value: Value) -> Result<Payload, Fault> {
+    Payload::from_derived(value).map_err(|too_deep| Fault::runtime(format!("A value can't go on: {too_deep}.")))
+}
+
 /// AWS's sentence about where something happened.
 pub(super) fn occurred_in(active: &Active, cause: &str) -> String {
     format!(

@@ -1,11 +1,10 @@
 //! Pass.
 
-use super::At;
+use super::{At, derived};
 use crate::definition::{Pass, QueryLanguage};
 use crate::execution::env::Env;
 use crate::execution::event::EventKind;
 use crate::expression::Fault;
-use crate::payload::Payload;
 
 impl At<'_> {
     pub(super) fn pass(&self, pass: &Pass, env: &Env<'_>) -> Result<EventKind, Fault> {
@@ -18,7 +17,7 @@ impl At<'_> {
             None => {
                 let input = self.effective_input()?;
                 let parameters = match &pass.parameters {
-                    Some(template) => Payload::from_value(template.evaluate(&self.bindings(input.value()))?),
+                    Some(template) => derived(template.evaluate(&self.bindings(input.value()))?)?,
                     None => input,
                 };
                 self.saw(QueryLanguage::JsonPath, |seen| {

@@ -1,6 +1,6 @@
 //! From a result to a state's output: ResultSelector, ResultPath and OutputPath, or Output, and Assign.
 
-use super::At;
+use super::{At, derived};
 use crate::definition::{PayloadPath, QueryLanguage, ResultPath, Transition};
 use crate::execution::env::Env;
 use crate::execution::event::{Assignment, EventKind, Failure};
@@ -29,7 +29,7 @@ impl At<'_> {
             return self.exit(env);
         };
         let selected = match &fields.result_selector {
-            Some(template) => Payload::from_value(template.evaluate(&self.bindings(result.value()))?),
+            Some(template) => derived(template.evaluate(&self.bindings(result.value()))?)?,
             None => result.clone(),
         };
         self.saw(QueryLanguage::JsonPath, |seen| {
@@ -87,7 +87,7 @@ impl At<'_> {
                     bindings.result = returned.map(Payload::value);
                 }
                 let output = match way.output {
-                    Some(template) => Payload::from_value(template.evaluate(&bindings)?),
+                    Some(template) => derived(template.evaluate(&bindings)?)?,
                     None => result.clone(),
                 };
                 let assigned = assigned(way.assign, &bindings)?;
@@ -103,7 +103,6 @@ impl At<'_> {
             ResultPath::Discard => Ok(self.active.input.clone()),
             ResultPath::Write(path) => path
                 .write(self.active.input.value().clone(), result.value().clone())
-                .map(Payload::from_value)
                 .map_err(|_| Fault {
                     error: "States.ResultPathMatchFailure",
                     cause: format!(
@@ -112,7 +111,8 @@ impl At<'_> {
                         self.active.input
                     ),
                     location: None,
-                }),
+                })
+                .and_then(derived),
         }
     }
 
@@ -168,12 +168,13 @@ fn assigned(template: Option<&Template>, bindings: &Bindings<'_>) -> Result<Vec<
     let Some(template) = template else {
         return Ok(Vec::new());
     };
-    let fields = template.evaluate_fields(bindings)?;
-    Ok(fields
-        .into_iter()
-        .map(|(name, value)| Assignment {
-            name,
-            value: Payload::from_value(value),
+    let fields = template.evaluate_fields(bindings)?.into_iter();
+    fields
+        .map(|(name, value)| {
+            Ok(Assignment {
+                name,
+                value: derived(value)?,
+            })
         })
-        .collect())
+        .collect()
 }

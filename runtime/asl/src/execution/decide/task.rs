@@ -2,13 +2,12 @@
 
 use serde_json::Value;
 
-use super::At;
+use super::{At, derived};
 use crate::definition::{Dynamic, QueryLanguage, Task};
 use crate::execution::env::Env;
 use crate::execution::event::EventKind;
 use crate::execution::open_work::too_large;
 use crate::expression::{Bindings, Fault};
-use crate::payload::Payload;
 
 /// The integration pattern of tasks that end when somebody hands their token back.
 const WAIT_FOR_TASK_TOKEN: &str = ".waitForTaskToken";
@@ -29,10 +28,10 @@ impl At<'_> {
         let credentials = task
             .credentials
             .as_ref()
-            .map(|template| template.evaluate(&bindings))
+            .map(|template| template.evaluate(&bindings).and_then(derived))
             .transpose()?;
         let parameters = match &task.parameters {
-            Some(template) => Payload::from_value(template.evaluate(&bindings)?),
+            Some(template) => derived(template.evaluate(&bindings)?)?,
             None => input.clone(),
         };
         self.saw(QueryLanguage::JsonPath, |seen| {
@@ -54,7 +53,7 @@ impl At<'_> {
             parameters,
             timeout_seconds,
             heartbeat_seconds,
-            credentials: credentials.map(Payload::from_value),
+            credentials,
             retry_count: self.active.retry_count(),
         })
     }
@@ -65,7 +64,7 @@ fn seconds(field: &str, value: Option<&Dynamic<u64>>, bindings: &Bindings<'_>) -
         None => Ok(None),
         Some(Dynamic::Literal(seconds)) => Ok(Some(*seconds)),
         Some(Dynamic::Path(path)) => {
-            let found = path.evaluate(bindings).map_err(|_| {
+            let found = path.find(bindings).map_err(|_| {
                 Fault::runtime(format!(
                     "The {field} parameter does not reference an input value: {}",
                     path.text()

@@ -3,25 +3,27 @@
 use std::cell::Cell;
 use std::rc::Rc;
 
+use jsonata_core::ast::AstNode;
 use jsonata_core::evaluator::{Context, Evaluator, EvaluatorError};
 use jsonata_core::value::JValue;
 
 use super::super::context::{Bindings, split_mix};
 use super::super::intrinsics::{self, JavaRandom};
-use super::{MAX_SEQUENCE, parsed};
+use super::part::Part;
+use super::{MAX_SEQUENCE, compiled};
 
 type Answer = Result<JValue, EvaluatorError>;
 
 /// Gives the evaluator those of them that `names` asks for.
 pub(super) fn register(
     evaluator: &mut Evaluator,
-    names: &[String],
+    names: &[(String, Part)],
     bindings: &Bindings<'_>,
 ) -> Result<(), EvaluatorError> {
     let mut dice = None;
     let mut dice = || Rc::clone(dice.get_or_insert_with(|| Rc::new(Dice(Cell::new(bindings.random())))));
     let now = bindings.now().0;
-    for name in names {
+    for (name, _) in names {
         match name.as_str() {
             "partition" => evaluator.register_fn("partition", partition)?,
             "range" => evaluator.register_fn("range", range)?,
@@ -150,14 +152,14 @@ fn shuffle(arguments: &[JValue], dice: &Dice) -> JValue {
 
 /// `$now(picture, timezone)` at a given time, written by the evaluator's own formatter.
 fn now_as(arguments: &[JValue], now: i64) -> Answer {
-    let names = ["picture", "timezone"];
-    let mut context = Context::new();
-    let mut call = format!("$fromMillis({now}");
-    for (name, argument) in names.iter().zip(arguments) {
-        context.bind((*name).to_owned(), argument.clone());
-        call.push_str(&format!(", ${name}"));
+    thread_local! {
+        static WRITTEN: Result<Rc<AstNode>, String> = compiled::parse("$fromMillis($now, $picture, $timezone)");
     }
-    call.push(')');
-    let ast = parsed(&call).map_err(error)?;
-    Evaluator::with_context(context).evaluate(&ast, &JValue::Undefined)
+    let mut context = Context::new();
+    context.bind("now".to_owned(), JValue::from_f64(now as f64));
+    for (name, argument) in ["picture", "timezone"].iter().zip(arguments) {
+        context.bind((*name).to_owned(), argument.clone());
+    }
+    let tree = WRITTEN.with(Clone::clone).map_err(error)?;
+    Evaluator::with_context(context).evaluate(&tree, &JValue::Undefined)
 }

@@ -1,5 +1,7 @@
 //! What an expression reads, found in its text once: only that is handed to the evaluator.
 
+use super::part::Part;
+
 /// The reserved variable.
 pub(super) const STATES: &str = "states";
 
@@ -34,12 +36,12 @@ impl StatesField {
 /// What an expression reads of the world outside it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct Reads {
-    /// Fields of `$states`: all where it is used as a whole.
-    pub states: Vec<StatesField>,
+    /// Fields of `$states`, and how much of each: all where it is used as a whole.
+    pub states: Vec<(StatesField, Part)>,
     /// Those of them that the text names.
     pub named_states: Vec<StatesField>,
-    /// Every other name after a `$`, functions and parameters included.
-    pub names: Vec<String>,
+    /// Every other name after a `$`, functions and parameters included, and how much of a variable of this name.
+    pub names: Vec<(String, Part)>,
     /// Variables that states must have assigned: no functions, no parameters, none the expression binds itself.
     pub variables: Vec<String>,
 }
@@ -54,48 +56,50 @@ impl Reads {
                 .any(|(other, rest)| *other == name && rest.starts_with(":="))
                 || is_parameter(text, name)
         };
+        // `%` may lead from a field to what it is a field of
+        let climbs = text.contains('%');
         let mut reads = Self::default();
         for (name, rest) in &found {
             if *name == STATES {
-                reads.add_states(rest);
+                reads.add_states(rest, climbs);
                 continue;
             }
-            if !rest.starts_with('(') && !own(name) {
-                add(&mut reads.variables, name);
+            if !rest.starts_with('(') && !own(name) && !reads.variables.iter().any(|known| known == name) {
+                reads.variables.push((*name).to_owned());
             }
-            add(&mut reads.names, name);
+            let part = part_of(&mut reads.names, |known| known == name, || (*name).to_owned());
+            part.add(if climbs { "" } else { rest });
         }
         reads
     }
 
-    fn add_states(&mut self, rest: &str) {
+    fn add_states(&mut self, rest: &str, climbs: bool) {
         let field = rest.strip_prefix('.').map(str::trim_start);
-        let named = StatesField::ALL.into_iter().find(|known| {
-            field
-                .and_then(|field| field.strip_prefix(known.name()))
-                .is_some_and(|rest| !rest.starts_with(|c: char| c.is_alphanumeric() || c == '_'))
+        let named = StatesField::ALL.into_iter().find_map(|known| {
+            let rest = field?.strip_prefix(known.name())?;
+            let ends = !rest.starts_with(|c: char| c.is_alphanumeric() || c == '_');
+            ends.then_some((known, rest))
         });
-        let read = named.map_or(&StatesField::ALL[..], |named| match named {
-            StatesField::Input => &StatesField::ALL[0..1],
-            StatesField::Result => &StatesField::ALL[1..2],
-            StatesField::ErrorOutput => &StatesField::ALL[2..3],
-            StatesField::Context => &StatesField::ALL[3..4],
-        });
-        for field in read {
-            if !self.states.contains(field) {
-                self.states.push(*field);
+        let Some((named, rest)) = named else {
+            for field in StatesField::ALL {
+                *part_of(&mut self.states, |known| *known == field, || field) = Part::Whole;
             }
-        }
-        if let Some(named) = named.filter(|named| !self.named_states.contains(named)) {
+            return;
+        };
+        part_of(&mut self.states, |known| *known == named, || named).add(if climbs { "" } else { rest });
+        if !self.named_states.contains(&named) {
             self.named_states.push(named);
         }
     }
 }
 
-fn add(names: &mut Vec<String>, name: &str) {
-    if !names.iter().any(|known| known == name) {
-        names.push(name.to_owned());
-    }
+/// The part that is read of one of `reads`, nothing so far where it isn't among them.
+fn part_of<T>(reads: &mut Vec<(T, Part)>, is: impl Fn(&T) -> bool, new: impl FnOnce() -> T) -> &mut Part {
+    let index = reads.iter().position(|(known, _)| is(known)).unwrap_or_else(|| {
+        reads.push((new(), Part::NOTHING));
+        reads.len() - 1
+    });
+    &mut reads[index].1
 }
 
 /// Every `$name` outside quotes and comments, with the text that follows it.
@@ -156,10 +160,15 @@ mod tests {
     #[test]
     fn only_what_stands_in_the_text_is_read() {
         let reads = Reads::of("$states.input.a & $map($states . result, function($v) { $v & $x }) & '$no' /* $nor */");
-        assert_eq!(reads.states, [StatesField::Input, StatesField::Result]);
+        let fields = |reads: &Reads| reads.states.iter().map(|(field, _)| *field).collect::<Vec<_>>();
+        assert_eq!(fields(&reads), [StatesField::Input, StatesField::Result]);
+        assert_eq!(reads.states[0].1.at(&["b"]), None);
+        assert_eq!(reads.states[1].1, Part::Whole);
         assert_eq!(reads.variables, ["x"]);
-        assert_eq!(reads.names, ["map", "v", "x"]);
-        assert_eq!(Reads::of("$lookup($states, 'input')").states, StatesField::ALL);
-        assert_eq!(Reads::of("$states.inputs").states, StatesField::ALL);
+        let names = reads.names.iter().map(|(name, _)| name.as_str());
+        assert_eq!(names.collect::<Vec<_>>(), ["map", "v", "x"]);
+        assert_eq!(fields(&Reads::of("$lookup($states, 'input')")), StatesField::ALL);
+        assert_eq!(fields(&Reads::of("$states.inputs")), StatesField::ALL);
+        assert_eq!(Reads::of("$states.input.a.%.b").states[0].1, Part::Whole);
     }
 }
