@@ -1,7 +1,11 @@
 //! The product: the real binary on a fresh directory.
 
+// Two benches share this, and neither needs all of it.
+#![allow(dead_code, reason = "each bench uses a part")]
+
 use std::error::Error;
 use std::io::{BufRead, BufReader};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -28,7 +32,7 @@ pub struct Product {
     /// From starting the process to its first answer.
     pub first_answer: Duration,
     agent: ureq::Agent,
-    _directory: tempfile::TempDir,
+    directory: tempfile::TempDir,
 }
 
 impl Product {
@@ -56,37 +60,71 @@ impl Product {
             address,
             first_answer,
             agent,
-            _directory: directory,
+            directory,
         })
     }
 
     /// Resident memory in MiB.
     pub fn resident(&self) -> Result<f64> {
+        self.status("VmRSS:")
+    }
+
+    fn status(&self, figure: &str) -> Result<f64> {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
         let line = status
             .lines()
-            .find_map(|line| line.strip_prefix("VmRSS:"))
-            .ok_or("no VmRSS")?;
+            .find_map(|line| line.strip_prefix(figure))
+            .ok_or_else(|| format!("no {figure}"))?;
         Ok(line.trim().trim_end_matches(" kB").parse::<f64>()? / 1024.0)
+    }
+
+    /// The most memory it ever held, in MiB.
+    pub fn peak(&self) -> Result<f64> {
+        self.status("VmHWM:")
+    }
+
+    /// What it has on disk beside objects, in bytes.
+    pub fn stored(&self) -> Result<u64> {
+        let mut bytes = 0;
+        for entry in std::fs::read_dir(self.directory.path().join("data"))? {
+            let metadata = entry?.metadata()?;
+            bytes += if metadata.is_file() { metadata.len() } else { 0 };
+        }
+        Ok(bytes)
+    }
+
+    /// Makes a bucket, or writes an object from a file.
+    pub fn put_object(&self, key: &str, file: Option<&Path>) -> Result<()> {
+        let request = self.agent.put(format!("http://{}/v1/objects/{key}", self.address));
+        match file {
+            Some(file) => request.send(std::fs::File::open(file)?)?,
+            None => request.send_empty()?,
+        };
+        Ok(())
+    }
+
+    /// Makes a machine whose tasks may call `wasm:echo`; its ARN.
+    pub fn machine(&self, name: &str, definition: &Value) -> Result<Value> {
+        let url = format!("http://{}/v1/modules/echo", self.address);
+        self.agent.put(url).send(wat::parse_str(GUEST)?)?;
+        let parameters = json!({
+            "name": name,
+            "definition": definition.to_string(),
+            "roleArn": "arn:aws:iam::000000000000:role/bench",
+        });
+        Ok(self.call("CreateStateMachine", &parameters)?["stateMachineArn"].take())
     }
 
     /// Makes a machine with one Task; the whole HTTP request that starts it.
     pub fn one_task_machine(&self) -> Result<String> {
-        let url = format!("http://{}/v1/modules/echo", self.address);
-        self.agent.put(url).send(wat::parse_str(GUEST)?)?;
         let definition = json!({
             "StartAt": "Only",
             "States": { "Only": { "Type": "Task", "Resource": "wasm:echo", "End": true } },
         });
-        let parameters = json!({
-            "name": "one-task",
-            "definition": definition.to_string(),
-            "roleArn": "arn:aws:iam::000000000000:role/bench",
-        });
-        let machine = self.call("CreateStateMachine", &parameters)?;
+        let machine = self.machine("one-task", &definition)?;
         let input =
             json!({ "order": 4711, "customer": "c-1", "lines": [{ "sku": "a", "count": 2 }], "total": "12.50" });
-        let body = json!({ "stateMachineArn": machine["stateMachineArn"], "input": input.to_string() }).to_string();
+        let body = json!({ "stateMachineArn": machine, "input": input.to_string() }).to_string();
         Ok(format!(
             "POST / HTTP/1.1\r\nhost: {}\r\ncontent-type: application/x-amz-json-1.0\r\n\
              x-amz-target: AWSStepFunctions.StartExecution\r\ncontent-length: {}\r\n\r\n{body}",
@@ -109,7 +147,19 @@ impl Product {
         Ok(())
     }
 
-    fn call(&self, operation: &str, parameters: &Value) -> Result<Value> {
+    /// Returns once an execution has closed, with its description.
+    pub fn wait_until_closed(&self, execution: &Value) -> Result<Value> {
+        loop {
+            let description = self.call("DescribeExecution", &json!({ "executionArn": execution }))?;
+            if description["status"] != "RUNNING" {
+                return Ok(description);
+            }
+            std::thread::sleep(LOOK_AGAIN);
+        }
+    }
+
+    /// An operation of the AWS API; its answer.
+    pub fn call(&self, operation: &str, parameters: &Value) -> Result<Value> {
         let answer = self
             .agent
             .post(format!("http://{}/", self.address))
