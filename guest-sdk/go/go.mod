@@ -1,0 +1,3 @@
+module sandstep
+
+go 1.24
