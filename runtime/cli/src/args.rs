@@ -10,6 +10,7 @@ use std::str::FromStr;
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
+use server::LogDestination;
 use server::access::Secret;
 
 pub use entrance::{Entrance, Keys, NewKey};
@@ -207,6 +208,18 @@ pub struct Serve {
     /// How log lines look on standard error
     #[arg(long, value_enum, value_name = "FORMAT", default_value = "text")]
     pub log_format: LogFormat,
+    /// Where the log events go that state machines ask for in their `loggingConfiguration`: `stdout`, or a directory
+    /// with a file for each log group, made when absent; nowhere without it
+    #[arg(long, value_name = "stdout|DIR", value_parser = log_destination)]
+    pub execution_logs: Option<LogDestination>,
+}
+
+fn log_destination(text: &str) -> Result<LogDestination, String> {
+    match text {
+        "" => Err("name a directory, or `stdout`".to_owned()),
+        "stdout" => Ok(LogDestination::Stdout),
+        directory => Ok(LogDestination::Directory(directory.into())),
+    }
 }
 
 /// How log lines look.

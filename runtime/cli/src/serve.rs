@@ -89,6 +89,7 @@ fn configuration(asked: &args::Serve, limits: Limits, connections: Connections) 
         limits,
         connections,
         express_history: asked.express_history,
+        execution_logs: asked.execution_logs.clone(),
         ..Config::default()
     }
 }

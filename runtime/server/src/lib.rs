@@ -11,6 +11,7 @@ mod bodies;
 mod clock;
 mod connections;
 mod driver;
+mod execution_logs;
 mod express;
 mod handle;
 mod http;
@@ -48,6 +49,8 @@ use access::Entrance;
 use activities::Activities;
 use aws::arn::Namespace;
 use driver::{Disk, Driver, Loaders, Mailbox, MapRuns, Message, Runner};
+pub use execution_logs::LogDestination;
+use execution_logs::Writer;
 use express::Recent;
 use handle::Parts;
 pub use handle::{Closed, Handle, Started};
@@ -57,7 +60,7 @@ use lone_task::LoneTasks;
 use machines::Machines;
 use metrics::Metrics;
 use modules::Modules;
-use observe::{Followers, Observer};
+use observe::{Archive, Chronicle, Followers, Observer};
 use services::Services;
 
 /// What the operator chooses.
@@ -75,6 +78,8 @@ pub struct Config {
     pub connections: Connections,
     /// How many of the latest executions of Express machines are remembered with their histories, in memory.
     pub express_history: usize,
+    /// Where what state machines want logged of their executions goes; nowhere without it.
+    pub execution_logs: Option<LogDestination>,
 }
 
 /// Executions of Express machines that are remembered where the operator doesn't say: enough to look back on, and
@@ -90,6 +95,7 @@ impl Default for Config {
             limits: Limits::default(),
             connections: Connections::default(),
             express_history: DEFAULT_EXPRESS_HISTORY,
+            execution_logs: None,
         }
     }
 }
@@ -124,6 +130,9 @@ pub enum Error {
     /// The system gives no thread.
     #[error("starting a thread: {0}; raise the limit of processes or memory")]
     Thread(#[from] std::io::Error),
+    /// The directory of execution logs can't be used.
+    #[error("making the directory for execution logs: {0}; choose another one")]
+    Logs(std::io::Error),
     /// Reading what is stored panicked.
     #[error("reading the stored state failed: {0}")]
     Recovery(String),
@@ -193,7 +202,19 @@ impl Server {
         let followers = Arc::new(Followers::default());
         let paths = http::routes().into_iter().map(|(path, _)| path);
         let metrics = Arc::new(Metrics::new(paths));
-        let (observer, hook) = Observer::new(Arc::clone(&followers), Arc::clone(&metrics), express);
+        let logs = match &config.execution_logs {
+            Some(destination) => {
+                Some(Writer::spawn(destination, Arc::clone(&metrics.log_events)).map_err(Error::Logs)?)
+            }
+            None => None,
+        };
+        let archive = Archive {
+            reader: Arc::clone(&ports.reader),
+            machines: Arc::clone(&machines),
+            namespace: namespace.clone(),
+        };
+        let chronicle = Chronicle::new(archive, logs);
+        let (observer, hook) = Observer::new(Arc::clone(&followers), Arc::clone(&metrics), chronicle, express);
         let observer = observer.spawn()?;
         let disk = Disk {
             log: ports.log,

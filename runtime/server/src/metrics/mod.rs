@@ -22,6 +22,7 @@ pub(crate) use requests::{Requests, count};
 pub(crate) use series::Counter;
 
 use crate::clock;
+use crate::execution_logs::Counts;
 use crate::handle::Handle;
 use crate::http::Routes;
 use series::Page;
@@ -37,6 +38,8 @@ pub(crate) struct Metrics {
     pub(crate) requests: Arc<Requests>,
     /// Batches that came faster than they were observed.
     pub(crate) unobserved: Arc<Counter>,
+    /// Lines of execution logs.
+    pub(crate) log_events: Arc<Counts>,
     started: Timestamp,
 }
 
@@ -47,6 +50,7 @@ impl Metrics {
             executions: Executions::new(),
             requests: Arc::new(Requests::new(paths)),
             unobserved: Arc::default(),
+            log_events: Arc::default(),
             started: clock::now(),
         }
     }
@@ -71,6 +75,11 @@ impl Metrics {
             "Commits that came faster than they could be observed: the numbers above, logs and traces miss them.",
             self.unobserved.get(),
         );
+        let name = "sandstep_execution_log_events_total";
+        page.metric(name, "counter", "Log events of executions, by what became of them.");
+        for (result, counter) in [("written", &self.log_events.written), ("lost", &self.log_events.lost)] {
+            page.series(name, &[("result", result)], counter.get());
+        }
         self.requests.write(&mut page);
         page.into_text()
     }

@@ -6,7 +6,7 @@ use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::time::{Duration, Instant};
 
 use asl::Event;
-use engine::batch::{AppendOutcome, Batch};
+use engine::batch::{AppendOutcome, Batch, Start};
 use engine::ids::ExecutionId;
 use engine::ports::CommitResult;
 
@@ -40,6 +40,8 @@ pub(crate) struct Gain<'a> {
     pub(crate) execution: ExecutionId,
     /// How many events its journal had before; nothing for one that has none.
     pub(crate) from: Option<u64>,
+    /// With the first events of a journal.
+    pub(crate) start: Option<&'a Start>,
     pub(crate) events: &'a [Event],
 }
 
@@ -54,6 +56,7 @@ impl Observed {
             Observed::Unrecorded { execution, events } => Some(Gain {
                 execution: *execution,
                 from: None,
+                start: None,
                 events,
             }),
             Observed::Committed { .. } => None,
@@ -62,6 +65,7 @@ impl Observed {
         let recorded = appends.map(|(append, _)| Gain {
             execution: append.execution,
             from: Some(append.expected_position),
+            start: append.start.as_ref(),
             events: &append.events,
         });
         recorded.chain(unrecorded)

@@ -10,14 +10,15 @@ use engine::ids::ExecutionId;
 use engine::ports::MachineType;
 
 use super::hook::{Gain, Hook, Observed, Queue};
-use super::{Followers, queue};
+use super::{Chronicle, Followers, queue};
 use crate::metrics::Metrics;
 
-/// Tells those who follow, and counts.
+/// Tells those who follow, counts, and keeps the chronicle.
 pub(crate) struct Observer {
     queue: Queue,
     followers: Arc<Followers>,
     metrics: Arc<Metrics>,
+    chronicle: Chronicle,
     /// Executions of Express machines whose start is on disk and whose end isn't. Their events come beside the
     /// journal, so what the journal has of them isn't counted.
     express: HashSet<ExecutionId>,
@@ -28,6 +29,7 @@ impl Observer {
     pub(crate) fn new(
         followers: Arc<Followers>,
         metrics: Arc<Metrics>,
+        chronicle: Chronicle,
         express: impl IntoIterator<Item = ExecutionId>,
     ) -> (Self, Hook) {
         let (hook, queue) = queue(Arc::clone(&metrics.unobserved));
@@ -35,6 +37,7 @@ impl Observer {
             queue,
             followers,
             metrics,
+            chronicle,
             express: express.into_iter().collect(),
         };
         (observer, hook)
@@ -49,6 +52,7 @@ impl Observer {
             while let Some(observed) = self.queue.next() {
                 self.observe(&observed);
             }
+            self.chronicle.end();
         };
         std::thread::Builder::new().name("observer".into()).spawn(look_on)
     }
@@ -67,19 +71,20 @@ impl Observer {
             self.metrics.executions.committed(events, *took, !written.is_empty());
         }
         for gain in observed.gains() {
-            self.count(&gain);
+            self.take(&gain);
         }
     }
 
-    fn count(&mut self, gain: &Gain<'_>) {
+    fn take(&mut self, gain: &Gain<'_>) {
         let machine_type = match gain.from {
             None => MachineType::Express,
-            Some(_) if self.is_express(gain) => return,
+            Some(_) if self.is_express(gain) => return self.chronicle.starts(gain),
             Some(_) => MachineType::Standard,
         };
         for event in gain.events {
             self.metrics.executions.happened(machine_type, event);
         }
+        self.chronicle.tell(gain);
     }
 
     fn is_express(&mut self, gain: &Gain<'_>) -> bool {

@@ -5,6 +5,7 @@
 mod access;
 mod bad_input;
 mod callbacks;
+mod execution_logs;
 mod executions;
 mod express;
 mod histories;

@@ -5,11 +5,13 @@
 //! `previousEventId`; [`render`] writes one of them as JSON. Only the page asked for is read and rendered: a
 //! timeline takes a few bytes an event, whatever their payloads.
 
+mod log_event;
 mod pages;
 mod render;
 mod timeline;
 mod whole;
 
+pub use log_event::LogEvent;
 pub use pages::{Events, Pages};
 pub use render::{Origin, Rendered, render};
 pub use timeline::{Entry, Shape, Timeline};

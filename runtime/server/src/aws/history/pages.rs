@@ -124,6 +124,32 @@ impl Events {
         Ok(())
     }
 
+    /// Adds the event with this index.
+    pub fn push(&mut self, index: u32, event: Event) {
+        self.found.insert(index, event);
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.found.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.found.is_empty()
+    }
+
+    /// Keeps those that `needed` names, without their payloads.
+    pub fn keep_names(&mut self, needed: impl Iterator<Item = u32>) {
+        let mut kept = BTreeMap::new();
+        for index in needed {
+            if let Some(event) = self.found.remove(&index) {
+                kept.insert(index, without_payloads(event));
+            }
+        }
+        self.found = kept;
+    }
+
     /// The event with this index.
     pub fn get(&self, index: u32) -> Option<&Event> {
         self.found.get(&index)

@@ -15,13 +15,20 @@ use crate::aws::arn::Namespace;
 /// An AWS history event, ready to be written.
 #[derive(Debug, PartialEq)]
 pub struct Rendered<'a> {
-    id: u32,
-    previous: u32,
+    pub(super) id: u32,
+    pub(super) previous: u32,
     timestamp: f64,
     /// `PassStateEntered`.
-    kind: Cow<'static, str>,
+    pub(super) kind: Cow<'static, str>,
     /// `stateEnteredEventDetails` and what it holds.
-    details: Option<(&'static str, Box<Details<'a>>)>,
+    pub(super) details: Option<(&'static str, Box<Details<'a>>)>,
+}
+
+impl Rendered<'_> {
+    /// Its type, `PassStateEntered`.
+    pub fn kind(&self) -> &str {
+        &self.kind
+    }
 }
 
 impl Serialize for Rendered<'_> {
@@ -41,7 +48,7 @@ impl Serialize for Rendered<'_> {
 /// Every field any of the details has; each kind of event fills its own.
 #[derive(Debug, Default, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Details<'a> {
+pub(super) struct Details<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     name: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]

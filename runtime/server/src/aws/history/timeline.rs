@@ -14,6 +14,8 @@ pub struct Timeline {
     sizes: Vec<u32>,
     closed: bool,
     entries: Vec<Entry>,
+    /// How many events and entries came before those.
+    forgotten: (u32, u32),
     scopes: BTreeMap<ScopeId, Scope>,
     /// Branches and iterations that failed or were stopped: a redrive brings them back.
     fallen: BTreeMap<ScopeId, Scope>,
@@ -93,6 +95,7 @@ impl Timeline {
             sizes: Vec::new(),
             closed: false,
             entries: Vec::new(),
+            forgotten: (0, 0),
             scopes: BTreeMap::from([(ScopeId::ROOT, Scope::default())]),
             fallen: BTreeMap::new(),
             next_scope: 1,
@@ -122,7 +125,9 @@ impl Timeline {
 
     /// About how many bytes the event with this index has.
     pub fn event_bytes(&self, index: u32) -> usize {
-        self.sizes.get(index as usize).map_or(0, |size| *size as usize)
+        let kept = index.checked_sub(self.forgotten.0);
+        kept.and_then(|index| self.sizes.get(index as usize))
+            .map_or(0, |size| *size as usize)
     }
 
     /// About how much memory it takes.
@@ -130,9 +135,29 @@ impl Timeline {
         self.sizes.len() * size_of::<u32>() + self.entries.len() * size_of::<Entry>()
     }
 
-    /// The AWS events so far.
+    /// The AWS events so far, or since [`Timeline::forget`].
     pub fn entries(&self) -> &[Entry] {
         &self.entries
+    }
+
+    /// The id of the first of [`Timeline::entries`].
+    pub fn first_id(&self) -> u32 {
+        self.forgotten.1 + 1
+    }
+
+    /// Keeps only what the next events need, for whoever has seen the entries so far: however long a journal grows,
+    /// what is kept is no larger than what goes on.
+    pub fn forget(&mut self) {
+        self.forgotten.0 += self.sizes.len() as u32;
+        self.forgotten.1 += self.entries.len() as u32;
+        self.sizes.clear();
+        self.entries.clear();
+    }
+
+    /// The events that later entries may take a name from, by their index.
+    pub fn contexts(&self) -> impl Iterator<Item = u32> {
+        let scopes = self.scopes.values().chain(self.fallen.values());
+        scopes.flat_map(|scope| std::iter::once(scope.scheduled).chain(scope.state.map(|state| state.entered)))
     }
 
     /// Whether nothing can come any more.
@@ -332,12 +357,17 @@ impl Timeline {
             previous,
             shape,
         });
-        self.entries.len() as u32
+        self.last_id()
     }
 
     /// Index of the journal event being folded.
     fn here(&self) -> u32 {
-        self.sizes.len() as u32
+        self.forgotten.0 + self.sizes.len() as u32
+    }
+
+    /// Id of the latest entry.
+    fn last_id(&self) -> u32 {
+        self.forgotten.1 + self.entries.len() as u32
     }
 
     fn scope(&mut self, scope: ScopeId) -> &mut Scope {
@@ -367,7 +397,7 @@ impl Timeline {
     /// Everything that didn't succeed goes on after this event.
     fn redriven(&mut self) {
         self.closed = false;
-        let before = self.entries.len() as u32;
+        let before = self.last_id();
         let id = self.push(before, self.here(), Shape::Plain);
         for (fallen, scope) in std::mem::take(&mut self.fallen) {
             if let Some(parent) = scope.parent {
