@@ -13,6 +13,7 @@ mod guests;
 mod lifecycle;
 mod map_runs;
 mod objects;
+mod openapi;
 mod sdk;
 mod security;
 mod server;

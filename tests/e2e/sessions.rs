@@ -26,7 +26,8 @@ fn node_modules() -> PathBuf {
     std::env::var_os("SANDSTEP_NODE_MODULES").map_or_else(|| folder().join("node_modules"), Into::into)
 }
 
-fn is_there(variable: &str, mut probe: Command) -> bool {
+/// Whether a client can be started, or must be there because the environment names it.
+pub fn is_there(variable: &str, mut probe: Command) -> bool {
     let found = probe.output().is_ok_and(|output| output.status.success());
     if !found && std::env::var_os(variable).is_none() {
         eprintln!("SKIPPED: `{probe:?}` fails, so this client's session was not played");

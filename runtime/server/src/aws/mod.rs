@@ -25,4 +25,4 @@ mod wire;
 
 pub(crate) use constraints::is_name;
 pub(crate) use router::{operation_of, routes};
-pub(crate) use wire::respond;
+pub(crate) use wire::{Object, respond};

@@ -1,6 +1,8 @@
 //! JSON 1.0 over HTTP: bodies, headers, statuses.
 
 use std::collections::BTreeMap;
+use std::fmt;
+use std::marker::PhantomData;
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -8,8 +10,9 @@ use asl::Timestamp;
 use axum::body::Body;
 use axum::http::header::{CONTENT_TYPE, HeaderName};
 use axum::http::{HeaderValue, Response, StatusCode};
-use serde::de::DeserializeOwned;
-use serde::{Serialize, Serializer};
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{DeserializeOwned, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::errors::{Answer, ApiError};
 
@@ -23,11 +26,46 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
 pub fn read<T: DeserializeOwned>(body: &[u8]) -> Answer<T> {
     // AWS takes an absent body for one without fields.
     let body = if body.is_empty() { b"{}" } else { body };
-    serde_json::from_slice(body).map_err(|error| {
-        ApiError::serialization(format!(
-            "the body is not what the operation takes: {error}; send one JSON object"
-        ))
-    })
+    serde_json::from_slice(body)
+        .map(|Object(asked)| asked)
+        .map_err(|error| {
+            ApiError::serialization(format!(
+                "the body is not what the operation takes: {error}; send one JSON object"
+            ))
+        })
+}
+
+/// A structure that is read from a JSON object and nothing else: serde would take a list of its fields' values too.
+pub struct Object<T>(pub T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Fields<T>(PhantomData<T>);
+
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for Fields<T> {
+            type Value = Object<T>;
+
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Object<T>, A::Error> {
+                T::deserialize(MapAccessDeserializer::new(map)).map(Object)
+            }
+        }
+
+        deserializer.deserialize_map(Fields(PhantomData))
+    }
+}
+
+/// [`Object`] for a field that may be absent or null, for `deserialize_with`.
+pub fn optional_object<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    let object = Option::<Object<T>>::deserialize(deserializer)?;
+    Ok(object.map(|Object(value)| value))
 }
 
 /// Writes an operation's answer.
@@ -112,6 +150,39 @@ mod tests {
             String::from_utf8_lossy(&body),
             r#"{"__type":"ResourceNotFound","message":"Resource not found: 'x'","resourceName":"x"}"#
         );
+    }
+
+    #[test]
+    fn parameters_are_an_object_and_no_list_of_its_values() {
+        #[derive(Debug, Default, PartialEq, Deserialize)]
+        struct Asked {
+            name: Option<String>,
+            #[serde(default, deserialize_with = "optional_object")]
+            inner: Option<Inner>,
+        }
+        #[derive(Debug, Default, PartialEq, Deserialize)]
+        struct Inner {
+            count: Option<i64>,
+        }
+        for (body, expected) in [
+            ("", Some(Asked::default())),
+            (r#"{"name": null, "inner": null}"#, Some(Asked::default())),
+            (
+                r#"{"inner": {"count": 1}}"#,
+                Some(Asked {
+                    name: None,
+                    inner: Some(Inner { count: Some(1) }),
+                }),
+            ),
+            ("[]", None),
+            (r#"["a", null]"#, None),
+            (r#"{"inner": [1]}"#, None),
+            ("null", None),
+        ] {
+            let read = read::<Asked>(body.as_bytes());
+            assert_eq!(read.is_err(), expected.is_none(), "`{body}`: {read:?}");
+            assert_eq!(read.ok(), expected, "`{body}`");
+        }
     }
 
     #[test]

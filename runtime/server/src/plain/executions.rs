@@ -18,6 +18,7 @@ use serde_json::{Value, json};
 use super::names::{self, execution_arn};
 use super::{ask, express, iso, page_length, refusals};
 use crate::access::{Action, Caller};
+use crate::aws::Object;
 use crate::aws::errors::ApiError;
 use crate::aws::operations::execution::find;
 use crate::handle::Handle;
@@ -289,7 +290,8 @@ pub(super) async fn stop(
     let reason = if body.trim_ascii().is_empty() {
         Reason::default()
     } else {
-        serde_json::from_slice(&body).map_err(|error| {
+        let reason = serde_json::from_slice(&body).map(|Object(reason)| reason);
+        reason.map_err(|error| {
             Problem::new(
                 400,
                 "InvalidBody",

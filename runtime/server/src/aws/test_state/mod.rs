@@ -24,6 +24,7 @@ use serde::Deserialize;
 use uuid::Uuid;
 
 use super::errors::{Answer, ApiError};
+use super::wire;
 use crate::items::{self, ReadRequest};
 use mock::Mock;
 
@@ -32,6 +33,7 @@ use mock::Mock;
 #[serde(rename_all = "camelCase")]
 pub struct MockInput {
     result: Option<String>,
+    #[serde(default, deserialize_with = "wire::optional_object")]
     error_output: Option<ErrorOutput>,
     field_validation_mode: Option<String>,
 }

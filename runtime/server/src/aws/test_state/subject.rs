@@ -18,7 +18,7 @@ use crate::aws::arn::Namespace;
 use crate::aws::constraints::{ARN_LENGTH, CAUSE_LENGTH, Constraints, ERROR_LENGTH};
 use crate::aws::definition::{Finding, Part, parts};
 use crate::aws::errors::{Answer, ApiError};
-use crate::aws::json_syntax;
+use crate::aws::{json_syntax, wire};
 use crate::http_task::Secrets;
 
 /// Longest name of a state, in characters.
@@ -35,8 +35,10 @@ pub struct Asked {
     reveal_secrets: Option<bool>,
     variables: Option<String>,
     state_name: Option<String>,
+    #[serde(default, deserialize_with = "wire::optional_object")]
     mock: Option<MockInput>,
     context: Option<String>,
+    #[serde(default, deserialize_with = "wire::optional_object")]
     state_configuration: Option<Configuration>,
 }
 
