@@ -100,7 +100,7 @@ async fn accept(listener: &TcpListener, slots: &Arc<Semaphore>) -> Option<Accept
 }
 
 /// One connection, to its end. A client that breaks off is its own affair.
-async fn answer<S>(stream: S, router: Router, mut stopping: watch::Receiver<()>)
+pub(crate) async fn answer<S>(stream: S, router: Router, mut stopping: watch::Receiver<()>)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {

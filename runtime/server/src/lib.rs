@@ -42,8 +42,9 @@ use engine::input::Input;
 use engine::ports::{
     Catalogue, CatalogueError, CommitLog, ExecutionRecord, MachineType, Reader, SharedObjects, SharedRunner, StoreError,
 };
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 
 use access::Entrance;
 use activities::Activities;
@@ -319,6 +320,15 @@ impl Server {
             return Err(Error::DriverDied);
         }
         self.close().await
+    }
+
+    /// Answers on a connection that somebody else accepted, to its end.
+    pub async fn answer<S>(&self, entrance: Arc<Entrance>, stream: S)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let (_go_on, stopping) = watch::channel(());
+        connections::answer(stream, http::router(self.handle.clone(), entrance), stopping).await;
     }
 
     /// Lets what is being written reach the disk and ends the driver.

@@ -5,6 +5,7 @@
 mod access;
 mod bad_input;
 mod callbacks;
+mod corpus;
 mod execution_logs;
 mod executions;
 mod express;
@@ -21,6 +22,8 @@ mod openapi;
 mod plain;
 mod recovery;
 mod redrives;
+#[path = "../../../../fuzz/src/requests.rs"]
+mod requests;
 mod test_state;
 mod tls;
 mod versions;
