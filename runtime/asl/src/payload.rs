@@ -29,7 +29,7 @@ const LARGE_BYTES: usize = 1 << 20;
 /// Deepest nesting of arrays and objects that a text can be read with.
 pub const MAX_DEPTH: usize = 127;
 
-/// Why a text isn't a payload: it isn't JSON. Holds the parser's own words.
+/// Why a text isn't a payload: it isn't JSON, or no value can hold it. Holds the parser's own words.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("not a JSON text: {0}")]
 pub struct NotJson(pub String);
@@ -51,10 +51,11 @@ impl Payload {
     /// Takes a JSON text as it is.
     ///
     /// # Errors
-    /// [`NotJson`] when the text isn't one JSON value.
+    /// [`NotJson`] when the text isn't one JSON value, or is one that nobody could look into later: nested deeper than
+    /// [`MAX_DEPTH`], half a surrogate pair, a number beyond every float.
     pub fn from_text(text: impl Into<Box<str>>) -> Result<Self, NotJson> {
         let text = text.into();
-        serde_json::from_str::<de::IgnoredAny>(&text).map_err(|error| NotJson(error.to_string()))?;
+        serde_json::from_str::<Readable>(&text).map_err(|error| NotJson(error.to_string()))?;
         Ok(Self::from_checked(text))
     }
 
@@ -147,12 +148,62 @@ impl Payload {
         self.0.text.is_empty()
     }
 
-    /// The parsed value. A text that passes the JSON grammar but that no value can hold
-    /// (nested deeper than [`MAX_DEPTH`], a lone surrogate) reads as null.
+    /// The parsed value. What no value can hold is refused by [`Payload::from_text`]; in an old journal it reads as null.
     pub fn value(&self) -> &Value {
         self.0
             .value
             .get_or_init(|| serde_json::from_str(&self.0.text).unwrap_or(Value::Null))
+    }
+}
+
+/// Reads a text as a value would be read, and builds nothing.
+struct Readable;
+
+impl<'de> Deserialize<'de> for Readable {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(Readable)
+    }
+}
+
+impl<'de> de::Visitor<'de> for Readable {
+    type Value = Self;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON value")
+    }
+
+    fn visit_unit<E>(self) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_str<E>(self, _: &str) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_seq<A: de::SeqAccess<'de>>(self, mut elements: A) -> Result<Self, A::Error> {
+        while elements.next_element::<Readable>()?.is_some() {}
+        Ok(self)
+    }
+
+    fn visit_map<A: de::MapAccess<'de>>(self, mut fields: A) -> Result<Self, A::Error> {
+        while fields.next_entry::<Readable, Readable>()?.is_some() {}
+        Ok(self)
     }
 }
 
@@ -209,7 +260,9 @@ impl<'de> Deserialize<'de> for Payload {
             let text = map
                 .remove(WRAPPER)
                 .ok_or_else(|| de::Error::custom("a wrapped payload without its text"))?;
-            return Payload::from_text(text).map_err(de::Error::custom);
+            // what is in a journal was let in once
+            serde_json::from_str::<de::IgnoredAny>(&text).map_err(de::Error::custom)?;
+            return Ok(Self::from_checked(text.into()));
         }
         Ok(Self::from_checked(raw.get().into()))
     }
@@ -241,6 +294,24 @@ mod tests {
         assert!(serde_json::from_str::<Value>(&nested(MAX_DEPTH + 1)).is_err());
         assert!(Payload::from_derived(deepest.clone()).is_ok());
         assert_eq!(Payload::from_derived(Value::Array(vec![deepest])), Err(TooDeep));
+    }
+
+    #[test]
+    fn what_no_value_can_hold_is_refused() {
+        let nested = |depth: usize| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
+        let deepest = Payload::from_text(nested(MAX_DEPTH)).expect("as deep as can be read");
+        assert!(deepest.value().is_array());
+        for text in [
+            &*nested(MAX_DEPTH + 1),
+            r#"{"a": "\ud800"}"#,
+            "[1e999]",
+            "[1] 2",
+            "{\"a\" 1}",
+            "",
+        ] {
+            assert!(serde_json::from_str::<Value>(text).is_err(), "{text}");
+            assert!(Payload::from_text(text).is_err(), "{text}");
+        }
     }
 
     #[test]
