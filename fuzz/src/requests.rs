@@ -162,7 +162,7 @@ impl Sent {
         if let Some(at) = lines.iter().position(|line| line == "sign") {
             lines.remove(at);
             if let Some(added) = signed(&lines, body) {
-                is_signed = lines.iter().all(|line| is_plain(line));
+                is_signed = lines.iter().all(|line| is_plain(line)) && has_one_host(&lines);
                 lines.extend(added);
             }
         }
@@ -182,6 +182,12 @@ fn is_plain(line: &str) -> bool {
     let is_own = line.contains("x-amz-") && !line.starts_with("x-amz-target: ");
     let is_computed = line.starts_with("content-length: ");
     (!is_framing || is_computed) && !is_own && !line.starts_with("authorization")
+}
+
+/// Without a host nothing is asked of anybody, with two nobody knows of whom.
+fn has_one_host(lines: &[String]) -> bool {
+    let is_host = |line: &&String| line.to_ascii_lowercase().starts_with("host:");
+    lines.iter().filter(is_host).count() == 1
 }
 
 /// The headers that sign these lines.

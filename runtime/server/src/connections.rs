@@ -20,6 +20,8 @@ use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
 use tower::ServiceExt as _;
 
 use crate::http::Guarded;
@@ -65,12 +67,11 @@ pub(crate) async fn serve(listener: TcpListener, router: Router, tls: Option<Tls
                 });
             }
             Some(tls) => {
-                let acceptor = tls.acceptor();
+                let handshake = Box::pin(handshake(tls.acceptor(), stream));
                 tokio::spawn(async move {
-                    match tokio::time::timeout(HANDSHAKE_TIMEOUT, acceptor.accept(stream)).await {
-                        Ok(Ok(stream)) => answer(stream, router, stopping).await,
-                        Ok(Err(error)) => tracing::debug!(%error, "a client and this server found no common key"),
-                        Err(_) => tracing::debug!("a client took too long to agree on a key"),
+                    let stream = handshake.await;
+                    if let Some(stream) = stream {
+                        answer(stream, router, stopping).await;
                     }
                     drop(slot);
                 });
@@ -83,6 +84,16 @@ pub(crate) async fn serve(listener: TcpListener, router: Router, tls: Option<Tls
     if tokio::time::timeout(FAREWELL, stop.closed()).await.is_err() {
         tracing::warn!("connections were still open after {} s and are cut", FAREWELL.as_secs());
     }
+}
+
+/// Agrees on a key. What comes of it is boxed: it has kilobytes, and is moved about.
+async fn handshake(acceptor: TlsAcceptor, stream: TcpStream) -> Option<Box<TlsStream<TcpStream>>> {
+    match tokio::time::timeout(HANDSHAKE_TIMEOUT, acceptor.accept(stream)).await {
+        Ok(Ok(stream)) => return Some(Box::new(stream)),
+        Ok(Err(error)) => tracing::debug!(%error, "a client and this server found no common key"),
+        Err(_) => tracing::debug!("a client took too long to agree on a key"),
+    }
+    None
 }
 
 type Accepted = (TcpStream, tokio::sync::OwnedSemaphorePermit);

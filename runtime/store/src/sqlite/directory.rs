@@ -1,6 +1,6 @@
 //! The data directory: one process at a time, everything below it reached through it.
 
-use std::fs::{File, TryLockError};
+use std::fs::{DirBuilder, File, TryLockError};
 use std::path::{Path, PathBuf};
 
 use cap_std::ambient_authority;
@@ -34,7 +34,7 @@ impl DataDirectory {
                 source,
             }
         };
-        std::fs::create_dir_all(path).map_err(failed("create data directory"))?;
+        create(path).map_err(failed("create data directory"))?;
         let path = path.canonicalize().map_err(failed("open data directory"))?;
         let root = Dir::open_ambient_dir(&path, ambient_authority()).map_err(failed("open data directory"))?;
         let lock = lock(&root, &path)?;
@@ -47,6 +47,16 @@ impl DataDirectory {
             lock,
         })
     }
+}
+
+/// Makes the directory where there is none, for this user alone: payloads are in it, and the key of task tokens. One that is
+/// there stays as its owner wants it.
+fn create(path: &Path) -> std::io::Result<()> {
+    let mut builder = DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(path)
 }
 
 fn lock(root: &Dir, path: &Path) -> Result<File, Error> {

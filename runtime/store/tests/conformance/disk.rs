@@ -18,6 +18,20 @@ fn directory() -> tempfile::TempDir {
     tempfile::tempdir().expect("a temporary directory")
 }
 
+#[cfg(unix)]
+#[test]
+fn a_new_directory_is_this_users_alone() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let mode = |path: &Path| fs::metadata(path).expect("there").permissions().mode() & 0o777;
+    let outer = directory();
+    let new = outer.path().join("data");
+    Store::open(&new).expect("opens");
+    assert_eq!(mode(&new), 0o700, "payloads and the key of task tokens are in it");
+    fs::set_permissions(&new, fs::Permissions::from_mode(0o750)).expect("ours");
+    Store::open(&new).expect("opens again");
+    assert_eq!(mode(&new), 0o750, "what its owner wants stays");
+}
+
 fn module(store: &Store, name: &str, component: &[u8]) {
     let description = ModuleDescription {
         entry: "sandstep:task".to_owned(),
