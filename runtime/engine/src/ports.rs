@@ -3,6 +3,7 @@
 
 mod objects;
 mod versions;
+mod ways;
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -17,6 +18,7 @@ pub use objects::{
     Listing, ObjectError, ObjectHead, ObjectStore, ObjectWriter, OpenObject, SharedObjects, check_bucket, check_key,
 };
 pub use versions::{AliasRecord, NewAlias, NewVersion, Origin, Route, Tag, Tagged, Through, VersionRecord};
+pub use ways::{CallProblem, CallSketch, WayIn, WayKind};
 
 // ------------------------------------------------------------------ journal
 
@@ -451,10 +453,17 @@ impl Resources for EveryResource {
 }
 
 /// What a component is, found at upload.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct ModuleDescription {
-    /// How it is called: `sandstep:task`.
+    /// What is called where a task names no function: `sandstep:task`, `wasi:cli/run` or a function's name. Empty
+    /// where there is no such default.
     pub entry: String,
+    /// All that can be called. Empty in descriptions made before there was more than one way.
+    #[serde(default)]
+    pub ways: Vec<WayIn>,
+    /// The component's types and functions in WIT, without those of WASI.
+    #[serde(default)]
+    pub wit: Option<String>,
     /// Names of its exports.
     pub exports: Vec<String>,
     /// Names of its imports.
@@ -514,6 +523,8 @@ pub struct Job {
     pub task: TaskId,
     /// The component to run.
     pub module: Digest,
+    /// What to call in it, as written behind the `#` of a `Resource`; its default where absent.
+    pub function: Option<String>,
     /// Its limits.
     pub limits: TaskLimits,
     /// JSON text for the guest.
@@ -565,6 +576,13 @@ pub trait TaskRunner: Send + Sync {
     fn cancel(&self, task: TaskId);
     /// How many attempts may run at once.
     fn slots(&self) -> usize;
+    /// Why a call of a prepared module would fail, as far as that can be told before it is made.
+    ///
+    /// # Errors
+    /// [`CallProblem`]
+    fn check_call(&self, _module: &Digest, _call: CallSketch<'_>) -> Result<(), CallProblem> {
+        Ok(())
+    }
 }
 
 /// A shared runner.

@@ -196,6 +196,7 @@ fn through(sandbox: &Sandbox, module: &Digest, input: &Payload, together: u64) {
                 scheduled_at: 3,
             },
             module: module.clone(),
+            function: None,
             limits: TaskLimits::default(),
             input: input.clone(),
             execution: text.to_owned(),

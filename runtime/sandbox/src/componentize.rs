@@ -1,16 +1,18 @@
 //! From what people upload to a component.
 //!
 //! A core module becomes a component here, so that nobody needs a component tool chain: one without a
-//! `component-type` section gets our own WIT, one that imports WASI preview 1 gets the adapter.
+//! `component-type` section gets our own WIT, one that imports WASI preview 1 gets the adapter, for programs where it
+//! has a `_start`.
 
 use wasi_preview1_component_adapter_provider::{
-    WASI_SNAPSHOT_PREVIEW1_ADAPTER_NAME, WASI_SNAPSHOT_PREVIEW1_REACTOR_ADAPTER,
+    WASI_SNAPSHOT_PREVIEW1_ADAPTER_NAME, WASI_SNAPSHOT_PREVIEW1_COMMAND_ADAPTER, WASI_SNAPSHOT_PREVIEW1_REACTOR_ADAPTER,
 };
 use wasmparser::{Parser, Payload};
 use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
 use wit_parser::Resolve;
 
 use crate::entry::HANDLER;
+use crate::exit_code;
 use crate::grants;
 
 const WIT: &str = include_str!("../../../wit/task.wit");
@@ -18,6 +20,9 @@ const WORLD: &str = "task";
 
 /// Name prefix of the custom section in which guest tool chains leave a module's WIT.
 const COMPONENT_TYPE: &str = "component-type";
+
+/// What a program of WASI preview 1 exports.
+const START: &str = "_start";
 
 /// What the first eight bytes of an upload say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,7 +72,8 @@ pub(crate) fn componentize(module: &[u8]) -> Result<Vec<u8>, Refusal> {
         return Err(Refusal::UnknownImports(unknown));
     }
     let mut module = module.to_vec();
-    if !found.has_wit {
+    let is_program = found.exports.iter().any(|export| export == START);
+    if !found.has_wit && !is_program {
         let handle = format!("{HANDLER}#handle");
         if !found.exports.contains(&handle) {
             return Err(Refusal::NoHandler(found.exports));
@@ -78,7 +84,13 @@ pub(crate) fn componentize(module: &[u8]) -> Result<Vec<u8>, Refusal> {
         .imports
         .iter()
         .any(|(namespace, _)| namespace == WASI_SNAPSHOT_PREVIEW1_ADAPTER_NAME);
-    encode(&module, adapted).map_err(Refusal::Invalid)
+    let adapter = match (is_program, adapted) {
+        (true, _) => Some(WASI_SNAPSHOT_PREVIEW1_COMMAND_ADAPTER),
+        (false, true) => Some(WASI_SNAPSHOT_PREVIEW1_REACTOR_ADAPTER),
+        (false, false) => None,
+    };
+    let exits = is_program && exit_code::redirect(&mut module, found.import_section);
+    encode(&module, adapter, exits).map_err(Refusal::Invalid)
 }
 
 fn embed_our_wit(module: &mut Vec<u8>) -> Result<(), String> {
@@ -92,18 +104,20 @@ fn embed_our_wit(module: &mut Vec<u8>) -> Result<(), String> {
     embed_component_metadata(module, &resolve, world, StringEncoding::UTF8).map_err(|error| format!("{error:#}"))
 }
 
-fn encode(module: &[u8], adapted: bool) -> Result<Vec<u8>, String> {
+fn encode(module: &[u8], adapter: Option<&[u8]>, exits: bool) -> Result<Vec<u8>, String> {
     let text = |error| format!("{error:#}");
     let mut encoder = ComponentEncoder::default()
         .validate(true)
         .module(module)
         .map_err(text)?;
-    if adapted {
+    if let Some(adapter) = adapter {
         encoder = encoder
-            .adapter(
-                WASI_SNAPSHOT_PREVIEW1_ADAPTER_NAME,
-                WASI_SNAPSHOT_PREVIEW1_REACTOR_ADAPTER,
-            )
+            .adapter(WASI_SNAPSHOT_PREVIEW1_ADAPTER_NAME, adapter)
+            .map_err(text)?;
+    }
+    if exits {
+        encoder = encoder
+            .adapter(exit_code::ADAPTER_NAME, &exit_code::adapter()?)
             .map_err(text)?;
     }
     encoder.encode().map_err(text)
@@ -112,6 +126,7 @@ fn encode(module: &[u8], adapted: bool) -> Result<Vec<u8>, String> {
 struct Found {
     has_wit: bool,
     imports: Vec<(String, String)>,
+    import_section: std::ops::Range<usize>,
     exports: Vec<String>,
 }
 
@@ -121,12 +136,14 @@ impl Found {
         let mut found = Found {
             has_wit: false,
             imports: Vec::new(),
+            import_section: 0..0,
             exports: Vec::new(),
         };
         for payload in Parser::new(0).parse_all(module) {
             match payload? {
                 Payload::CustomSection(section) => found.has_wit |= section.name().starts_with(COMPONENT_TYPE),
                 Payload::ImportSection(section) => {
+                    found.import_section = section.range();
                     for import in section.into_imports() {
                         let import = import?;
                         found.imports.push((import.module.to_owned(), import.name.to_owned()));

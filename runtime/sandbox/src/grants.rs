@@ -1,19 +1,16 @@
 //! What a guest may reach of the world: WASI with nothing in it, and the names a component may import.
 
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use tokio::io::AsyncWrite;
 use wasmtime::component::{Linker, ResourceTable};
-use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
-use wasmtime_wasi::p2::{OutputStream, Pollable, StreamResult};
-use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView, async_trait};
+use wasmtime_wasi::p2::pipe::MemoryInputPipe;
+use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 
 use crate::attempt::Guest;
 use crate::guest_output::Source;
 use crate::guest_threads::OpenAttempt;
+use crate::standard_streams::{Stream, Written};
 
 /// Host objects (pollables, streams) a guest may hold at once. A guest leaking them in a loop traps
 /// here, after some 100 KiB of the host's memory.
@@ -22,8 +19,15 @@ const RESOURCES: usize = 1024;
 /// Bytes of random numbers in one call; they are made on the host.
 const RANDOM_BYTES: u64 = 64 << 10;
 
-/// Bytes a guest may write to a standard stream at once: WASI's own buffer size.
-const WRITE_BYTES: usize = 64 << 10;
+/// Bytes of an input that a program finds in a variable, too: languages read variables at their start, whether the
+/// program wants them or not.
+const INPUT_VARIABLE_BYTES: usize = 32 << 10;
+
+/// The variable.
+const INPUT_VARIABLE: &str = "SANDSTEP_INPUT";
+
+/// What a program finds as its own name.
+const PROGRAM: &str = "task";
 
 /// Interfaces of `wasi:cli`'s world, served in every 0.2. A guest that imports all of them still
 /// reaches nothing: no files, no network, no environment.
@@ -92,23 +96,30 @@ pub(crate) struct Wasi {
 
 impl Wasi {
     /// No files, no network, no environment, no arguments; standard output and error go to the
-    /// attempt's log.
-    pub(crate) fn granting_nothing(attempt: &Arc<OpenAttempt>) -> Self {
+    /// attempt's log. A program finds its input on standard input and answers on standard output.
+    pub(crate) fn granting_nothing(attempt: &Arc<OpenAttempt>, answer: Option<&Written>) -> Self {
         let mut resources = ResourceTable::new();
         resources.set_max_capacity(RESOURCES);
-        let context = WasiCtx::builder()
+        let mut context = WasiCtx::builder();
+        context
             .allow_tcp(false)
             .allow_udp(false)
             .max_random_size(RANDOM_BYTES)
-            .stdout(ToLog {
-                attempt: Arc::clone(attempt),
-                source: Source::Stdout,
-            })
-            .stderr(ToLog {
-                attempt: Arc::clone(attempt),
-                source: Source::Stderr,
-            })
-            .build();
+            .stderr(Stream::Log(Arc::clone(attempt), Source::Stderr));
+        match answer {
+            None => context.stdout(Stream::Log(Arc::clone(attempt), Source::Stdout)),
+            Some(answer) => {
+                let input = attempt.job().input.text();
+                if input.len() <= INPUT_VARIABLE_BYTES {
+                    context.env(INPUT_VARIABLE, input);
+                }
+                context
+                    .arg(PROGRAM)
+                    .stdin(MemoryInputPipe::new(Bytes::copy_from_slice(input.as_bytes())))
+                    .stdout(Stream::Kept(answer.clone()))
+            }
+        };
+        let context = context.build();
         Self { context, resources }
     }
 }
@@ -120,69 +131,5 @@ impl WasiView for Guest {
             ctx: context,
             table: resources,
         }
-    }
-}
-
-/// A standard stream that ends in the attempt's log.
-#[derive(Clone)]
-struct ToLog {
-    attempt: Arc<OpenAttempt>,
-    source: Source,
-}
-
-impl ToLog {
-    fn append(&self, bytes: &[u8]) {
-        self.attempt.output().write(self.source, bytes);
-    }
-}
-
-impl IsTerminal for ToLog {
-    fn is_terminal(&self) -> bool {
-        false
-    }
-}
-
-impl StdoutStream for ToLog {
-    fn async_stream(&self) -> Box<dyn AsyncWrite + Send + Sync> {
-        Box::new(self.clone())
-    }
-
-    fn p2_stream(&self) -> Box<dyn OutputStream> {
-        Box::new(self.clone())
-    }
-}
-
-#[async_trait]
-impl Pollable for ToLog {
-    async fn ready(&mut self) {}
-}
-
-impl OutputStream for ToLog {
-    fn write(&mut self, bytes: Bytes) -> StreamResult<()> {
-        self.append(&bytes);
-        Ok(())
-    }
-
-    fn flush(&mut self) -> StreamResult<()> {
-        Ok(())
-    }
-
-    fn check_write(&mut self) -> StreamResult<usize> {
-        Ok(WRITE_BYTES)
-    }
-}
-
-impl AsyncWrite for ToLog {
-    fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<std::io::Result<usize>> {
-        self.append(bytes);
-        Poll::Ready(Ok(bytes.len()))
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<std::io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<std::io::Result<()>> {
-        Poll::Ready(Ok(()))
     }
 }

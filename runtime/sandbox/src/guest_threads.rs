@@ -393,6 +393,7 @@ mod tests {
                 scheduled_at: 2,
             },
             module: Digest("sha256:none".to_owned()),
+            function: None,
             limits: TaskLimits::default(),
             input: Payload::null(),
             execution: String::new(),

@@ -9,6 +9,7 @@ mod clocks;
 mod componentize;
 mod entry;
 mod epoch;
+mod exit_code;
 mod grants;
 mod guest_output;
 mod guest_threads;
@@ -18,7 +19,10 @@ mod module_cache;
 mod outcome;
 mod prepare;
 mod runner;
+mod standard_streams;
+mod values;
 mod wasm_config;
+mod wit;
 
 pub use limits::{DEFAULT_CEILING, MAX_MEMORIES, MAX_TABLES, OUTPUT_BYTES};
 pub use prepare::UPLOAD_BYTES;

@@ -20,7 +20,7 @@ use wasmtime::{Engine, ResourcesRequired};
 
 use crate::Error;
 use crate::attempt::Guest;
-use crate::entry::{Entry, NoEntry};
+use crate::entry::{Entries, NoEntry};
 
 /// What is kept mapped for modules in use: 512 MiB of code (a Rust guest has 0.2 MB, a Python one 40)
 /// in at most 4,096 modules. The least recently used one beyond is mapped again from disk when it is
@@ -68,7 +68,7 @@ pub(crate) enum LoadError {
 /// A module ready to be instantiated.
 pub(crate) struct Loaded {
     pre: InstancePre<Guest>,
-    entry: Entry,
+    entries: Entries,
     bytes: usize,
     last_used: AtomicU64,
 }
@@ -80,8 +80,8 @@ impl Loaded {
     }
 
     /// How it is called.
-    pub(crate) fn entry(&self) -> &Entry {
-        &self.entry
+    pub(crate) fn entries(&self) -> &Entries {
+        &self.entries
     }
 
     /// What an instance begins with; `None` where that depends on its imports.
@@ -183,7 +183,7 @@ impl ModuleCache {
         // a mapping never changes.
         let component = unsafe { Component::deserialize_file(&self.engine, self.path.join(&names.code)) }
             .map_err(|error| disk("load", digest, format!("{error:#}")))?;
-        let entry = Entry::find(&component).map_err(LoadError::Entry)?;
+        let entries = Entries::find(&component).map_err(LoadError::Entry)?;
         let image = component.image_range();
         let bytes = (image.end as usize).saturating_sub(image.start as usize);
         let pre = self
@@ -192,7 +192,7 @@ impl ModuleCache {
             .map_err(|error| LoadError::Link(format!("{error:#}")))?;
         Ok(Loaded {
             pre,
-            entry,
+            entries,
             bytes,
             last_used: AtomicU64::new(0),
         })

@@ -8,6 +8,7 @@ use wasmtime_wasi::I32Exit;
 use crate::entry::Answer;
 use crate::guest_output::{GuestOutput, cut};
 use crate::limits::MemoryExceeded;
+use crate::standard_streams::WroteTooMuch;
 
 /// The fuel of the attempt is burnt.
 pub(crate) const FUEL_EXHAUSTED: &str = "Sandbox.FuelExhausted";
@@ -23,6 +24,10 @@ pub(crate) const OUTPUT_TOO_LARGE: &str = "Sandbox.OutputTooLarge";
 pub(crate) const INVALID_OUTPUT: &str = "Sandbox.InvalidOutput";
 /// The guest called exit.
 pub(crate) const EXITED: &str = "Sandbox.Exited";
+/// The input doesn't fit the types of the function it is for.
+pub(crate) const INVALID_INPUT: &str = "Sandbox.InvalidInput";
+/// The module has no such function, or none that can be called with JSON.
+pub(crate) const FUNCTION_NOT_FOUND: &str = "Sandbox.FunctionNotFound";
 /// No instance could be made.
 pub(crate) const INSTANTIATION_FAILED: &str = "Sandbox.InstantiationFailed";
 /// No compiled code of the component is at hand.
@@ -61,6 +66,7 @@ pub(crate) fn of_answer(answer: Answer) -> Outcome {
             cut(&error, GUEST_ERROR_BYTES),
             cut(&cause, GUEST_CAUSE_BYTES),
         )),
+        Answer::Refused { error, cause } => Outcome::Failed(Failure::new(error, cut(&cause, CAUSE_BYTES))),
         Answer::Output(text) => {
             let head = cut(&text, QUOTE_BYTES);
             match Payload::from_text(text) {
@@ -84,6 +90,9 @@ pub(crate) fn of_error(
     if let Some(exceeded) = error.downcast_ref::<MemoryExceeded>() {
         return Failure::new(MEMORY_EXCEEDED, exceeded.to_string());
     }
+    if let Some(WroteTooMuch(bytes)) = error.downcast_ref::<WroteTooMuch>() {
+        return Failure::new(OUTPUT_TOO_LARGE, too_large(*bytes));
+    }
     if let Some(I32Exit(status)) = error.downcast_ref::<I32Exit>() {
         // WASI 0.2 tells success from failure only.
         let how = if *status == 0 { "a successful" } else { "a failing" };
@@ -104,12 +113,7 @@ pub(crate) fn of_error(
         None => {
             let reason = reason(error);
             if reason.starts_with(TOO_MUCH_COPIED) {
-                return Failure::new(
-                    OUTPUT_TOO_LARGE,
-                    format!(
-                        "the task answered more than `{output_bytes}` bytes; store large data elsewhere and answer a reference to it"
-                    ),
-                );
+                return Failure::new(OUTPUT_TOO_LARGE, too_large(output_bytes));
             }
             Failure::new(
                 INVALID_OUTPUT,
@@ -117,6 +121,11 @@ pub(crate) fn of_error(
             )
         }
     }
+}
+
+/// The cause of an answer that is too large.
+pub(crate) fn too_large(bytes: usize) -> String {
+    format!("the task answered more than `{bytes}` bytes; store large data elsewhere and answer a reference to it")
 }
 
 fn trapped(what: &str, error: &wasmtime::Error, output: &mut GuestOutput) -> Failure {

@@ -7,11 +7,12 @@ use wasmparser::component_types::{ComponentAnyTypeId, ComponentEntityType};
 use wasmparser::{Parser, Payload, Validator, WasmFeatures};
 
 use crate::componentize::{Kind, Refusal, componentize};
-use crate::entry::{HANDLER, NoEntry};
+use crate::entry::NoEntry;
 use crate::grants;
 use crate::limits::{MAX_MEMORIES, MAX_TABLES};
 use crate::module_cache::{LoadError, Loaded, ModuleCache};
 use crate::wasm_config::TABLE_ELEMENTS;
+use crate::wit;
 
 /// Largest upload: three times the largest guest seen, a Python interpreter with libraries.
 pub const UPLOAD_BYTES: usize = 64 << 20;
@@ -52,7 +53,9 @@ pub(crate) fn prepare(modules: &ModuleCache, limits: TaskLimits, upload: &[u8]) 
     check_size(&module, limits)?;
     Ok(Prepared {
         description: ModuleDescription {
-            entry: module.entry().name().to_owned(),
+            entry: module.entries().default_name().to_owned(),
+            ways: module.entries().described(),
+            wit: wit::of(&component),
             exports: names.exports,
             imports: names.imports,
             limits,
@@ -127,8 +130,11 @@ fn unknown_imports(imports: &[String]) -> ModuleError {
 fn no_entry_point(exports: &[String]) -> ModuleError {
     refuse(
         "NoEntryPoint",
-        format!("the upload doesn't export `{HANDLER}`; it exports {}", listed(exports)),
-        "build against the world `task` in `wit/task.wit`, best through a guest SDK; a core module exports `sandstep:task/handler@0.1.0#handle`, `cabi_realloc` and `memory`",
+        format!(
+            "the upload exports nothing that a task can call; it exports {}",
+            listed(exports)
+        ),
+        "build against the world `task` in `wit/task.wit`, best through a guest SDK, or export a function whose types JSON can say, or a program's `main` (`_start`); a core module without a main exports `sandstep:task/handler@0.1.0#handle`, `cabi_realloc` and `memory`",
     )
 }
 
@@ -156,7 +162,7 @@ fn load_error(error: LoadError) -> ModuleError {
             format!("an import differs from what tasks are given: {reason}"),
             "build against the package in `wit/`, version 0.1, and WASI 0.2",
         ),
-        LoadError::Entry(NoEntry::Missing) => no_entry_point(&[]),
+        LoadError::Entry(NoEntry::Missing(functions)) => no_entry_point(&functions),
         LoadError::Entry(NoEntry::WrongType(what)) => refuse(
             "NoEntryPoint",
             format!("{what} is exported, but not as `func(input: string) -> result<string, task-error>`"),
@@ -259,8 +265,7 @@ impl Names {
         if !self.unknown.is_empty() {
             return Err(unknown_imports(&self.unknown));
         }
-        let handler = HANDLER.trim_end_matches(char::is_numeric);
-        if !self.exports.iter().any(|export| export.starts_with(handler)) {
+        if self.exports.is_empty() {
             return Err(no_entry_point(&self.exports));
         }
         Ok(())

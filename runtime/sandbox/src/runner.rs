@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use engine::ids::{Digest, TaskId};
-use engine::ports::{Job, ModuleError, Prepared, StoreError, TaskLimits, TaskRunner};
+use engine::ports::{CallProblem, CallSketch, Job, ModuleError, Prepared, StoreError, TaskLimits, TaskRunner};
 use wasmtime::component::Linker;
 
 use crate::guest_threads::{Done, GuestThreads};
@@ -139,5 +139,13 @@ impl TaskRunner for Sandbox {
 
     fn slots(&self) -> usize {
         self.slots
+    }
+
+    fn check_call(&self, module: &Digest, call: CallSketch<'_>) -> Result<(), CallProblem> {
+        match self.modules.loaded(module) {
+            Ok(module) => module.entries().check(call),
+            // Nothing is known of it now; the call will say.
+            Err(_) => Ok(()),
+        }
     }
 }

@@ -82,6 +82,8 @@ fn config(allocation: Allocation, instances: u32) -> Config {
         .consume_fuel(true)
         .epoch_interruption(true)
         .concurrency_support(false)
+        .wasm_component_model_map(true)
+        .wasm_component_model_fixed_length_lists(true)
         .relaxed_simd_deterministic(true)
         .max_wasm_stack(WASM_STACK)
         .async_stack_size(ASYNC_STACK)

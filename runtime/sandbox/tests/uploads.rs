@@ -87,7 +87,7 @@ fn what_cannot_be_called_is_refused() {
     let world = World::new();
     let error = world.refusal(&guest("no_entry"));
     assert_eq!(error.code, "NoEntryPoint");
-    assert!(error.message.contains("`_start`"), "{}", error.message);
+    assert!(error.message.contains("`plugin_main`"), "{}", error.message);
 
     let error = world.refusal(&guest("wrong_type"));
     assert_eq!(error.code, "NoEntryPoint");

@@ -2,12 +2,12 @@
 
 use std::path::Path;
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::{size, text};
 use crate::args;
 use crate::client::{Client, Error};
-use crate::output::{Align, Output, Style, Table, hint};
+use crate::output::{Align, Output, Style, Table, hint, printable};
 use crate::problem::{Ending, Problem, Result};
 use crate::progress::Progress;
 
@@ -96,7 +96,38 @@ fn show(answer: &Value, output: &Output) -> Result {
         ),
         ("memory", limits["memory"].as_u64().map_or_else(String::new, size)),
     ])?;
+    for way in answer["ways"].as_array().into_iter().flatten() {
+        show_way(way, output)?;
+    }
+    if let Some(wit) = answer["wit"].as_str() {
+        output.line("")?;
+        for line in wit.trim_end().lines() {
+            output.line(&printable(line))?;
+        }
+    }
     Ok(Ending::Good)
+}
+
+/// One thing that tasks can call, with the schemas of what it takes and gives.
+fn show_way(way: &Value, output: &Output) -> Result<()> {
+    let schema = |side: &str| match &way[side] {
+        Value::Object(schema) => {
+            let fields = schema.iter().filter(|(name, _)| *name != "$schema");
+            let fields: Map<String, Value> = fields.map(|(name, value)| (name.clone(), value.clone())).collect();
+            Value::Object(fields).to_string()
+        }
+        _ => String::new(),
+    };
+    let signature = text(way, "signature");
+    output.line("")?;
+    output.pairs(&[
+        (text(way, "kind"), format!("#{}", text(way, "name"))),
+        ("type", signature.to_owned()),
+        ("input", schema("input")),
+        ("output", schema("output")),
+        ("refused", text(way, "refused").to_owned()),
+    ])?;
+    Ok(())
 }
 
 fn delete(client: &Client, name: &str, force: bool, output: &Output) -> Result {

@@ -32,12 +32,14 @@ pub(crate) struct TaskEntry {
 }
 
 impl TaskEntry {
-    pub(super) fn find(component: &Component) -> Result<Self, NoEntry> {
-        let handler = component.get_export_index(None, HANDLER).ok_or(NoEntry::Missing)?;
+    pub(super) fn find(component: &Component) -> Result<Option<Self>, NoEntry> {
+        let Some(handler) = component.get_export_index(None, HANDLER) else {
+            return Ok(None);
+        };
         match component.get_export(Some(&handler), HANDLE) {
-            Some((ComponentItem::ComponentFunc(function), handle)) if is_handle(&function) => Ok(Self { handle }),
+            Some((ComponentItem::ComponentFunc(function), handle)) if is_handle(&function) => Ok(Some(Self { handle })),
             Some(_) => Err(NoEntry::WrongType(format!("`{HANDLER}#{HANDLE}`"))),
-            None => Err(NoEntry::Missing),
+            None => Ok(None),
         }
     }
 

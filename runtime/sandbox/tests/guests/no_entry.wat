@@ -1,5 +1,5 @@
-;; A program, not a task: exports nothing a workflow could call.
+;; A library for its own host: exports nothing a workflow could call.
 (module
   (memory (export "memory") 1)
-  (func (export "_start"))
+  (func (export "plugin_main"))
 )

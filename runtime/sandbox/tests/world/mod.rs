@@ -50,6 +50,29 @@ impl World {
             .digest
     }
 
+    /// Uploads a component written as text.
+    pub fn component(&self, wat: &str) -> Digest {
+        let component = wat::parse_str(wat).unwrap_or_else(|error| panic!("{error}: {wat}"));
+        let prepared = self.sandbox.prepare(&component);
+        prepared.unwrap_or_else(|error| panic!("{error:?}: {wat}")).digest
+    }
+
+    /// Calls a function, or the default.
+    pub fn call(&self, module: &Digest, function: Option<&str>, input: &str) -> Outcome {
+        let mut job = job(module);
+        job.function = function.map(str::to_owned);
+        job.input = Payload::from_text(input).unwrap_or_else(|error| panic!("{input}: {error}"));
+        self.run(job).outcome
+    }
+
+    /// Calls a function that fails; answers its error and cause.
+    pub fn refused(&self, module: &Digest, function: Option<&str>, input: &str) -> (String, String) {
+        match self.call(module, function, input) {
+            Outcome::Failed(failure) => (failure.error.unwrap_or_default(), failure.cause.unwrap_or_default()),
+            other => panic!("a failure expected of {input}, got {other:?}"),
+        }
+    }
+
     /// Why an upload is refused.
     pub fn refusal(&self, upload: &[u8]) -> ModuleError {
         let prepared = self.sandbox.prepare(upload).map(|prepared| prepared.description);
@@ -112,6 +135,40 @@ pub fn input() -> Payload {
     Payload::from_text("{\"order\": 7}").expect("JSON")
 }
 
+/// A component with a function `echo` that answers the list it is given, of whatever type; `types` are definitions of
+/// types in the component model's text form, `element` is one of them.
+pub fn echo_of(types: &str, element: &str) -> String {
+    format!(
+        r#"(component
+          {ECHO_CORE}
+          {types}
+          (type $list (list {element}))
+          (func (export "echo") (param "items" $list) (result $list)
+            (canon lift (core func $i "echo") (memory (core memory $i "mem")) (realloc (core func $i "realloc")))))"#
+    )
+}
+
+/// A core module that allocates and echoes lists, and its instance `$i`.
+const ECHO_CORE: &str = r#"
+  (core module $m
+    (memory (export "mem") 1)
+    (global $top (mut i32) (i32.const 1024))
+    (func (export "realloc") (param i32 i32) (param $align i32) (param $size i32) (result i32)
+      (local $at i32)
+      (local.set $at (i32.and
+        (i32.add (global.get $top) (i32.sub (local.get $align) (i32.const 1)))
+        (i32.sub (i32.const 0) (local.get $align))))
+      (global.set $top (i32.add (local.get $at) (local.get $size)))
+      (block $fits
+        (br_if $fits (i32.le_u (global.get $top) (i32.mul (memory.size) (i32.const 65536))))
+        (drop (memory.grow (i32.add (i32.div_u (local.get $size) (i32.const 65536)) (i32.const 1)))))
+      (local.get $at))
+    (func (export "echo") (param i32 i32) (result i32)
+      (i32.store (i32.const 8) (local.get 0))
+      (i32.store (i32.const 12) (local.get 1))
+      (i32.const 8)))
+  (core instance $i (instantiate $m))"#;
+
 /// A job with default limits and no clocks; each its own task.
 pub fn job(module: &Digest) -> Job {
     use std::sync::atomic::{AtomicU64, Ordering};
@@ -122,6 +179,7 @@ pub fn job(module: &Digest) -> Job {
             scheduled_at: 3,
         },
         module: module.clone(),
+        function: None,
         limits: TaskLimits::default(),
         input: input(),
         execution: "arn:execution".to_owned(),

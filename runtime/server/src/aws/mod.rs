@@ -12,6 +12,7 @@ pub mod errors;
 pub mod history;
 mod json_syntax;
 pub mod lambda;
+mod module_call;
 mod module_findings;
 pub mod operations;
 mod page_token;

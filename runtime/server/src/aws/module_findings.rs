@@ -1,16 +1,19 @@
 //! What a definition asks of modules, beside what is uploaded here: warnings, since a module may still come.
 
-use engine::ports::{MachineType, ModuleDescription};
+use engine::ports::{CallProblem, CallSketch, MachineType, ModuleDescription};
 use serde_json::Value;
 
 use super::definition::{Finding, Part, parts};
-use super::resource::{self, Asked, Resource};
+use super::module_call::{Call, UNKNOWN};
+use super::resource::Resource;
 use crate::modules::Modules;
 
 /// No module of this name or version is uploaded.
 const UNKNOWN_MODULE: &str = "UNKNOWN_MODULE";
 /// The module exports no such function.
 const UNKNOWN_FUNCTION: &str = "UNKNOWN_FUNCTION";
+/// What is written as the function's input doesn't fit its types.
+const WRONG_ARGUMENTS: &str = "WRONG_ARGUMENTS";
 /// The state waits for heartbeats that the module can't send.
 const HEARTBEAT_NEVER_SENT: &str = "HEARTBEAT_NEVER_SENT";
 /// The module sends heartbeats that the state doesn't wait for.
@@ -30,10 +33,8 @@ pub fn warnings(document: &Value, modules: &Modules) -> Vec<Finding> {
         &mut String::new(),
         &mut |part, place| {
             let Part::Task(state) = part else { return };
-            let resource = state.get("Resource").and_then(Value::as_str).unwrap_or_default();
-            let Ok(Asked::Module(asked)) = resource::parse(resource) else {
-                return;
-            };
+            let Some(call) = Call::of(state) else { return };
+            let Some(asked) = call.asked() else { return };
             let mut warn = |code: &'static str, field: &str, message: String| {
                 found.push(Finding {
                     severity: "WARNING",
@@ -43,10 +44,15 @@ pub fn warnings(document: &Value, modules: &Modules) -> Vec<Finding> {
                 });
             };
             match modules.description(asked.module) {
-                Some(description) => about(state, &asked, &description, &mut warn),
+                Some(description) => {
+                    if let Err(problem) = modules.check_call(asked.module, sketch(&call, &asked)) {
+                        about_call(&call, &asked, problem, &mut warn);
+                    }
+                    about_heartbeats(state, &asked, &description, &mut warn);
+                }
                 None => {
                     let cause = modules.find(asked.module).err().and_then(|failure| failure.cause);
-                    warn(UNKNOWN_MODULE, "/Resource", cause.unwrap_or_default());
+                    warn(UNKNOWN_MODULE, call.place_of_module, cause.unwrap_or_default());
                 }
             }
         },
@@ -54,24 +60,42 @@ pub fn warnings(document: &Value, modules: &Modules) -> Vec<Finding> {
     found
 }
 
-fn about(
+fn sketch<'a>(call: &'a Call, asked: &Resource<'a>) -> CallSketch<'a> {
+    CallSketch {
+        function: asked.function,
+        input: call.input.as_ref(),
+        unknown: UNKNOWN,
+    }
+}
+
+fn about_call(
+    call: &Call,
+    asked: &Resource<'_>,
+    problem: CallProblem,
+    warn: &mut impl FnMut(&'static str, &str, String),
+) {
+    let name = asked.module.name;
+    match problem {
+        CallProblem::NoSuchFunction(why) => {
+            warn(
+                UNKNOWN_FUNCTION,
+                call.place_of_module,
+                format!("module `{name}`: {why}"),
+            );
+        }
+        CallProblem::WrongInput(why) => {
+            warn(WRONG_ARGUMENTS, call.place_of_input, format!("module `{name}`: {why}"));
+        }
+    }
+}
+
+fn about_heartbeats(
     state: &Value,
     asked: &Resource<'_>,
     module: &ModuleDescription,
     warn: &mut impl FnMut(&'static str, &str, String),
 ) {
     let name = asked.module.name;
-    if let Some(function) = asked
-        .function
-        .filter(|function| !module.exports.iter().any(|export| export == function))
-    {
-        let exports: Vec<String> = module.exports.iter().map(|export| format!("`{export}`")).collect();
-        let message = format!(
-            "module `{name}` exports no function `{function}`, but {}; name one of them or none",
-            exports.join(", ")
-        );
-        warn(UNKNOWN_FUNCTION, "/Resource", message);
-    }
     let waits = ["HeartbeatSeconds", "HeartbeatSecondsPath"]
         .into_iter()
         .find(|field| state.get(*field).is_some());

@@ -196,19 +196,10 @@ impl Runner {
         input: Payload,
         result: Shape,
     ) -> Result<Place, Failure> {
-        if let Some(function) = asked.function {
-            return Err(Failure::new(
-                "Sandbox.FunctionNotFound",
-                format!(
-                    "`{}` names the function `{function}`, and module `{}` is called through its entry `{}`; \
-                     leave `#{function}` out",
-                    request.resource, asked.module.name, found.entry
-                ),
-            ));
-        }
         let job = Job {
             task: request.task,
             module: found.digest,
+            function: asked.function.map(str::to_owned),
             limits: found.limits,
             input,
             execution: request.execution.clone(),

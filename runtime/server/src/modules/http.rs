@@ -8,9 +8,10 @@ use axum::http::header::CONTENT_LENGTH;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use engine::ports::{CatalogueError, ModuleRecord, TaskLimits};
+use engine::ports::{CatalogueError, ModuleRecord, TaskLimits, WayIn};
 use http_body_util::BodyExt as _;
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
 use super::{Error, NAME_LENGTH};
 use crate::aws::is_name;
@@ -43,14 +44,26 @@ struct Shown {
     /// ISO 8601.
     created: String,
     entry: String,
+    ways: Vec<Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    wit: Option<String>,
     exports: Vec<String>,
     imports: Vec<String>,
     limits: TaskLimits,
     uploaded_as: String,
 }
 
-impl From<&ModuleRecord> for Shown {
-    fn from(record: &ModuleRecord) -> Self {
+/// How much of a version is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Detail {
+    /// Without types written out, for lists.
+    Brief,
+    /// All that is known.
+    Full,
+}
+
+impl Shown {
+    fn new(record: &ModuleRecord, detail: Detail) -> Self {
         let description = &record.description;
         Self {
             name: record.name.clone(),
@@ -59,6 +72,8 @@ impl From<&ModuleRecord> for Shown {
             size: record.size,
             created: record.created.to_string(),
             entry: description.entry.clone(),
+            ways: description.ways.iter().map(|way| shown_way(way, detail)).collect(),
+            wit: description.wit.clone().filter(|_| detail == Detail::Full),
             exports: description.exports.clone(),
             imports: description.imports.clone(),
             limits: description.limits,
@@ -67,8 +82,21 @@ impl From<&ModuleRecord> for Shown {
     }
 }
 
+fn shown_way(way: &WayIn, detail: Detail) -> Value {
+    let mut shown = json!({"name": way.name, "kind": way.kind, "signature": way.signature});
+    if let Some(refused) = &way.refused {
+        shown["refused"] = json!(refused);
+    }
+    if detail == Detail::Full {
+        shown["input"] = way.input.clone();
+        shown["output"] = way.output.clone();
+    }
+    shown
+}
+
 fn shown(records: &[Arc<ModuleRecord>]) -> Vec<Shown> {
-    records.iter().map(|record| Shown::from(&**record)).collect()
+    let brief = |record: &Arc<ModuleRecord>| Shown::new(record, Detail::Brief);
+    records.iter().map(brief).collect()
 }
 
 async fn list(State(handle): State<Handle>) -> Response {
@@ -93,7 +121,7 @@ async fn describe(State(handle): State<Handle>, Place(name): Place<String>) -> R
     let versions = handle.inner().modules.versions(&name).unwrap_or_default();
     match versions.first() {
         Some(newest) => Ok(axum::Json(Module {
-            newest: Shown::from(&**newest),
+            newest: Shown::new(newest, Detail::Full),
             versions: shown(&versions),
         })
         .into_response()),
@@ -124,7 +152,7 @@ async fn put(
     let (record, new) = handle.put_module(name, component).await.map_err(refused)?;
     tracing::info!(module = record.name, version = record.version, digest = %record.digest, size, "module uploaded");
     let status = if new { StatusCode::CREATED } else { StatusCode::OK };
-    Ok((status, axum::Json(Shown::from(&*record))).into_response())
+    Ok((status, axum::Json(Shown::new(&record, Detail::Full))).into_response())
 }
 
 #[derive(Deserialize)]

@@ -8,7 +8,8 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use asl::{Failure, Timestamp};
 use engine::ids::Digest;
 use engine::ports::{
-    Catalogue, CatalogueError, ModuleDescription, ModuleError, ModuleRecord, SharedRunner, StoreError, TaskLimits,
+    CallProblem, CallSketch, Catalogue, CatalogueError, ModuleDescription, ModuleError, ModuleRecord, SharedRunner,
+    StoreError, TaskLimits,
 };
 
 pub(crate) use http::routes;
@@ -43,8 +44,6 @@ pub struct Found {
     pub digest: Digest,
     /// What an attempt may use.
     pub limits: TaskLimits,
-    /// How it is called.
-    pub entry: String,
 }
 
 /// Whether a component's compiled code is at hand.
@@ -169,8 +168,18 @@ impl Modules {
         Ok(Found {
             digest: record.digest.clone(),
             limits: record.description.limits,
-            entry: record.description.entry.clone(),
         })
+    }
+
+    /// Why a call of a module would fail, as far as that can be told.
+    ///
+    /// # Errors
+    /// [`CallProblem`]; a module that isn't uploaded has none.
+    pub fn check_call(&self, reference: ModuleReference<'_>, call: CallSketch<'_>) -> Result<(), CallProblem> {
+        match self.find(reference) {
+            Ok(found) => self.runner.check_call(&found.digest, call),
+            Err(_) => Ok(()),
+        }
     }
 
     /// Whether a component can run now.

@@ -133,7 +133,11 @@ async fn what_a_definition_asks_of_modules_is_checked_against_what_is_uploaded()
         "B": {"Type": "Task", "Resource": "wasm:echo@7", "Next": "P"},
         "P": {"Type": "Parallel", "Next": "C", "Branches": [{"StartAt": "I", "States": {
             "I": {"Type": "Task", "Resource": "wasm:nowhere", "End": true}}}]},
-        "C": {"Type": "Task", "Resource": "wasm:echo#shout", "End": true},
+        "C": {"Type": "Task", "Resource": "wasm:echo#shout", "Next": "D"},
+        "D": {"Type": "Task", "Resource": "wasm:echo#add", "Parameters": {"a.$": "$.a"}, "Next": "E"},
+        "E": {"Type": "Task", "Resource": "wasm:echo#add", "Parameters": {"a": "one"}, "Next": "F"},
+        "F": {"Type": "Task", "Resource": "arn:aws:states:::wasm:invoke", "End": true,
+            "Parameters": {"Module": "echo", "Function": "add", "Payload": {"a": []}}},
     }});
     let asked = json!({"definition": definition.to_string(), "severity": "WARNING"});
     let answer = world.ok("ValidateStateMachineDefinition", asked).await;
@@ -157,6 +161,8 @@ async fn what_a_definition_asks_of_modules_is_checked_against_what_is_uploaded()
             "UNKNOWN_MODULE /States/B/Resource",
             "UNKNOWN_MODULE /States/P/Branches[0]/States/I/Resource",
             "UNKNOWN_FUNCTION /States/C/Resource",
+            "WRONG_ARGUMENTS /States/E/Parameters",
+            "WRONG_ARGUMENTS /States/F/Parameters",
         ]
     );
     let asked = json!({"definition": definition.to_string(), "maxResults": 2, "severity": "WARNING"});

@@ -85,3 +85,19 @@ async fn a_module_hands_its_token_on_and_the_task_waits_for_it() {
         (Status::Succeeded, "[1]")
     );
 }
+
+#[tokio::test]
+async fn functions_are_named_in_resources_and_in_parameters() {
+    let world = World::new().await;
+    world.handle.upload("echo", b"echo".to_vec()).await.unwrap();
+    let parameters = json!({"Module": "echo", "Function": "acme:shop/pricing.quote"});
+    world.machine("m", &machine("invoke", parameters)).await;
+    world.machine("n", &super::world::task("wasm:echo@1#quote")).await;
+    for name in ["m", "n"] {
+        let closed = world.run(name, "e", "{}").await;
+        assert_eq!(closed.status, Status::Succeeded);
+    }
+    let jobs = world.runner.jobs.lock().unwrap();
+    let functions: Vec<_> = jobs.iter().map(|job| job.function.as_deref()).collect();
+    assert_eq!(functions, [Some("acme:shop/pricing.quote"), Some("quote")]);
+}

@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 use asl::{Attempt, Failure, LogLine, Payload};
 use engine::ids::{Digest, TaskId};
 use engine::ports::{
-    Job, ModuleDescription, ModuleError, Outcome, Prepared, Report, StoreError, TaskLimits, TaskRunner,
+    CallProblem, CallSketch, Job, ModuleDescription, ModuleError, Outcome, Prepared, Report, StoreError, TaskLimits,
+    TaskRunner,
 };
 use serde_json::{Value, json};
 use server::{Config, Handle, Ports, Server};
@@ -50,6 +51,7 @@ impl TaskRunner for FakeRunner {
             imports: Vec::new(),
             limits: TaskLimits::default(),
             uploaded_as: "component".into(),
+            ..ModuleDescription::default()
         };
         Ok(Prepared {
             component: upload.to_vec(),
@@ -110,6 +112,16 @@ impl TaskRunner for FakeRunner {
 
     fn slots(&self) -> usize {
         16
+    }
+
+    fn check_call(&self, _: &Digest, call: CallSketch<'_>) -> Result<(), CallProblem> {
+        match (call.function, call.input) {
+            (Some("shout"), _) => Err(CallProblem::NoSuchFunction("no `shout`".into())),
+            (Some("add"), Some(input)) if input["a"] != call.unknown && !input["a"].is_number() => {
+                Err(CallProblem::WrongInput("`$.a`: wanted `u32`".into()))
+            }
+            _ => Ok(()),
+        }
     }
 }
 

@@ -29,6 +29,7 @@ pub fn description(export: &str) -> ModuleDescription {
         imports: vec![],
         limits: TaskLimits::default(),
         uploaded_as: "component".to_owned(),
+        ..ModuleDescription::default()
     }
 }
 

@@ -39,6 +39,7 @@ fn module(store: &Store, name: &str, component: &[u8]) {
         imports: vec![],
         limits: TaskLimits::default(),
         uploaded_as: "component".to_owned(),
+        ..ModuleDescription::default()
     };
     store
         .put_module(name, component, description, Timestamp(1))
@@ -312,6 +313,7 @@ fn a_component_that_cannot_be_written_changes_nothing() {
         imports: vec![],
         limits: TaskLimits::default(),
         uploaded_as: String::new(),
+        ..ModuleDescription::default()
     };
     let error = store
         .put_module("charge", b"component", description, Timestamp(1))
