@@ -4,15 +4,17 @@
 //! activity and wait. The memory they cost is the server's resident memory with them less that without. Then StartExecution
 //! one at a time, timed, while they all wait. Exits with 1 where the bounds the product promises don't hold.
 //!
-//! `IDLE` (10000), `POLLERS` (1000) and `STARTS` (300) are the numbers.
+//! `IDLE` (10000), `POLLERS` (1000) and `STARTS` (300) are the numbers; `TLS=1` has all of it over TLS.
+
+mod stream;
 
 use std::error::Error;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
 use std::process::{Child, Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
+use stream::{Authority, Stream};
 
 /// What all waiting clients may cost together, in MiB.
 const MEMORY_MIB: f64 = 200.0;
@@ -29,7 +31,7 @@ fn main() -> Result<ExitCode> {
     let pollers = number("POLLERS", 1_000)?;
     let starts = number("STARTS", 300)?;
     allow_files(idle + pollers)?;
-    let server = Server::start()?;
+    let server = Server::start(number("TLS", 0)? != 0)?;
     let machine = server.machine()?;
     let activity = text(
         &server.call("CreateActivity", &json!({ "name": "nothing-to-do" }))?,
@@ -44,7 +46,7 @@ fn main() -> Result<ExitCode> {
     }
     let mut resting = Vec::new();
     for _ in 0..idle {
-        let mut stream = TcpStream::connect(&server.address)?;
+        let mut stream = server.connect()?;
         let head = format!("GET /healthz HTTP/1.1\r\nhost: {}\r\n\r\n", server.address);
         stream.write_all(head.as_bytes())?;
         resting.push(stream);
@@ -103,37 +105,47 @@ fn main() -> Result<ExitCode> {
 struct Server {
     child: Child,
     address: String,
+    authority: Option<Authority>,
     _directory: tempfile::TempDir,
 }
 
 impl Server {
-    fn start() -> Result<Self> {
+    fn start(over_tls: bool) -> Result<Self> {
         let directory = tempfile::tempdir()?;
-        let mut child = Command::new(env!("CARGO_BIN_EXE_sandstep"))
+        let mut command = Command::new(env!("CARGO_BIN_EXE_sandstep"));
+        command
             .args(["serve", "--listen", "127.0.0.1:0", "--data"])
             .arg(directory.path().join("data"))
             .env("RUST_LOG", "warn")
-            .stdout(Stdio::piped())
-            .spawn()?;
+            .stdout(Stdio::piped());
+        let authority = if over_tls {
+            let (certificate, key) = (directory.path().join("server.pem"), directory.path().join("server.key"));
+            let authority = Authority::new(&certificate, &key)?;
+            command.arg("--tls-certificate").arg(certificate);
+            command.arg("--tls-key").arg(key);
+            Some(authority)
+        } else {
+            None
+        };
+        let mut child = command.spawn()?;
         let mut line = String::new();
         BufReader::new(child.stdout.take().ok_or("its output was asked for")?).read_line(&mut line)?;
         let address = line
-            .strip_prefix("listening on http://")
-            .and_then(|rest| rest.split_once(','))
+            .strip_prefix("listening on ")
+            .and_then(|rest| rest.split_once("://")?.1.split_once(','))
             .ok_or_else(|| format!("the server said {line:?}"))?
             .0
             .to_owned();
         Ok(Self {
             child,
             address,
+            authority,
             _directory: directory,
         })
     }
 
-    fn connect(&self) -> Result<TcpStream> {
-        let stream = TcpStream::connect(&self.address)?;
-        stream.set_nodelay(true)?;
-        Ok(stream)
+    fn connect(&self) -> Result<Stream> {
+        Stream::connect(&self.address, self.authority.as_ref())
     }
 
     fn request(&self, operation: &str, parameters: &Value) -> String {
@@ -147,7 +159,7 @@ impl Server {
     }
 
     /// A connection on which this was asked.
-    fn ask(&self, operation: &str, parameters: &Value) -> Result<TcpStream> {
+    fn ask(&self, operation: &str, parameters: &Value) -> Result<Stream> {
         let mut stream = self.connect()?;
         stream.write_all(self.request(operation, parameters).as_bytes())?;
         Ok(stream)
@@ -197,7 +209,7 @@ impl Drop for Server {
 }
 
 /// Status and body of one answer on a connection that stays.
-fn read_answer(stream: &mut TcpStream) -> Result<(u16, String)> {
+fn read_answer(stream: &mut Stream) -> Result<(u16, String)> {
     let mut answer = Vec::new();
     let mut buffer = [0; 4096];
     loop {
