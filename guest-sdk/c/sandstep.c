@@ -149,9 +149,14 @@ struct wire_attempt {
     struct text execution_id, state_machine_id, state_name;
     uint32_t retry_count;
     struct text idempotency_key;
-    uint8_t has_deadline;
-    uint64_t deadline;
+    // A struct of its own, for its alignment.
+    struct {
+        uint8_t is_some;
+        uint64_t value;
+    } deadline;
 };
+
+_Static_assert(offsetof(struct wire_attempt, deadline) == 40 && sizeof(struct wire_attempt) == 56, "as in task.wit");
 
 HOST("heartbeat") void host_heartbeat(void);
 HOST("log") void host_log(int32_t level, const char *text, size_t length);
@@ -204,7 +209,7 @@ sandstep_attempt sandstep_context(void) {
         .state_name = string(found.state_name),
         .retry_count = found.retry_count,
         .idempotency_key = string(found.idempotency_key),
-        .deadline = found.has_deadline ? found.deadline : 0,
+        .deadline = found.deadline.is_some ? found.deadline.value : 0,
     };
 }
 

@@ -120,8 +120,11 @@ func attempt() Attempt {
 		execution, machine, state text
 		retries                   uint32
 		key                       text
-		hasDeadline               uint32
-		deadline                  uint64
+		// A struct of its own, for its alignment.
+		deadline struct {
+			isSome uint8
+			value  uint64
+		}
 	}
 	hostContext(unsafe.Pointer(&found))
 	attempt := Attempt{
@@ -131,8 +134,8 @@ func attempt() Attempt {
 		RetryCount:     found.retries,
 		IdempotencyKey: found.key.string(),
 	}
-	if uint8(found.hasDeadline) != 0 {
-		attempt.Deadline = found.deadline
+	if found.deadline.isSome != 0 {
+		attempt.Deadline = found.deadline.value
 	}
 	return attempt
 }

@@ -10,6 +10,7 @@ mod closed;
 mod crash;
 mod examples;
 mod guests;
+mod languages;
 mod lifecycle;
 mod map_runs;
 mod objects;

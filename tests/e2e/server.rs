@@ -14,6 +14,8 @@ use tempfile::TempDir;
 
 /// A condition that doesn't hold after this long won't; generous, because a debug build on a loaded machine is slow.
 pub const PATIENCE: Duration = Duration::from_secs(120);
+/// An upload is compiled before it is answered: the interpreter of a large language takes a debug build minutes.
+const COMPILING: Duration = Duration::from_secs(600);
 const LOOK_AGAIN: Duration = Duration::from_millis(1);
 const ROLE: &str = "arn:aws:iam::000000000000:role/test";
 
@@ -211,11 +213,16 @@ impl Server {
     pub fn http(&self, method: &str, path: &str, body: &[u8]) -> Result<(u16, Value)> {
         let request = ureq::http::Request::builder()
             .method(method)
-            .uri(format!("{}{path}", self.endpoint));
-        let answer = self
+            .uri(format!("{}{path}", self.endpoint))
+            .body(body.to_vec())
+            .context("building a request")?;
+        let patience = if method == "PUT" { COMPILING } else { PATIENCE };
+        let request = self
             .agent
-            .run(request.body(body.to_vec()).context("building a request")?)
-            .with_context(|| format!("{method} {path}"))?;
+            .configure_request(request)
+            .timeout_global(Some(patience))
+            .build();
+        let answer = self.agent.run(request).with_context(|| format!("{method} {path}"))?;
         read(answer)
     }
 

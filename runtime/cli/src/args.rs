@@ -2,6 +2,7 @@
 
 mod entrance;
 mod map_runs;
+mod new;
 mod objects;
 mod test_state;
 
@@ -15,6 +16,7 @@ use server::access::Secret;
 
 pub use entrance::{Entrance, Keys, NewKey};
 pub use map_runs::{MapRuns, UpdateMapRun};
+pub use new::{Language, New};
 pub use objects::{ObjectName, Objects};
 pub use test_state::TestState;
 
@@ -111,6 +113,8 @@ pub enum Command {
     Run(Run),
     /// Deploy the modules and workflows of a directory, created or updated
     Deploy(Deploy),
+    /// Write a new task's project, in a language of your choice
+    New(New),
     /// Look after modules
     Modules {
         /// What to do with them; lists them when absent.
@@ -317,7 +321,8 @@ pub enum Modules {
     Push {
         /// Its name
         name: String,
-        /// A .wasm file
+        /// A .wasm file, or the directory of a project that was built
+        #[arg(value_name = "FILE-or-DIR")]
         file: PathBuf,
     },
     /// Delete all versions of a module no state machine uses

@@ -4,6 +4,7 @@
 //! them does its work.
 
 mod args;
+mod built;
 mod client;
 mod commands;
 mod config;
@@ -18,6 +19,7 @@ mod problem;
 mod progress;
 mod serve;
 mod source;
+mod templates;
 
 use std::process::ExitCode;
 
@@ -53,6 +55,7 @@ fn run(args: &Args) -> Result {
         Command::Serve(asked) => serve::serve(asked, &output),
         Command::Run(asked) => commands::run::run(asked, &output),
         Command::Deploy(asked) => commands::deploy::deploy(&client()?, asked, &output),
+        Command::New(asked) => commands::new::new(asked, &output),
         Command::Modules { command } => commands::modules::modules(&client()?, command.as_ref(), &output),
         Command::Objects { command } => commands::objects::objects(&client()?, command.as_ref(), &output),
         Command::Machines { command } => commands::machines::machines(&client()?, command.as_ref(), &output),

@@ -10,6 +10,7 @@ pub mod list;
 pub mod machines;
 pub mod map_runs;
 pub mod modules;
+pub mod new;
 pub mod objects;
 pub mod run;
 pub mod start;

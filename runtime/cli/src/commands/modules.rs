@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 
 use super::{size, text};
 use crate::args;
+use crate::built;
 use crate::client::{Client, Error};
 use crate::output::{Align, Output, Style, Table, hint, printable};
 use crate::problem::{Ending, Problem, Result};
@@ -61,9 +62,10 @@ fn describe(client: &Client, name: &str, output: &Output) -> Result {
 }
 
 fn push(client: &Client, name: &str, file: &Path, output: &Output) -> Result {
+    let file = built::module(file)?;
     let answer = {
         let _progress = Progress::start(format!("compiling {name}"));
-        client.push_module(name, file)?
+        client.push_module(name, &file)?
     };
     show(&answer, output)
 }
