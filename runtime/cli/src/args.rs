@@ -5,6 +5,7 @@ mod map_runs;
 mod new;
 mod objects;
 mod test_state;
+mod upkeep;
 
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -19,6 +20,7 @@ pub use map_runs::{MapRuns, UpdateMapRun};
 pub use new::{Language, New};
 pub use objects::{ObjectName, Objects};
 pub use test_state::TestState;
+pub use upkeep::{Backup, Gc, Keeping, Restore};
 
 /// Where a client looks for its server, and where a server listens, when nobody says otherwise.
 pub const DEFAULT_ENDPOINT: &str = "http://127.0.0.1:8083";
@@ -36,7 +38,9 @@ Environment:
   SANDSTEP_CA_FILE   whose certificates commands trust
   AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_REGION
                      what commands sign their requests with, where there is no token
-  SANDSTEP_DATA      the directory `serve` keeps everything in
+  SANDSTEP_DATA      the directory `serve` keeps everything in, `backup` copies and `restore` fills
+  SANDSTEP_RETENTION_DAYS
+                     how long `serve` keeps closed executions
   SANDSTEP_LIMITS    what `serve` and `run` let workflows use
   RUST_LOG           what `serve` and `run` log, for instance `info` or `server=debug`
   NO_COLOR           no colours, when set and not empty";
@@ -164,6 +168,12 @@ pub enum Command {
     /// Check a definition here and now, without a server
     #[command(visible_alias = "validate-state-machine-definition")]
     Validate(Validate),
+    /// Delete executions after their retention, and what nothing refers to any more
+    Gc(Gc),
+    /// Copy a data directory, also while its server runs, and check the copy
+    Backup(Backup),
+    /// Put a backup into a data directory
+    Restore(Restore),
     /// Look after keys and tokens of servers that ask for them
     Keys {
         /// What to do with them
@@ -209,6 +219,9 @@ pub struct Serve {
     /// How many of the latest executions of Express machines are remembered with their histories, in memory
     #[arg(long, value_name = "N", default_value_t = server::DEFAULT_EXPRESS_HISTORY)]
     pub express_history: usize,
+    /// What is kept
+    #[command(flatten)]
+    pub keeping: Keeping,
     /// How log lines look on standard error
     #[arg(long, value_enum, value_name = "FORMAT", default_value = "text")]
     pub log_format: LogFormat,

@@ -360,6 +360,20 @@ impl Client {
         self.read(request.call())
     }
 
+    /// What the server has to delete.
+    pub fn count_garbage(&self) -> Result<Value> {
+        self.read(self.agent.get(self.garbage_url()).call())
+    }
+
+    /// Lets the server delete it, for some seconds.
+    pub fn collect_garbage(&self) -> Result<Value> {
+        self.read(self.agent.post(self.garbage_url()).send_empty())
+    }
+
+    fn garbage_url(&self) -> String {
+        format!("{}/v1/gc", self.endpoint)
+    }
+
     /// The digest of a file that is about to be sent, where requests are signed.
     fn digest_of(&self, file: &mut File) -> std::io::Result<Option<String>> {
         if !self.signs {

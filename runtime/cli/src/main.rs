@@ -67,6 +67,9 @@ fn run(args: &Args) -> Result {
         Command::Stop(asked) => commands::stop::stop(&client()?, asked, &output),
         Command::TestState(asked) => commands::test_state::test_state(&client()?, asked, &output),
         Command::Validate(asked) => commands::validate::validate(asked, &output),
+        Command::Gc(asked) => commands::gc::gc(client, asked, &output),
+        Command::Backup(asked) => commands::backup::backup(asked, &output),
+        Command::Restore(asked) => commands::backup::restore(asked, &output),
         Command::Keys { command } => commands::keys::keys(command, &output),
         Command::Completions { shell } => commands::completions::completions(*shell, &output),
     }

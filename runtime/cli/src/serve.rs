@@ -25,9 +25,9 @@ const REQUEST_THREADS: usize = 4;
 /// Threads for reads and uploads, which block. The server admits fewer at once.
 const BLOCKING_THREADS: usize = 48;
 /// Directory of compiled code, beside what is stored: it may be deleted, and is made again.
-const COMPILED: &str = "compiled";
+pub const COMPILED: &str = "compiled";
 /// Directory of objects: `s3://BUCKET/KEY` is the file `BUCKET/KEY` in it.
-const OBJECTS: &str = "objects";
+pub const OBJECTS: &str = "objects";
 /// A task that answers a little too much is told so in the language's words, `States.DataLimitExceeded`.
 const OUTPUT_SLACK: usize = 64 << 10;
 /// What shells say of a process that a signal ended.
@@ -90,17 +90,16 @@ fn configuration(asked: &args::Serve, limits: Limits, connections: Connections) 
         connections,
         express_history: asked.express_history,
         execution_logs: asked.execution_logs.clone(),
+        retention: asked.keeping.retention.0,
         ..Config::default()
     }
 }
 
 fn open_ports(data: &Path, limits: &Limits) -> Result<Ports> {
-    let store = Store::open(data).map_err(|error| {
-        Problem::refused(
-            error.to_string(),
-            "each server needs a directory of its own: `--data DIR` or SANDSTEP_DATA names another",
-        )
-    })?;
+    let store = open_store(
+        data,
+        "each server needs a directory of its own: `--data DIR` or SANDSTEP_DATA names another",
+    )?;
     let objects = ObjectDirectory::open(&data.join(OBJECTS)).map_err(|error| {
         Problem::refused(
             error.to_string(),
@@ -112,10 +111,16 @@ fn open_ports(data: &Path, limits: &Limits) -> Result<Ports> {
     Ok(Ports {
         log: Arc::clone(&store) as Arc<_>,
         reader: Arc::clone(&store) as Arc<_>,
+        upkeep: Some(Arc::clone(&store) as Arc<_>),
         catalogue: store,
         runner: Arc::new(sandbox),
         objects: Arc::new(objects),
     })
+}
+
+/// Opens a data directory for this process alone.
+pub fn open_store(data: &Path, hint: &str) -> Result<Store> {
+    Store::open(data).map_err(|error| Problem::refused(error.to_string(), hint))
 }
 
 /// A sandbox whose tasks may answer what the limits let them.

@@ -2,6 +2,7 @@
 //! server sees nothing else of the disk and of wasmtime.
 
 mod objects;
+mod upkeep;
 mod versions;
 mod ways;
 
@@ -17,6 +18,7 @@ use crate::token::TokenKey;
 pub use objects::{
     Listing, ObjectError, ObjectHead, ObjectStore, ObjectWriter, OpenObject, SharedObjects, check_bucket, check_key,
 };
+pub use upkeep::{Forgotten, Space, Sweep, Swept, Tally, Upkeep};
 pub use versions::{AliasRecord, NewAlias, NewVersion, Origin, Route, Tag, Tagged, Through, VersionRecord};
 pub use ways::{CallProblem, CallSketch, WayIn, WayKind};
 
@@ -582,6 +584,12 @@ pub trait TaskRunner: Send + Sync {
     /// [`CallProblem`]
     fn check_call(&self, _module: &Digest, _call: CallSketch<'_>) -> Result<(), CallProblem> {
         Ok(())
+    }
+    /// Deletes compiled code of other components than these, and what other versions of the runner compiled. Blocks.
+    /// Nobody prepares an upload meanwhile.
+    fn sweep(&self, keep: &[Digest], sweep: Sweep) -> Result<Tally, StoreError> {
+        let _ = (keep, sweep);
+        Ok(Tally::default())
     }
 }
 

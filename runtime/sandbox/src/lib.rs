@@ -20,6 +20,7 @@ mod outcome;
 mod prepare;
 mod runner;
 mod standard_streams;
+mod sweep;
 mod values;
 mod wasm_config;
 mod wit;

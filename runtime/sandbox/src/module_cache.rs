@@ -4,7 +4,7 @@
 //! own compatibility hash has them), in it `<digest>.cwasm` and `<digest>.sha256`. Anything missing,
 //! torn or foreign is compiled again: nothing here is worth a backup.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::hash::{Hash, Hasher};
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
@@ -14,13 +14,14 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use cap_std::ambient_authority;
 use cap_std::fs::Dir;
 use engine::ids::Digest;
+use engine::ports::{Sweep, Tally};
 use sha2::{Digest as _, Sha256};
 use wasmtime::component::{Component, InstancePre, Linker};
 use wasmtime::{Engine, ResourcesRequired};
 
-use crate::Error;
 use crate::attempt::Guest;
 use crate::entry::{Entries, NoEntry};
+use crate::{Error, sweep};
 
 /// What is kept mapped for modules in use: 512 MiB of code (a Rust guest has 0.2 MB, a Python one 40)
 /// in at most 4,096 modules. The least recently used one beyond is mapped again from disk when it is
@@ -29,6 +30,13 @@ const LOADED: Bounds = Bounds {
     bytes: 512 << 20,
     modules: 4096,
 };
+
+/// What the name of a file of code ends with.
+pub(crate) const CODE: &str = ".cwasm";
+/// What the name of its checksum's file ends with.
+const CHECKSUM: &str = ".sha256";
+/// What the name of an engine's directory begins with.
+pub(crate) const ENGINE: &str = "engine-";
 
 /// Bytes read at once while checking a file.
 const READ_BYTES: usize = 64 << 10;
@@ -100,6 +108,7 @@ struct Bounds {
 pub(crate) struct ModuleCache {
     engine: Engine,
     linker: Linker<Guest>,
+    root: PathBuf,
     path: PathBuf,
     directory: Dir,
     loaded: RwLock<HashMap<Digest, Arc<Loaded>>>,
@@ -120,6 +129,7 @@ impl ModuleCache {
         Ok(Self {
             engine,
             linker,
+            root: root.to_owned(),
             path,
             directory,
             loaded: RwLock::default(),
@@ -196,6 +206,19 @@ impl ModuleCache {
             bytes,
             last_used: AtomicU64::new(0),
         })
+    }
+
+    /// Deletes what is no code of these components for this engine, or counts it.
+    pub(crate) fn sweep(&self, keep: &[Digest], sweep: Sweep) -> std::io::Result<Tally> {
+        let _one = self.compiling.lock().unwrap_or_else(PoisonError::into_inner);
+        let keep: HashSet<&Digest> = keep.iter().collect();
+        if sweep == Sweep::Delete {
+            let mut loaded = self.loaded.write().unwrap_or_else(PoisonError::into_inner);
+            loaded.retain(|digest, _| keep.contains(digest));
+        }
+        let mut swept = sweep::files(&self.directory, &|name| is_code_of(name, &keep), sweep)?;
+        swept += sweep::other_directories(&self.root, self.path.file_name().unwrap_or_default(), sweep)?;
+        Ok(swept)
     }
 
     fn keep(&self, digest: &Digest, module: &Arc<Loaded>) {
@@ -283,10 +306,16 @@ impl FileNames {
             return Err(LoadError::Digest(digest.clone()));
         };
         Ok(Self {
-            code: format!("{digits}.cwasm"),
-            checksum: format!("{digits}.sha256"),
+            code: format!("{digits}{CODE}"),
+            checksum: format!("{digits}{CHECKSUM}"),
         })
     }
+}
+
+/// Whether a file is whole and of one of these components.
+fn is_code_of(name: &str, keep: &HashSet<&Digest>) -> bool {
+    let digits = name.strip_suffix(CODE).or_else(|| name.strip_suffix(CHECKSUM));
+    digits.is_some_and(|digits| keep.contains(&Digest(format!("sha256:{digits}"))))
 }
 
 /// Names the directory of an engine's code. Hashed with SHA-256 because the standard library's hasher
@@ -307,11 +336,13 @@ fn engine_key(engine: &Engine) -> String {
     }
     let mut hasher = Sha(Sha256::new());
     engine.precompile_compatibility_hash().hash(&mut hasher);
-    format!("engine-{:016x}", hasher.finish())
+    format!("{ENGINE}{:016x}", hasher.finish())
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use engine::ports::TaskLimits;
 
     use super::*;
@@ -320,11 +351,7 @@ mod tests {
     #[test]
     fn the_least_recently_used_module_makes_room_and_comes_back_from_disk() {
         let directory = tempfile::TempDir::new().expect("temporary directory");
-        let (engine, _) = wasm_config::engine(1).expect("an engine");
-        let mut linker = Linker::new(&engine);
-        grants::link(&mut linker).expect("WASI");
-        host_calls::link(&mut linker).expect("host");
-        let mut modules = ModuleCache::open(engine, linker, directory.path()).expect("a cache");
+        let mut modules = cache(directory.path());
         modules.bounds.modules = 2;
         let digests = [1, 2, 3].map(|number| {
             if number == 3 {
@@ -337,6 +364,43 @@ mod tests {
         assert_eq!(digests.each_ref().map(kept), [true, false, true]);
         modules.loaded(&digests[1]).expect("still on disk");
         assert_eq!(digests.each_ref().map(kept), [false, true, true]);
+    }
+
+    #[test]
+    fn code_of_nothing_and_of_other_engines_is_swept_away() {
+        let directory = tempfile::TempDir::new().expect("temporary directory");
+        let modules = cache(directory.path());
+        let [kept, gone] = [1, 2].map(|number| upload(&modules, number));
+        let older = directory.path().join("engine-0123456789abcdef");
+        fs::create_dir(&older).expect("creates");
+        fs::write(older.join("0.cwasm"), "code").expect("writes");
+        fs::write(modules.path.join("0.cwasm.77.tmp"), "half").expect("writes");
+        fs::write(directory.path().join("README"), "somebody's").expect("writes");
+
+        let counted = modules
+            .sweep(std::slice::from_ref(&kept), Sweep::Count)
+            .expect("counts");
+        assert_eq!(counted.count, 2, "code of one module, and of one by another engine");
+        modules.loaded(&gone).expect("is there");
+        assert_eq!(
+            modules
+                .sweep(std::slice::from_ref(&kept), Sweep::Delete)
+                .expect("sweeps"),
+            counted
+        );
+        assert!(matches!(modules.loaded(&gone), Err(LoadError::Missing(_))));
+        modules.loaded(&kept).expect("is there");
+        assert!(!older.exists() && directory.path().join("README").exists());
+        assert_eq!(fs::read_dir(&modules.path).expect("lists").count(), 2);
+        assert_eq!(modules.sweep(&[kept], Sweep::Delete).expect("sweeps"), Tally::default());
+    }
+
+    fn cache(directory: &Path) -> ModuleCache {
+        let (engine, _) = wasm_config::engine(1).expect("an engine");
+        let mut linker = Linker::new(&engine);
+        grants::link(&mut linker).expect("WASI");
+        host_calls::link(&mut linker).expect("host");
+        ModuleCache::open(engine, linker, directory).expect("a cache")
     }
 
     /// A task of so many pages, so that each is another module.

@@ -4,7 +4,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use engine::ids::{Digest, TaskId};
-use engine::ports::{CallProblem, CallSketch, Job, ModuleError, Prepared, StoreError, TaskLimits, TaskRunner};
+use engine::ports::{
+    CallProblem, CallSketch, Job, ModuleError, Prepared, StoreError, Sweep, Tally, TaskLimits, TaskRunner,
+};
 use wasmtime::component::Linker;
 
 use crate::guest_threads::{Done, GuestThreads};
@@ -135,6 +137,12 @@ impl TaskRunner for Sandbox {
 
     fn cancel(&self, task: TaskId) {
         self.threads.cancel(task);
+    }
+
+    fn sweep(&self, keep: &[Digest], sweep: Sweep) -> Result<Tally, StoreError> {
+        self.modules
+            .sweep(keep, sweep)
+            .map_err(|error| StoreError(format!("can't delete compiled code nobody runs any more: {error}")))
     }
 
     fn slots(&self) -> usize {

@@ -26,6 +26,7 @@ use crate::machines::{Machine, Machines};
 use crate::metrics::Metrics;
 use crate::modules::{self, Modules};
 use crate::observe::{Followers, Following};
+use crate::upkeep::Keeper;
 
 /// Requests that read or write the store at once. Each holds a thread while it does; more would only
 /// queue inside the store.
@@ -59,6 +60,7 @@ pub(crate) struct Inner {
     pub(crate) http_tasks: HttpTasks,
     pub(crate) bodies: Bodies,
     pub(crate) express: Arc<Recent>,
+    pub(crate) keeper: Arc<Keeper>,
     blocking: Semaphore,
     uploads: Semaphore,
     writing: Mutex<()>,
@@ -80,6 +82,7 @@ pub(crate) struct Parts {
     pub(crate) lone_tasks: LoneTasks,
     pub(crate) http_tasks: HttpTasks,
     pub(crate) express: Arc<Recent>,
+    pub(crate) keeper: Arc<Keeper>,
 }
 
 /// An execution that was started, or an equal one that was already running under its name.
@@ -125,6 +128,7 @@ impl Handle {
             http_tasks: parts.http_tasks,
             bodies: Bodies::new(&parts.limits),
             express: parts.express,
+            keeper: parts.keeper,
             blocking: Semaphore::new(BLOCKING_AT_ONCE),
             uploads: Semaphore::new(UPLOADS_AT_ONCE),
             writing: Mutex::new(()),

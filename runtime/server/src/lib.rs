@@ -27,20 +27,22 @@ mod pace;
 mod plain;
 mod services;
 pub mod tls;
+mod upkeep;
 
 use std::collections::HashSet;
 use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::thread::JoinHandle;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use asl::Limits;
 use engine::Options;
 use engine::ids::{ExecutionId, MachineId};
 use engine::input::Input;
 use engine::ports::{
-    Catalogue, CatalogueError, CommitLog, ExecutionRecord, MachineType, Reader, SharedObjects, SharedRunner, StoreError,
+    Catalogue, CatalogueError, CommitLog, ExecutionRecord, MachineType, Reader, SharedObjects, SharedRunner,
+    StoreError, Upkeep,
 };
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
@@ -63,6 +65,7 @@ use metrics::Metrics;
 use modules::Modules;
 use observe::{Archive, Chronicle, Followers, Observer};
 use services::Services;
+use upkeep::{Caretaker, Keeper};
 
 /// What the operator chooses.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -81,7 +84,12 @@ pub struct Config {
     pub express_history: usize,
     /// Where what state machines want logged of their executions goes; nowhere without it.
     pub execution_logs: Option<LogDestination>,
+    /// How long executions are kept after they closed, their names with them; for ever where absent.
+    pub retention: Option<Duration>,
 }
+
+/// Closed executions are kept for ninety days where the operator doesn't say, as on AWS.
+pub const DEFAULT_RETENTION: Duration = Duration::from_secs(90 * 24 * 60 * 60);
 
 /// Executions of Express machines that are remembered where the operator doesn't say: enough to look back on, and
 /// seldom more than some megabytes.
@@ -97,6 +105,7 @@ impl Default for Config {
             connections: Connections::default(),
             express_history: DEFAULT_EXPRESS_HISTORY,
             execution_logs: None,
+            retention: Some(DEFAULT_RETENTION),
         }
     }
 }
@@ -114,6 +123,8 @@ pub struct Ports {
     pub runner: SharedRunner,
     /// Keeps objects: data sets of distributed Map states and their results.
     pub objects: SharedObjects,
+    /// Deletes what is old; nothing ever is where absent.
+    pub upkeep: Option<Arc<dyn Upkeep>>,
 }
 
 /// Why a server can't start or go on.
@@ -156,6 +167,7 @@ pub struct Server {
     observer: JoinHandle<()>,
     /// Ends with the driver.
     driver_gone: oneshot::Receiver<()>,
+    caretaker: Caretaker,
 }
 
 impl Server {
@@ -248,6 +260,13 @@ impl Server {
         )
         .spawn(gone)?;
         compile_in_background(&modules, &mailbox)?;
+        let keeper = Arc::new(Keeper::new(
+            ports.upkeep,
+            config.retention,
+            Arc::clone(&machines),
+            Arc::clone(&modules),
+        ));
+        let caretaker = Caretaker::spawn(Arc::clone(&keeper))?;
 
         let handle = Handle::new(Parts {
             namespace,
@@ -264,6 +283,7 @@ impl Server {
             lone_tasks,
             http_tasks,
             express,
+            keeper,
         });
         services.attach(&handle);
         Ok(Self {
@@ -271,6 +291,7 @@ impl Server {
             driver,
             driver_gone,
             observer,
+            caretaker,
         })
     }
 
@@ -338,6 +359,7 @@ impl Server {
     pub async fn close(self) -> Result<(), Error> {
         self.handle.inner().mailbox.send(Message::Shutdown);
         let ended = move || {
+            drop(self.caretaker);
             self.driver.join().map_err(|_| Error::DriverDied)?;
             // What was written to the end is observed to the end.
             if self.observer.join().is_err() {

@@ -373,6 +373,11 @@ impl Definitions {
         Ok(parsed)
     }
 
+    /// Whether somebody uses the definition now, who may yet write a row that names it.
+    pub fn is_held(&self, digest: &Digest) -> bool {
+        self.table().get(digest).is_some_and(|parsed| parsed.strong_count() > 0)
+    }
+
     fn text(&self, digest: &Digest) -> Result<String, CatalogueError> {
         self.catalogue
             .definition(digest)?

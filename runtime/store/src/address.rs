@@ -27,6 +27,12 @@ pub(crate) fn hex_digits(digest: &Digest) -> Option<&str> {
     (hex.len() == 64 && hex.bytes().all(is_lower_hex)).then_some(hex)
 }
 
+/// The content address whose hex digits these are, where they are any.
+#[cfg(feature = "sqlite")]
+pub(crate) fn digest_named(hex: &str) -> Digest {
+    Digest(format!("{SCHEME}{hex}"))
+}
+
 #[cfg(all(test, feature = "sqlite"))]
 mod tests {
     use super::*;

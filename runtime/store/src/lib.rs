@@ -13,6 +13,8 @@
 //! [`ObjectStore`]: engine::ports::ObjectStore
 
 mod address;
+#[cfg(feature = "sqlite")]
+pub mod backup;
 pub mod memory;
 mod objects;
 mod pending;
@@ -23,4 +25,4 @@ pub use address::digest_of;
 #[cfg(feature = "sqlite")]
 pub use objects::ObjectDirectory;
 #[cfg(feature = "sqlite")]
-pub use sqlite::{Error, Store};
+pub use sqlite::{Error, Store, compact};

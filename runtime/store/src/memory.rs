@@ -3,6 +3,7 @@
 //! It is also the reference the backend on disk is compared with, so it is written to be read, not to be fast.
 
 mod catalogue;
+mod upkeep;
 
 use std::collections::BTreeMap;
 use std::ops::{Bound, ControlFlow};
@@ -36,6 +37,8 @@ struct Shared {
 #[derive(Default)]
 struct Kept {
     executions: BTreeMap<ExecutionId, (ExecutionRecord, Vec<Event>)>,
+    /// The highest id of those that were deleted: ids are never given out twice.
+    highest_deleted: Option<ExecutionId>,
 }
 
 impl Store {
@@ -302,12 +305,8 @@ impl Reader for Store {
     }
 
     fn last_execution(&self) -> Result<ExecutionId, StoreError> {
-        Ok(self
-            .kept()
-            .executions
-            .keys()
-            .next_back()
-            .copied()
-            .unwrap_or(ExecutionId(0)))
+        let kept = self.kept();
+        let highest = kept.executions.keys().next_back().copied().max(kept.highest_deleted);
+        Ok(highest.unwrap_or(ExecutionId(0)))
     }
 }

@@ -1,9 +1,11 @@
 //! One verb a file. Each takes what was meant, talks to the server (or the language, for what needs none) and
 //! shows the answer; none keeps state.
 
+pub mod backup;
 pub mod completions;
 pub mod deploy;
 pub mod describe;
+pub mod gc;
 pub mod history;
 pub mod keys;
 pub mod list;

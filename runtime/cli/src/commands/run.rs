@@ -55,6 +55,7 @@ pub fn run(asked: &args::Run, output: &Output) -> Result {
         catalogue: Arc::clone(&store) as Arc<_>,
         runner: Arc::new(sandbox),
         objects: objects(asked.objects.as_deref())?,
+        upkeep: None,
     };
     let config = server::Config {
         limits,

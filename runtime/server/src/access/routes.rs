@@ -50,6 +50,8 @@ const ROUTES: &[(Method, &str, Needs)] = &[
     (Method::GET, "/v1/executions/{id}/logs", key(Action::Read, Reach::MachineOf("id"))),
     (Method::GET, "/v1/executions/{id}/events", key(Action::Read, Reach::MachineOf("id"))),
     (Method::POST, "/v1/executions/{id}/stop", key(Action::Operate, Reach::MachineOf("id"))),
+    (Method::GET, "/v1/gc", key(Action::Administer, Reach::Everything)),
+    (Method::POST, "/v1/gc", key(Action::Administer, Reach::Everything)),
     (Method::GET, "/v1/modules", key(Action::Read, Reach::Listed("modules"))),
     (Method::GET, "/v1/modules/{name}", key(Action::Read, Reach::Name("name"))),
     (Method::PUT, "/v1/modules/{name}", key(Action::Administer, Reach::Name("name"))),

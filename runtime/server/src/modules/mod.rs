@@ -9,7 +9,7 @@ use asl::{Failure, Timestamp};
 use engine::ids::Digest;
 use engine::ports::{
     CallProblem, CallSketch, Catalogue, CatalogueError, ModuleDescription, ModuleError, ModuleRecord, SharedRunner,
-    StoreError, TaskLimits,
+    StoreError, Sweep, Tally, TaskLimits,
 };
 
 pub(crate) use http::routes;
@@ -78,6 +78,8 @@ pub struct Modules {
     /// Versions in rising order.
     by_name: RwLock<BTreeMap<String, Vec<Arc<ModuleRecord>>>>,
     readiness: Mutex<HashMap<Digest, Readiness>>,
+    /// Read from before an upload is compiled until it has its row: compiled code without one is swept away.
+    uploading: RwLock<()>,
 }
 
 impl Modules {
@@ -100,6 +102,7 @@ impl Modules {
             runner,
             by_name: RwLock::new(by_name),
             readiness: Mutex::new(readiness),
+            uploading: RwLock::new(()),
         })
     }
 
@@ -195,6 +198,7 @@ impl Modules {
     /// # Errors
     /// [`Error`] when the sandbox can't run it or the catalogue can't store it.
     pub fn put(&self, name: &str, upload: &[u8], at: Timestamp) -> Result<(Arc<ModuleRecord>, bool), Error> {
+        let _uploading = self.uploading.read().unwrap_or_else(PoisonError::into_inner);
         let prepared = self.runner.prepare(upload)?;
         let record = self
             .catalogue
@@ -220,6 +224,16 @@ impl Modules {
         self.catalogue.delete_module(name, force)?;
         let mut by_name = self.by_name.write().unwrap_or_else(PoisonError::into_inner);
         Ok(by_name.remove(name).map_or(0, |versions| versions.len()))
+    }
+
+    /// Deletes compiled code that no version has, or counts it. Blocks while an upload is compiled.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the disk says no.
+    pub fn sweep(&self, sweep: Sweep) -> Result<Tally, StoreError> {
+        let _uploads_wait = self.uploading.write().unwrap_or_else(PoisonError::into_inner);
+        let keep: Vec<Digest> = self.all().iter().map(|record| record.digest.clone()).collect();
+        self.runner.sweep(&keep, sweep)
     }
 
     /// The versions of a module, the newest first.

@@ -6,6 +6,7 @@
 mod events;
 mod executions;
 mod express;
+mod gc;
 mod history;
 mod journal_event;
 mod logs;
@@ -47,6 +48,7 @@ pub(crate) fn routes() -> Routes {
         ("/v1/executions/{id}/logs", get(logs::lines)),
         ("/v1/executions/{id}/events", get(events::follow)),
         ("/v1/executions/{id}/stop", post(executions::stop)),
+        ("/v1/gc", get(gc::count).post(gc::collect)),
     ]
 }
 

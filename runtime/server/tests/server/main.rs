@@ -24,6 +24,7 @@ mod recovery;
 mod redrives;
 #[path = "../../../../fuzz/src/requests.rs"]
 mod requests;
+mod retention;
 mod test_state;
 mod tls;
 mod versions;

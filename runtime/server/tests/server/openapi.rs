@@ -107,6 +107,9 @@ async fn answers_are_as_described_and_every_described_answer_is_given() {
 
     reader.ok("GET", "/healthz", &[], "", b"").await;
     reader.ok("GET", "/metrics", &[], "", b"").await;
+    for method in ["GET", "POST"] {
+        reader.ok(method, "/v1/gc", &[], "", b"").await;
+    }
     let aws = "\nx-amz-target: AWSStepFunctions.ListStateMachines\r\n";
     reader.ok("POST", "/", &[], aws, b"{}").await;
     reader

@@ -188,6 +188,7 @@ impl World {
             catalogue: Arc::new(store.clone()),
             runner: Arc::clone(&runner) as Arc<dyn TaskRunner>,
             objects: Arc::new(store::memory::Objects::default()),
+            upkeep: Some(Arc::new(store.clone())),
         };
         let server = Server::open(config, ports).await?;
         let handle = server.handle();

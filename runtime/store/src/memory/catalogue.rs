@@ -16,12 +16,12 @@ use crate::address::digest_of;
 
 #[derive(Default)]
 pub(super) struct Kept {
-    machines: BTreeMap<MachineId, (MachineRecord, Presence)>,
-    versions: BTreeMap<(MachineId, u32), VersionRecord>,
+    pub(super) machines: BTreeMap<MachineId, (MachineRecord, Presence)>,
+    pub(super) versions: BTreeMap<(MachineId, u32), VersionRecord>,
     /// In the order they were created.
     aliases: Vec<AliasRecord>,
     tags: BTreeMap<Tagged, Vec<Tag>>,
-    definitions: BTreeMap<Digest, String>,
+    pub(super) definitions: BTreeMap<Digest, String>,
     modules: BTreeMap<(String, u32), ModuleRecord>,
     last_versions: BTreeMap<String, u32>,
     components: BTreeMap<Digest, Vec<u8>>,
@@ -29,7 +29,7 @@ pub(super) struct Kept {
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Presence {
+pub(super) enum Presence {
     Listed,
     Deleted,
 }

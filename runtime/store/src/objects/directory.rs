@@ -16,7 +16,7 @@ use super::listing::Walk;
 use crate::sqlite::Error;
 
 /// Where objects are until they are complete. No bucket can have this name.
-const STAGING: &str = ".incomplete";
+pub(crate) const STAGING: &str = ".incomplete";
 /// Bytes gathered before they go to the system.
 const BUFFER: usize = 64 << 10;
 /// Looks for an object that is being moved to make room for a directory: it moves once.

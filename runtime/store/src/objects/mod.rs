@@ -10,4 +10,6 @@ mod memory;
 
 #[cfg(feature = "sqlite")]
 pub use directory::ObjectDirectory;
+#[cfg(feature = "sqlite")]
+pub(crate) use directory::STAGING;
 pub use memory::Objects;

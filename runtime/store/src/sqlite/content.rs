@@ -8,7 +8,7 @@ use engine::ids::Digest;
 use engine::ports::StoreError;
 
 use super::error::{Error, store_error};
-use crate::address::{digest_of, hex_digits};
+use crate::address::{digest_named, digest_of, hex_digits};
 
 /// What the name of a file ends with until it is complete. One that is still there at start was cut off by a crash.
 const INCOMPLETE: &str = ".incomplete";
@@ -91,6 +91,26 @@ impl ContentFiles {
             )));
         }
         Ok(Some(bytes))
+    }
+
+    /// Every file that is whole, by its digest, with its size in bytes.
+    pub(crate) fn list(&self) -> Result<Vec<(Digest, u64)>, StoreError> {
+        let failed = |error: io::Error| store_error(&format!("list `{}`", self.path.display()), &error);
+        let mut files = Vec::new();
+        for entry in self.directory.entries().map_err(failed)? {
+            let entry = entry.map_err(failed)?;
+            let digest = entry.file_name().to_str().map(digest_named);
+            let Some(digest) = digest.filter(|digest| hex_digits(digest).is_some()) else {
+                continue;
+            };
+            match entry.metadata() {
+                Ok(found) => files.push((digest, found.len())),
+                // Taken away since it was listed.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => return Err(failed(error)),
+            }
+        }
+        Ok(files)
     }
 
     /// Takes a file away. One that can't be costs disk space and nothing else.

@@ -12,13 +12,14 @@ use super::error::Error;
 const DATABASE_FILE: &str = "sandstep.db";
 
 /// What brings a database from format n to format n + 1. Format 0 is an empty file.
-const MIGRATIONS: [&str; 6] = [
+const MIGRATIONS: [&str; 7] = [
     include_str!("../../migrations/0001_journal.sql"),
     include_str!("../../migrations/0002_catalogue.sql"),
     include_str!("../../migrations/0003_versions.sql"),
     include_str!("../../migrations/0004_activities.sql"),
     include_str!("../../migrations/0005_map_runs.sql"),
     include_str!("../../migrations/0006_redrives.sql"),
+    include_str!("../../migrations/0007_retention.sql"),
 ];
 
 /// The newest format, the one written.
@@ -127,7 +128,7 @@ fn create(file: &Path) -> Result<(), Error> {
     let mut connection = open(&new, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE)?;
     connection
         .execute_batch(&format!(
-            "PRAGMA page_size = {PAGE_BYTES}; PRAGMA synchronous = OFF; PRAGMA journal_mode = MEMORY"
+            "PRAGMA page_size = {PAGE_BYTES}; PRAGMA auto_vacuum = INCREMENTAL; PRAGMA synchronous = OFF; PRAGMA journal_mode = MEMORY"
         ))
         .map_err(failed("create"))?;
     migrate(&mut connection, 0).map_err(failed("create"))?;
@@ -147,7 +148,7 @@ fn create(file: &Path) -> Result<(), Error> {
 }
 
 /// The format of a database that is ours; 0 for an empty one.
-fn checked_format(connection: &Connection, file: &Path) -> Result<i64, Error> {
+pub(crate) fn checked_format(connection: &Connection, file: &Path) -> Result<i64, Error> {
     let read = || -> rusqlite::Result<(i64, i64, bool)> {
         let number = |pragma| connection.pragma_query_value(None, pragma, |row| row.get(0));
         let is_empty = connection.query_row("SELECT NOT EXISTS (SELECT 1 FROM sqlite_schema)", [], |row| row.get(0))?;

@@ -13,6 +13,11 @@ use super::error::Error;
 /// behind is unlocked.
 const LOCK_FILE: &str = "sandstep.lock";
 
+/// Its directory of definitions.
+pub(crate) const DEFINITIONS: &str = "definitions";
+/// Its directory of components.
+pub(crate) const COMPONENTS: &str = "components";
+
 /// An opened data directory.
 pub(crate) struct DataDirectory {
     /// Absolute: SQLite opens files by path, whatever the working directory becomes.
@@ -38,8 +43,8 @@ impl DataDirectory {
         let path = path.canonicalize().map_err(failed("open data directory"))?;
         let root = Dir::open_ambient_dir(&path, ambient_authority()).map_err(failed("open data directory"))?;
         let lock = lock(&root, &path)?;
-        let definitions = ContentFiles::open(&root, &path, "definitions")?;
-        let components = ContentFiles::open(&root, &path, "components")?;
+        let definitions = ContentFiles::open(&root, &path, DEFINITIONS)?;
+        let components = ContentFiles::open(&root, &path, COMPONENTS)?;
         Ok(Self {
             path,
             definitions,

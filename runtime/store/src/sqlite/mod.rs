@@ -6,6 +6,7 @@
 //! ([`reader`]).
 
 mod activities;
+pub(crate) mod backup;
 mod catalogue;
 mod content;
 mod database;
@@ -16,6 +17,9 @@ mod journal;
 mod map_runs;
 mod modules;
 mod reader;
+mod retention;
+mod space;
+mod sweep;
 mod tags;
 mod versions;
 mod writer;
@@ -24,17 +28,20 @@ use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use asl::Event;
+use asl::{Event, Timestamp};
 use engine::batch::Batch;
-use engine::ids::{ExecutionId, MachineId, TaskId};
+use engine::ids::{Digest, ExecutionId, MachineId, TaskId};
 use engine::ports::{
-    ChildQuery, CommitLog, CommitResult, ExecutionQuery, ExecutionRecord, MapRunStanding, Reader, Redrives, StoreError,
+    ChildQuery, CommitLog, CommitResult, ExecutionQuery, ExecutionRecord, Forgotten, MapRunStanding, Reader, Redrives,
+    Space, StoreError, Sweep, Swept, Upkeep,
 };
 
 use self::content::ContentFiles;
-use self::directory::DataDirectory;
+pub(crate) use self::database::file_in as database_in;
+pub(crate) use self::directory::{COMPONENTS, DEFINITIONS, DataDirectory};
 pub use self::error::Error;
 use self::reader::Readers;
+pub use self::space::compact;
 use self::writer::Writer;
 use crate::pending::Pending;
 
@@ -172,5 +179,27 @@ impl Reader for Store {
 
     fn last_execution(&self) -> Result<ExecutionId, StoreError> {
         self.0.readers.last_execution()
+    }
+}
+
+impl Upkeep for Store {
+    fn forget(&self, before: Timestamp, from: ExecutionId) -> Result<Forgotten, StoreError> {
+        self.forget_some(before, from)
+    }
+
+    fn expired(&self, before: Timestamp) -> Result<u64, StoreError> {
+        self.count_expired(before)
+    }
+
+    fn sweep(&self, in_use: &dyn Fn(&Digest) -> bool, sweep: Sweep) -> Result<Swept, StoreError> {
+        self.sweep_unnamed(in_use, sweep)
+    }
+
+    fn space(&self) -> Result<Space, StoreError> {
+        self.used_space()
+    }
+
+    fn shrink(&self) -> Result<u64, StoreError> {
+        self.shrink_some()
     }
 }

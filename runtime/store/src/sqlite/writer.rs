@@ -36,7 +36,7 @@ enum Work {
 /// A change of the catalogue, in the same transaction as the batches around it.
 trait Change: Send {
     /// Inside the transaction.
-    fn apply(&mut self, connection: &Connection) -> rusqlite::Result<()>;
+    fn apply(&mut self, connection: &Connection, journals: &mut Journals) -> rusqlite::Result<()>;
     /// After it.
     fn answer(self: Box<Self>, ended: Result<(), StoreError>);
 }
@@ -72,6 +72,15 @@ impl Writer {
         attempted: &str,
         change: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, StoreError> {
+        self.change_with_journals(attempted, |connection, _| change(connection))
+    }
+
+    /// [`Writer::change`] for one that touches what is remembered of the database.
+    pub(crate) fn change_with_journals<T: Send + 'static>(
+        &self,
+        attempted: &str,
+        change: impl FnOnce(&Connection, &mut Journals) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T, StoreError> {
         let (reply, answer) = sync_channel(1);
         let change = ChangeOf {
             change: Some(change),
@@ -102,13 +111,13 @@ struct ChangeOf<F, T> {
     reply: SyncSender<Result<T, StoreError>>,
 }
 
-impl<T: Send, F: FnOnce(&Connection) -> rusqlite::Result<T> + Send> Change for ChangeOf<F, T> {
-    fn apply(&mut self, connection: &Connection) -> rusqlite::Result<()> {
+impl<T: Send, F: FnOnce(&Connection, &mut Journals) -> rusqlite::Result<T> + Send> Change for ChangeOf<F, T> {
+    fn apply(&mut self, connection: &Connection, journals: &mut Journals) -> rusqlite::Result<()> {
         let Some(change) = self.change.take() else {
             return Ok(());
         };
         connection.execute_batch("SAVEPOINT change")?;
-        let made = change(connection);
+        let made = change(connection, journals);
         let end = if made.is_ok() {
             "RELEASE change"
         } else {
@@ -206,7 +215,7 @@ impl GroupWriter {
                         outcomes.push(self.journals.append(&self.connection, append, row)?);
                     }
                 }
-                Prepared::Change(change) => change.apply(&self.connection)?,
+                Prepared::Change(change) => change.apply(&self.connection, &mut self.journals)?,
             }
         }
         self.connection.prepare_cached("COMMIT")?.execute([])?;
@@ -357,7 +366,7 @@ mod tests {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let mut writer = group_writer(&directory);
         let (reply, answer) = sync_channel(1);
-        let change = |connection: &Connection| -> rusqlite::Result<()> {
+        let change = |connection: &Connection, _: &mut Journals| -> rusqlite::Result<()> {
             connection.execute("INSERT INTO module_names VALUES ('half', 1)", [])?;
             connection.execute("INSERT INTO module_names VALUES ('half', 2)", [])?;
             Ok(())

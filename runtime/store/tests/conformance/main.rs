@@ -1,5 +1,7 @@
 //! One suite for every backend: whatever holds for one of them holds for all.
 
+#[cfg(feature = "sqlite")]
+mod backup;
 mod catalogue;
 #[cfg(feature = "sqlite")]
 mod crash;
@@ -8,6 +10,9 @@ mod disk;
 mod journal;
 mod objects;
 mod random;
+mod retention;
+#[cfg(feature = "sqlite")]
+mod space;
 mod versions;
 
 use std::sync::Arc;
@@ -16,7 +21,7 @@ use std::sync::mpsc::{Receiver, channel};
 use asl::{Event, EventKind, Failure, Payload, Status, Timestamp};
 use engine::batch::{Append, AppendOutcome, Batch, Start};
 use engine::ids::{BatchId, Digest, ExecutionId, MachineId};
-use engine::ports::{Catalogue, CommitLog, CommitResult, Reader};
+use engine::ports::{Catalogue, CommitLog, CommitResult, Reader, Upkeep};
 
 /// A store as the floors above see it.
 struct Backend {
@@ -24,6 +29,7 @@ struct Backend {
     log: Arc<dyn CommitLog>,
     reader: Arc<dyn Reader>,
     catalogue: Arc<dyn Catalogue>,
+    upkeep: Arc<dyn Upkeep>,
     /// Keeps the directory for as long as the store is used.
     #[cfg(feature = "sqlite")]
     _directory: Option<tempfile::TempDir>,
@@ -36,7 +42,8 @@ fn backends() -> Vec<Backend> {
         name: "memory",
         log: Arc::new(memory.clone()),
         reader: Arc::new(memory.clone()),
-        catalogue: Arc::new(memory),
+        catalogue: Arc::new(memory.clone()),
+        upkeep: Arc::new(memory),
         #[cfg(feature = "sqlite")]
         _directory: None,
     };
@@ -48,7 +55,8 @@ fn backends() -> Vec<Backend> {
             name: "sqlite",
             log: Arc::new(sqlite.clone()),
             reader: Arc::new(sqlite.clone()),
-            catalogue: Arc::new(sqlite),
+            catalogue: Arc::new(sqlite.clone()),
+            upkeep: Arc::new(sqlite),
             _directory: Some(directory),
         };
         vec![memory, sqlite]

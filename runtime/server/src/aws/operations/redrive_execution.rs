@@ -58,7 +58,9 @@ pub async fn call(handle: &Handle, asked: Asked) -> Answer<Answered> {
         return Err(ApiError::execution_not_redrivable(word));
     };
     // a child execution goes on with its Map Run
-    if execution.child.is_some() || clock::now().millis_since(stopped) > REDRIVABLE_MILLIS {
+    let is_too_old =
+        clock::now().millis_since(stopped) > REDRIVABLE_MILLIS || handle.inner().keeper.is_leaving(stopped);
+    if execution.child.is_some() || is_too_old {
         return Err(ApiError::execution_not_redrivable(word));
     }
     match handle.redrive(execution.id, asked.client_token).await? {
