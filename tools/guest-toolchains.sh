@@ -109,3 +109,15 @@ build_guest() {
     }
     echo "$state" >"$project/.state"
 }
+
+# test_guest CACHE PROJECT : the tests of a project that was built, by its own command. One that couldn't be was skipped.
+test_guest() (
+    [ -f "$2/.state" ] || exit 0
+    say "testing $(basename "$2")"
+    cd "$2" || exit
+    case $(language_of .) in
+    typescript | javascript) npm test --silent ;;
+    go) need_guest_go "$1" && make --quiet test ;;
+    *) make --quiet test ;;
+    esac
+)
