@@ -16,6 +16,7 @@ mod guest_threads;
 mod host_calls;
 mod limits;
 mod module_cache;
+mod module_sizes;
 mod outcome;
 mod prepare;
 mod runner;

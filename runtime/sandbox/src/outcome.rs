@@ -106,7 +106,9 @@ pub(crate) fn of_error(
         ),
         Some(Trap::StackOverflow) => Failure::new(STACK_EXHAUSTED, with_backtrace("calls nested too deep", error)),
         Some(trap) => trapped(&trap.to_string(), error, output),
-        None if error.downcast_ref::<WasmBacktrace>().is_some() => trapped(&reason(error), error, output),
+        None if error.downcast_ref::<WasmBacktrace>().is_some() => {
+            trapped(&trap_reason(error, output_bytes), error, output)
+        }
         None if phase == Phase::Instantiate => {
             Failure::new(INSTANTIATION_FAILED, cut(&format!("{error:#}"), CAUSE_BYTES))
         }
@@ -160,4 +162,13 @@ fn with_tail(text: String, output: &mut GuestOutput) -> String {
 /// The innermost error, without wasmtime's rendering of the backtrace around it.
 fn reason(error: &wasmtime::Error) -> String {
     error.root_cause().to_string()
+}
+
+/// The same of a trap in a call of the host.
+fn trap_reason(error: &wasmtime::Error, bytes: usize) -> String {
+    let reason = reason(error);
+    if reason.starts_with(TOO_MUCH_COPIED) {
+        return format!("the task handed the host more than `{bytes}` bytes at once; hand over less at a time");
+    }
+    reason
 }

@@ -11,6 +11,7 @@ use crate::entry::NoEntry;
 use crate::grants;
 use crate::limits::{MAX_MEMORIES, MAX_TABLES};
 use crate::module_cache::{LoadError, Loaded, ModuleCache};
+use crate::module_sizes::ModuleSizes;
 use crate::wasm_config::TABLE_ELEMENTS;
 use crate::wit;
 
@@ -48,6 +49,7 @@ pub(crate) fn prepare(modules: &ModuleCache, limits: TaskLimits, upload: &[u8]) 
     };
     let names = Names::of(&component).map_err(invalid)?;
     names.check()?;
+    check_modules(&component)?;
     let digest = digest(&component);
     let module = compile(modules, &digest, &component)?;
     check_size(&module, limits)?;
@@ -198,6 +200,20 @@ fn check_size(module: &Loaded, limits: TaskLimits) -> Result<(), ModuleError> {
             TABLE_ELEMENTS as u64,
         ),
     ];
+    within(checks)
+}
+
+/// The same of each core module by itself, before it is compiled.
+fn check_modules(component: &[u8]) -> Result<(), ModuleError> {
+    let most = ModuleSizes::of(component).map_err(invalid)?;
+    within([
+        ("memories", most.memories, u64::from(MAX_MEMORIES)),
+        ("tables", most.tables, u64::from(MAX_TABLES)),
+        ("initial table elements", most.table_elements, TABLE_ELEMENTS as u64),
+    ])
+}
+
+fn within(checks: impl IntoIterator<Item = (&'static str, u64, u64)>) -> Result<(), ModuleError> {
     for (what, needed, allowed) in checks {
         if needed > allowed {
             return Err(refuse(

@@ -1,0 +1,10 @@
+;; The same, with all the fuel there is.
+;;! ends Timeout Deadline
+;;! deadline 200
+(module
+  (memory (export "memory") 16)
+  (func $realloc (export "cabi_realloc") (param i32 i32 i32 i32) (result i32)
+    (loop $forever (br $forever))
+    (unreachable))
+  (func (export "sandstep:task/handler@0.1.0#handle") (param $input i32) (param $length i32) (result i32)
+    (unreachable)))

@@ -1,0 +1,11 @@
+;; Its allocator grows the memory until there is none.
+;;! ends Sandbox.MemoryExceeded
+(module
+  (memory (export "memory") 16)
+  (func $realloc (export "cabi_realloc") (param i32 i32 i32 i32) (result i32)
+    (loop $forever
+      (drop (memory.grow (i32.const 16)))
+      (br $forever))
+    (unreachable))
+  (func (export "sandstep:task/handler@0.1.0#handle") (param $input i32) (param $length i32) (result i32)
+    (unreachable)))

@@ -1,0 +1,9 @@
+;; Logs a text whose end lies before its beginning.
+;;! ends Sandbox.Trapped
+(module
+  (import "sandstep:task/host@0.1.0" "log" (func $log (param i32 i32 i32)))
+  $PRELUDE
+  (func (export "sandstep:task/handler@0.1.0#handle") (param $input i32) (param $length i32) (result i32)
+    (call $log (i32.const 2) (i32.const 0xfffffff0) (i32.const 0x20))
+    (unreachable))
+)
