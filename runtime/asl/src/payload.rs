@@ -268,6 +268,14 @@ impl<'de> Deserialize<'de> for Payload {
     }
 }
 
+/// Reads a payload that may be absent: where it is there, JSON's null is one.
+///
+/// # Errors
+/// The reader's.
+pub fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Payload>, D::Error> {
+    Payload::deserialize(deserializer).map(Some)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,10 +1,18 @@
 //! What an execution's journal holds. Recorded events are for ever: kinds and optional fields may be
 //! added; nothing is renamed, reused or reinterpreted.
 
+mod attempt;
+mod standing;
+mod state_kind;
+
 use serde::{Deserialize, Serialize};
 
+pub use attempt::{Attempt, LogLine, TimeoutKind};
+pub use standing::{Mode, Status};
+pub use state_kind::StateKind;
+
 use super::map_run::{Batches, ChildOf, ItemSource, ResultTarget};
-use crate::payload::Payload;
+use crate::payload::{self, Payload};
 use crate::timestamp::Timestamp;
 
 /// One entry of the journal.
@@ -25,43 +33,6 @@ pub struct ScopeId(pub u32);
 impl ScopeId {
     /// The machine's own scope.
     pub const ROOT: ScopeId = ScopeId(0);
-}
-
-/// The eight kinds of state.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub enum StateKind {
-    /// Hands its input on, or a fixed result.
-    Pass,
-    /// Runs a task.
-    Task,
-    /// Branches by rules.
-    Choice,
-    /// Waits for a time.
-    Wait,
-    /// Ends its scope well.
-    Succeed,
-    /// Ends its scope with an error.
-    Fail,
-    /// Runs branches at once.
-    Parallel,
-    /// Runs one processor for each item.
-    Map,
-}
-
-impl StateKind {
-    /// The word the `Type` field uses.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            StateKind::Pass => "Pass",
-            StateKind::Task => "Task",
-            StateKind::Choice => "Choice",
-            StateKind::Wait => "Wait",
-            StateKind::Succeed => "Succeed",
-            StateKind::Fail => "Fail",
-            StateKind::Parallel => "Parallel",
-            StateKind::Map => "Map",
-        }
-    }
 }
 
 /// An error as ASL sees it. Absent is not the same as empty.
@@ -92,77 +63,6 @@ pub struct Assignment {
     pub name: String,
     /// The value as JSON text.
     pub value: Payload,
-}
-
-/// What one attempt of a task cost and said.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct Attempt {
-    /// The component that ran: `sha256:<hex>`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub module: Option<String>,
-    /// Units of fuel burnt. Absent where the runner can't tell (a guest killed by the clock).
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub fuel: Option<u64>,
-    /// Peak of all memories and tables summed, in bytes.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub peak_memory: Option<u64>,
-    /// Wall-clock time in microseconds.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub micros: Option<u64>,
-    /// Log lines and standard error, bounded by the runner.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub log: Vec<LogLine>,
-}
-
-/// One line a guest wrote.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct LogLine {
-    /// `debug`, `info`, `warn`, `error`, or `stdout`/`stderr` for the standard streams.
-    pub level: String,
-    /// The text, without its line end.
-    pub message: String,
-}
-
-/// Which of a task's clocks ran out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum TimeoutKind {
-    /// TimeoutSeconds: `States.Timeout`.
-    Deadline,
-    /// HeartbeatSeconds: `States.HeartbeatTimeout`.
-    Heartbeat,
-}
-
-/// How much of an execution reaches the disk, and how long it may take.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub enum Mode {
-    /// Every event, each before its effects.
-    #[default]
-    Standard,
-    /// Its start and its outcome: after a crash it begins again with its input.
-    Express {
-        /// It is timed out after this, whatever its definition says.
-        seconds: u64,
-    },
-    /// Nothing: it ends with the process, and its caller learns that.
-    Synchronous {
-        /// See [`Mode::Express`].
-        seconds: u64,
-    },
-}
-
-impl Mode {
-    /// Whether every event is on disk before its effects.
-    pub fn is_standard(&self) -> bool {
-        matches!(self, Self::Standard)
-    }
-
-    /// After how many seconds it is timed out, whatever its definition says.
-    pub fn seconds(self) -> Option<u64> {
-        match self {
-            Self::Standard => None,
-            Self::Express { seconds } | Self::Synchronous { seconds } => Some(seconds),
-        }
-    }
 }
 
 /// The kinds of event, about one for each step of the interpreter.
@@ -216,7 +116,11 @@ pub enum EventKind {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         heartbeat_seconds: Option<u64>,
         /// Credentials where given.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[serde(
+            default,
+            skip_serializing_if = "Option::is_none",
+            deserialize_with = "payload::present"
+        )]
         credentials: Option<Payload>,
         /// How often the state was retried before this attempt: 0 for the first.
         #[serde(default, skip_serializing_if = "is_zero")]
@@ -497,28 +401,6 @@ impl Percentage {
 
 fn is_zero(number: &u32) -> bool {
     *number == 0
-}
-
-/// How an execution stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub enum Status {
-    /// Not over.
-    Running,
-    /// Ended well.
-    Succeeded,
-    /// Ended with a failure.
-    Failed,
-    /// Stopped from outside.
-    Aborted,
-    /// Ran out of its TimeoutSeconds.
-    TimedOut,
-}
-
-impl Status {
-    /// Whether nothing can happen any more.
-    pub fn is_closed(self) -> bool {
-        self != Status::Running
-    }
 }
 
 impl EventKind {

@@ -13,7 +13,7 @@ use super::event::{EventKind, Failure, Percentage, ScopeId};
 use super::open_work::too_large;
 use super::scope::{MapRun, Phase, Place};
 use crate::limits::Limits;
-use crate::payload::Payload;
+use crate::payload::{self, Payload};
 
 /// What a child execution of a distributed Map state is to its parent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -62,8 +62,12 @@ pub struct Batches {
     /// `MaxInputBytesPerBatch`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_bytes: Option<u64>,
-    /// `BatchInput`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    /// `BatchInput`; JSON's null is one.
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "payload::present"
+    )]
     pub input: Option<Payload>,
 }
 

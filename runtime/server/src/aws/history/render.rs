@@ -1,12 +1,16 @@
 //! One AWS history event as JSON.
 
+mod details;
+
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use asl::{Assignment, Attempt, EventKind, Failure, LogLine, Payload, TimeoutKind};
+use asl::{Assignment, EventKind, Failure, Payload, TimeoutKind};
 use engine::ids::{ExecutionId, TaskId};
+use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
-use serde::{Deserialize, Serialize};
+
+use details::{Cost, Credentials, Details, Whole};
 
 use super::pages::Events;
 use super::timeline::{Entry, Shape};
@@ -43,90 +47,6 @@ impl Serialize for Rendered<'_> {
         }
         map.end()
     }
-}
-
-/// Every field any of the details has; each kind of event fills its own.
-#[derive(Debug, Default, PartialEq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct Details<'a> {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    name: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    index: Option<u32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    redrive_count: Option<u32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    length: Option<usize>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    input: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    input_details: Option<Whole>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    output: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    output_details: Option<Whole>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    role_arn: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    worker_name: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    resource: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    resource_type: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    region: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    parameters: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    timeout_in_seconds: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    heartbeat_in_seconds: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    task_credentials: Option<Credentials<'a>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    error: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    cause: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    map_run_arn: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    location: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    state: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    assigned_variables: Option<BTreeMap<&'a str, &'a str>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    assigned_variables_details: Option<Whole>,
-    /// Ours, beside AWS's fields: what the attempt cost and said.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    sandstep: Option<Cost<'a>>,
-}
-
-/// `{"truncated": false}`: texts are always whole here.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Serialize)]
-struct Whole {
-    truncated: bool,
-}
-
-#[derive(Debug, PartialEq, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Credentials<'a> {
-    role_arn: Cow<'a, str>,
-}
-
-#[derive(Debug, PartialEq, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Cost<'a> {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    module: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    fuel: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    peak_memory_bytes: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    duration_micros: Option<u64>,
-    #[serde(skip_serializing_if = "<[LogLine]>::is_empty")]
-    log: &'a [LogLine],
 }
 
 /// Writes the event with this `id` of a timeline; `None` where `events` lacks what it needs. Without `data` the inputs,
@@ -423,7 +343,7 @@ fn task<'a>(event: &'a EventKind, scheduled: &'a EventKind, region: &'a str, dat
             region: Some(region),
             timeout_in_seconds: *timeout_seconds,
             heartbeat_in_seconds: *heartbeat_seconds,
-            task_credentials: credentials.as_ref().and_then(role_of),
+            task_credentials: credentials.as_ref().and_then(Credentials::of),
             ..Details::default()
         },
         EventKind::TaskStarted { worker, .. } => Details {
@@ -438,11 +358,11 @@ fn task<'a>(event: &'a EventKind, scheduled: &'a EventKind, region: &'a str, dat
         EventKind::TaskSucceeded { output, attempt, .. } => Details {
             output: shown(output),
             output_details: data.then(Whole::default),
-            sandstep: cost(attempt),
+            sandstep: Cost::of(attempt),
             ..Details::default()
         },
         EventKind::TaskFailed { failure, attempt, .. } => Details {
-            sandstep: cost(attempt),
+            sandstep: Cost::of(attempt),
             ..failed(failure)
         },
         EventKind::TaskTimedOut { timeout, attempt, .. } => Details {
@@ -450,7 +370,7 @@ fn task<'a>(event: &'a EventKind, scheduled: &'a EventKind, region: &'a str, dat
                 TimeoutKind::Deadline => "States.Timeout",
                 TimeoutKind::Heartbeat => "States.HeartbeatTimeout",
             }),
-            sandstep: cost(attempt),
+            sandstep: Cost::of(attempt),
             ..Details::default()
         },
         _ => Details::default(),
@@ -526,26 +446,4 @@ fn names(event: &EventKind) -> Names {
             activity: ("ActivityStarted", "activityStartedEventDetails"),
         },
     }
-}
-
-fn role_of(credentials: &Payload) -> Option<Credentials<'_>> {
-    #[derive(Deserialize)]
-    struct Asked<'a> {
-        #[serde(borrow, rename = "RoleArn")]
-        role_arn: Cow<'a, str>,
-    }
-    let asked: Asked<'_> = serde_json::from_str(credentials.text()).ok()?;
-    Some(Credentials {
-        role_arn: asked.role_arn,
-    })
-}
-
-fn cost(attempt: &Attempt) -> Option<Cost<'_>> {
-    (*attempt != Attempt::default()).then(|| Cost {
-        module: attempt.module.as_deref(),
-        fuel: attempt.fuel,
-        peak_memory_bytes: attempt.peak_memory,
-        duration_micros: attempt.micros,
-        log: &attempt.log,
-    })
 }
