@@ -2,6 +2,7 @@
 //! decided before it was recorded.
 
 mod map;
+mod tear_down;
 
 use std::sync::Arc;
 
@@ -154,11 +155,8 @@ impl Execution {
             | EventKind::MapRunUpdated { .. }
             | EventKind::MapRunSucceeded { .. }
             | EventKind::MapRunFailed { .. } => self.map_run_event(&event.kind),
-            EventKind::StateFailed {
-                scope,
-                failure,
-                location,
-            } => {
+            EventKind::StateFailed { scope, failure, .. } => {
+                self.history_entries += u64::from(self.shows_failure_on_entry(&event.kind));
                 let active = self.active(*scope)?;
                 let just_entered = matches!(active.phase, Phase::Entered);
                 let evaluation = failure.error.as_deref() == Some(EVALUATION_ERROR);
@@ -167,10 +165,6 @@ impl Execution {
                     Phase::Map(iterations) => iterations.failed > 0,
                     _ => just_entered && evaluation && active.kind == StateKind::Map,
                 };
-                // an evaluation that fails on entry shows in the history also where it names no field
-                if location.is_none() && just_entered && evaluation && active.kind != StateKind::Fail {
-                    self.history_entries += 1;
-                }
                 self.close_children(*scope);
                 let phase = std::mem::replace(&mut self.active(*scope)?.phase, Phase::Entered);
                 let phase = match phase {
@@ -370,42 +364,6 @@ impl Execution {
         );
         self.ready.insert(id);
         id
-    }
-
-    /// Takes a scope out, with what its variables held.
-    fn remove_scope(&mut self, id: ScopeId) -> Option<Scope> {
-        let scope = self.scopes.remove(&id)?;
-        self.variable_bytes = self.variable_bytes.saturating_sub(scope.variable_bytes);
-        Some(scope)
-    }
-
-    /// Takes a scope and everything below it away.
-    fn close_scope(&mut self, id: ScopeId) {
-        if let Ok(active) = self.active(id) {
-            self.history_entries += u64::from(active.shows_abort()) + u64::from(active.has_open_map_run());
-        }
-        self.forget_timers(id);
-        self.close_children(id);
-        if let Some(scope) = self.remove_scope(id) {
-            self.fallen.keep_scope(id, scope);
-        }
-        self.ready.remove(&id);
-    }
-
-    fn close_children(&mut self, id: ScopeId) {
-        let children: Vec<ScopeId> = match self.active(id).map(|active| &active.phase) {
-            Ok(Phase::Map(iterations)) => iterations.open.values().copied().collect(),
-            Ok(Phase::Parallel(_)) => self
-                .scopes
-                .range(ScopeId(id.0 + 1)..)
-                .filter(|(_, scope)| scope.parent.is_some_and(|parent| parent.scope == id))
-                .map(|(child, _)| *child)
-                .collect(),
-            _ => Vec::new(),
-        };
-        for child in children {
-            self.close_scope(child);
-        }
     }
 
     /// Replaces the phase of a scope's state, with its timers, its task and its readiness.

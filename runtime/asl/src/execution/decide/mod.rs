@@ -49,13 +49,14 @@ impl Execution {
             let scope = self.ready.first().copied().or(due);
             scope.and_then(|scope| self.decide(context, scope, env))
         };
-        let full = self.history_entries.saturating_add(1) >= env.limits.history_entries;
+        // whatever happens now, the end must still have its entry
+        let has_room = |entries: u64| self.history_entries.saturating_add(entries.max(1)) < env.limits.history_entries;
         let kind = match decision {
-            Some(kind) if kind.closes().is_some() || !full => kind,
-            _ if full => EventKind::ExecutionFailed {
+            Some(kind) if kind.closes().is_some() || has_room(self.entries_of(&kind)) => kind,
+            None if has_room(1) => return None,
+            _ => EventKind::ExecutionFailed {
                 failure: history_full(env.limits),
             },
-            _ => return None,
         };
         Some(Event { at: env.now, kind })
     }
