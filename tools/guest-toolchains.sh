@@ -60,6 +60,9 @@ need_guest_python() {
     command -v componentize-py >/dev/null || need_pip_tool "$1/componentize-py" "$COMPONENTIZE_PY_PACKAGE" componentize-py
 }
 
+# What build_guest exits with where a tool chain is missing.
+NO_TOOL_CHAIN=3
+
 # language_of FOLDER : which language a task's sources are in, by the file that `sandstep new` writes first.
 language_of() {
     if [ -f "$1/main.go" ]; then
@@ -76,7 +79,8 @@ language_of() {
 }
 
 # build_guest BINARY CACHE SOURCES : the project that `sandstep new` writes, with the sources over it, built by its own
-# command into CACHE/projects/NAME/build. Not done again where neither has changed.
+# command into CACHE/projects/NAME/build. Not done again where neither has changed. Fails with NO_TOOL_CHAIN where the tools
+# can't be had, and with anything else where they were there and it doesn't build.
 build_guest() {
     local binary=$1 cache=$2 sources=$3 name language project fresh state
     name=$(basename "$sources")
@@ -93,15 +97,13 @@ build_guest() {
     say "building $name, in $language"
     rm -rf "$project"
     mv "$fresh" "$project"
+    build=(make)
     case $language in
     typescript | javascript)
-        need_guest_javascript "$cache" || return 1
+        need_guest_javascript "$cache" && npm install --prefix "$project" --no-fund --no-audit >&2 || return $NO_TOOL_CHAIN
         build=(npm run build)
         ;;
-    *)
-        "need_guest_$language" "$cache" || return 1
-        build=(make)
-        ;;
+    *) "need_guest_$language" "$cache" || return $NO_TOOL_CHAIN ;;
     esac
     (cd "$project" && "${build[@]}" >build.log 2>&1) || {
         cat "$project/build.log" >&2
