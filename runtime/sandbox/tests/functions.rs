@@ -624,6 +624,7 @@ fn ways_in_are_described_with_wit_and_schemas() {
       (export "acme:shop/logic@1.2.0" (instance $logic)))"#;
     let component = wat::parse_str(plain).expect("WAT");
     let description = world.sandbox.prepare(&component).expect("functions").description;
+    assert_eq!(description.entry, "acme:shop/logic@1.2.0.not");
     let wit = description.wit.expect("WIT");
     for part in [
         "world root",

@@ -31,8 +31,6 @@ pub enum WayKind {
     Function,
     /// A program: the input on standard input, the output on standard output.
     Command,
-    /// A server: the input is a request, the output its response.
-    Http,
 }
 
 /// A call as far as it is known before it is made.

@@ -73,24 +73,29 @@ impl Entries {
         self.ways.push((name, way));
     }
 
-    /// The task world, else a program, else the only function, else the one named for it.
+    /// The task world, else a program, else the only function, else the only one in an interface (tool chains add
+    /// functions of their own outside), else the one named for it.
     fn choose_default(&mut self) {
-        let find = |wanted: &dyn Fn(&(String, Way)) -> bool| self.ways.iter().position(wanted);
-        let mut functions = self
-            .ways
-            .iter()
-            .enumerate()
-            .filter(|(_, (_, way))| matches!(way, Way::Function(_)))
-            .map(|(index, _)| index);
-        let only = functions.next().filter(|_| functions.next().is_none());
-        let named = |(name, way): &(String, Way)| {
-            let function = name.rsplit_once('.').map_or(&**name, |(_, function)| function);
-            matches!(way, Way::Function(_)) && function == DEFAULT_FUNCTION
+        let is_task = |(_, way): &(String, Way)| matches!(way, Way::Task(_));
+        let is_program = |(_, way): &(String, Way)| matches!(way, Way::Command(_));
+        let is_function = |(_, way): &(String, Way)| matches!(way, Way::Function(_));
+        let in_interface = |way: &(String, Way)| is_function(way) && way.0.contains('/');
+        let is_named = |way: &(String, Way)| {
+            let name = way.0.rsplit_once('.').map_or(&*way.0, |(_, function)| function);
+            is_function(way) && name == DEFAULT_FUNCTION
         };
-        self.default = find(&|(_, way)| matches!(way, Way::Task(_)))
-            .or_else(|| find(&|(_, way)| matches!(way, Way::Command(_))))
-            .or(only)
-            .or_else(|| find(&named));
+        self.default = self
+            .only(is_task)
+            .or_else(|| self.only(is_program))
+            .or_else(|| self.only(is_function))
+            .or_else(|| self.only(in_interface))
+            .or_else(|| self.only(is_named));
+    }
+
+    /// The place of the one way that is as wanted; `None` where there are more.
+    fn only(&self, wanted: impl Fn(&(String, Way)) -> bool) -> Option<usize> {
+        let mut found = (0..self.ways.len()).filter(|index| wanted(&self.ways[*index]));
+        found.next().filter(|_| found.next().is_none())
     }
 }
 

@@ -125,6 +125,11 @@ pub(super) struct Context<'a> {
 }
 
 impl Context<'_> {
+    /// Whether the input is a text; what is checked was read before.
+    pub(super) fn reads_text(&self) -> bool {
+        self.unknown.is_none()
+    }
+
     pub(super) fn take<E: Error>(&self, bytes: usize) -> Result<(), E> {
         match self.room.get().checked_sub(bytes) {
             Some(room) => {

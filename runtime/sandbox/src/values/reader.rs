@@ -5,8 +5,10 @@ use std::fmt;
 use base64::Engine as _;
 use base64::alphabet::STANDARD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
+use serde_json::value::RawValue;
 use wasmtime::component::Val;
 
 use super::arguments::{Context, Refused};
@@ -271,7 +273,20 @@ impl<'de> DeserializeSeed<'de> for Reader<'_> {
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Val, D::Error> {
         self.context.take(size_of::<Val>())?;
-        deserializer.deserialize_any(self)
+        if !self.context.reads_text() || !self.ty.is_float() {
+            return deserializer.deserialize_any(self);
+        }
+        // As it is built here, serde_json reads some doubles as their neighbours; the standard library doesn't.
+        let text = <&RawValue>::deserialize(deserializer)?.get();
+        match text.parse::<f64>() {
+            Ok(number) if number.is_finite() && text.starts_with(|first: char| first != '"') => {
+                self.inside(|reader| reader.float(number))
+            }
+            _ => {
+                let value = serde_json::Deserializer::from_str(text).deserialize_any(self);
+                value.map_err(D::Error::custom)
+            }
+        }
     }
 }
 

@@ -196,6 +196,15 @@ impl WitType {
         matches!(self, Self::Option(_))
     }
 
+    /// Whether it is a float, or may be.
+    pub(crate) fn is_float(&self) -> bool {
+        match self {
+            Self::F32 | Self::F64 => true,
+            Self::Option(some) => matches!(**some, Self::F32 | Self::F64),
+            _ => false,
+        }
+    }
+
     /// Whether a field of this type may be left out.
     pub(crate) fn may_be_absent(&self) -> bool {
         matches!(self, Self::Option(_))
