@@ -116,6 +116,7 @@ impl Player<'_> {
             machine_name: "machine".into(),
             child_of: child_of.map(Box::new),
             mode: asl::Mode::Standard,
+            trace_parent: None,
         };
         record(
             &mut execution,

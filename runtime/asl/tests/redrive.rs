@@ -46,6 +46,7 @@ impl World {
             machine_id: String::new(),
             machine_name: String::new(),
             child_of: None,
+            trace_parent: None,
             mode: Mode::Standard,
         });
         world

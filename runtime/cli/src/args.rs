@@ -229,6 +229,12 @@ pub struct Serve {
     /// with a file for each log group, made when absent; nowhere without it
     #[arg(long, value_name = "stdout|DIR", value_parser = log_destination)]
     pub execution_logs: Option<LogDestination>,
+    /// Send traces to an OpenTelemetry collector: a span for each execution, state and attempt, over OTLP
+    ///
+    /// The standard variables say where to and how: OTEL_EXPORTER_OTLP_ENDPOINT (http://localhost:4318 without it),
+    /// OTEL_EXPORTER_OTLP_HEADERS, OTEL_SERVICE_NAME, OTEL_TRACES_SAMPLER and others.
+    #[arg(long)]
+    pub traces: bool,
 }
 
 fn log_destination(text: &str) -> Result<LogDestination, String> {

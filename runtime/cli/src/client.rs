@@ -166,7 +166,7 @@ impl Client {
             .middleware(identity)
             .user_agent(concat!("sandstep/", env!("CARGO_PKG_VERSION")));
         let config = match &asked.ca_file {
-            Some(file) => config.tls_config(TlsConfig::builder().root_certs(authorities(file)?).build()),
+            Some(file) => config.tls_config(TlsConfig::builder().root_certs(authorities(file, "--ca-file")?).build()),
             None => config,
         };
         // A proxy for the outside world has no way to this machine's own ports.
@@ -437,10 +437,10 @@ impl Client {
 }
 
 /// The certificates of a PEM file.
-fn authorities(file: &Path) -> std::result::Result<RootCerts, Problem> {
-    let hint = "--ca-file takes the certificates of authorities in PEM form";
-    let text = read_text(file, LARGEST_PEM, "a file of certificates", hint)?;
-    let unusable = |reason: String| Problem::usage(format!("`{}` can't be used: {reason}", file.display()), hint);
+pub fn authorities(file: &Path, option: &str) -> std::result::Result<RootCerts, Problem> {
+    let hint = format!("{option} takes the certificates of authorities in PEM form");
+    let text = read_text(file, LARGEST_PEM, "a file of certificates", &hint)?;
+    let unusable = |reason: String| Problem::usage(format!("`{}` can't be used: {reason}", file.display()), &*hint);
     let mut certificates: Vec<Certificate<'static>> = Vec::new();
     for item in parse_pem(text.as_bytes()) {
         if let PemItem::Certificate(certificate) = item.map_err(|error| unusable(error.to_string()))? {
@@ -506,7 +506,7 @@ fn refusal(status: u16, body: &Value) -> Error {
     }
 }
 
-fn is_loopback(endpoint: &str) -> bool {
+pub fn is_loopback(endpoint: &str) -> bool {
     let Ok(uri) = endpoint.parse::<ureq::http::Uri>() else {
         return false;
     };

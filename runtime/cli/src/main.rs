@@ -20,6 +20,7 @@ mod progress;
 mod serve;
 mod source;
 mod templates;
+mod traces;
 
 use std::process::ExitCode;
 

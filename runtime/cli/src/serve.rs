@@ -6,6 +6,7 @@ use std::sync::Arc;
 use asl::Limits;
 use sandbox::Sandbox;
 use server::http_task::Connections;
+use server::traces::Traces;
 use server::{Config, Ports, Server};
 use store::{ObjectDirectory, Store};
 use tokio::runtime::Runtime;
@@ -18,6 +19,7 @@ use crate::limits::limits;
 use crate::logging;
 use crate::output::Output;
 use crate::problem::{Ending, Problem, Result};
+use crate::traces;
 
 /// Threads that handle requests. Guests have threads of their own, so a few keep a socket busy; each costs
 /// memory on a machine with many cores.
@@ -39,6 +41,7 @@ pub fn serve(asked: &args::Serve, output: &Output) -> Result {
     let limits = limits(&asked.limits)?;
     let connections = connections(asked.connections.as_deref())?;
     let entrance = entrance::entrance(&asked.entrance)?;
+    let traces = if asked.traces { traces::traces()? } else { None };
     let data = config::data_directory(asked.data.clone())?;
     let runtime = runtime()?;
     runtime.block_on(async {
@@ -55,7 +58,7 @@ pub fn serve(asked: &args::Serve, output: &Output) -> Result {
         let signals = Signals::new()?;
         entrance::reload_on_hangup(&asked.entrance, &entrance)?;
         let ports = open_ports(&data, &limits)?;
-        let server = Server::open(configuration(asked, limits, connections), ports)
+        let server = Server::open(configuration(asked, limits, connections, traces), ports)
             .await
             .map_err(server_problem)?;
         let scheme = if entrance.tls.is_some() { "https" } else { "http" };
@@ -82,7 +85,7 @@ pub fn runtime() -> Result<Runtime> {
         })
 }
 
-fn configuration(asked: &args::Serve, limits: Limits, connections: Connections) -> Config {
+fn configuration(asked: &args::Serve, limits: Limits, connections: Connections, traces: Option<Traces>) -> Config {
     Config {
         region: asked.region.clone(),
         account: asked.account.clone(),
@@ -91,6 +94,7 @@ fn configuration(asked: &args::Serve, limits: Limits, connections: Connections) 
         express_history: asked.express_history,
         execution_logs: asked.execution_logs.clone(),
         retention: asked.keeping.retention.0,
+        traces,
         ..Config::default()
     }
 }

@@ -104,6 +104,7 @@ mod tests {
                     input: Payload::empty_object(),
                     id_text: "id".into(),
                     role: None,
+                    trace_parent: None,
                     machine_id_text: "machine".into(),
                     machine_name: "machine".into(),
                     reply: ReplyTo(number),

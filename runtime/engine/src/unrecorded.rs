@@ -55,6 +55,7 @@ impl Run {
                 machine_name: context.machine_name.clone(),
                 child_of: None,
                 mode,
+                trace_parent: execution.trace_parent().map(str::to_owned),
             };
             let at = context.started;
             run.unseen.push(Event { at, kind });

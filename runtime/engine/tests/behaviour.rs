@@ -95,6 +95,7 @@ impl Shell {
             input: Payload::from_value(input),
             id_text: "id".into(),
             role: None,
+            trace_parent: None,
             machine_id_text: "machine".into(),
             machine_name: "machine".into(),
             reply,

@@ -237,6 +237,7 @@ mod tests {
             machine_id: "machine".into(),
             machine_name: "m".into(),
             child_of: None,
+            trace_parent: None,
             mode: Mode::Express { seconds: 300 },
         };
         Event { at: Timestamp(1), kind }

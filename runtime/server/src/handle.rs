@@ -26,6 +26,7 @@ use crate::machines::{Machine, Machines};
 use crate::metrics::Metrics;
 use crate::modules::{self, Modules};
 use crate::observe::{Followers, Following};
+use crate::traces::{self, Lineage, TraceParent};
 use crate::upkeep::Keeper;
 
 /// Requests that read or write the store at once. Each holds a thread while it does; more would only
@@ -61,6 +62,8 @@ pub(crate) struct Inner {
     pub(crate) bodies: Bodies,
     pub(crate) express: Arc<Recent>,
     pub(crate) keeper: Arc<Keeper>,
+    /// Whether anybody takes spans.
+    pub(crate) is_traced: bool,
     blocking: Semaphore,
     uploads: Semaphore,
     writing: Mutex<()>,
@@ -83,6 +86,7 @@ pub(crate) struct Parts {
     pub(crate) http_tasks: HttpTasks,
     pub(crate) express: Arc<Recent>,
     pub(crate) keeper: Arc<Keeper>,
+    pub(crate) is_traced: bool,
 }
 
 /// An execution that was started, or an equal one that was already running under its name.
@@ -129,6 +133,7 @@ impl Handle {
             bodies: Bodies::new(&parts.limits),
             express: parts.express,
             keeper: parts.keeper,
+            is_traced: parts.is_traced,
             blocking: Semaphore::new(BLOCKING_AT_ONCE),
             uploads: Semaphore::new(UPLOADS_AT_ONCE),
             writing: Mutex::new(()),
@@ -230,6 +235,7 @@ impl Handle {
             role: Some(target.role().to_owned()),
             machine_id_text: machine_arn,
             machine_name: machine.record.name.clone(),
+            trace_parent: traces::current().map(|parent| parent.to_string()),
             reply,
             on_closed,
         };
@@ -253,6 +259,18 @@ impl Handle {
             Ok(Reply::NotRunning) => Ok(None),
             other => Err(unexpected(other)),
         }
+    }
+
+    /// What an execution is a part of that this attempt starts.
+    pub(crate) async fn part_of(&self, task: TaskId) -> Answer<Option<TraceParent>> {
+        if !self.0.is_traced {
+            return Ok(None);
+        }
+        let read = self.blocking(move |inner| {
+            let lineage = Lineage { reader: &*inner.reader };
+            lineage.of_attempt(task)
+        });
+        Ok(read.await??)
     }
 
     /// Where this server keeps objects.

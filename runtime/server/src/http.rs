@@ -19,7 +19,7 @@ use serde::de::DeserializeOwned;
 use crate::access::{self, Entrance, Gate};
 use crate::handle::Handle;
 use crate::pace::TooSlow;
-use crate::{aws, metrics, modules, objects, plain};
+use crate::{aws, metrics, modules, objects, plain, traces};
 
 /// An error in our own shape, where AWS has none.
 #[derive(Debug, Clone, Serialize)]
@@ -88,6 +88,7 @@ pub(crate) fn router(handle: Handle, entrance: Arc<Entrance>) -> Router {
         .fold(Router::new(), |router, (path, methods)| router.route(path, methods))
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
+        .layer(axum::middleware::from_fn(traces::carry))
         .layer(axum::middleware::from_fn_with_state(gate, access::pass))
         .layer(axum::middleware::from_fn_with_state(requests, metrics::count))
         .with_state(handle)

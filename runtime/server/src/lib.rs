@@ -27,6 +27,7 @@ mod pace;
 mod plain;
 mod services;
 pub mod tls;
+pub mod traces;
 mod upkeep;
 
 use std::collections::HashSet;
@@ -65,10 +66,11 @@ use metrics::Metrics;
 use modules::Modules;
 use observe::{Archive, Chronicle, Followers, Observer};
 use services::Services;
+use traces::Traces;
 use upkeep::{Caretaker, Keeper};
 
 /// What the operator chooses.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Config {
     /// First part of every ARN.
     pub partition: String,
@@ -86,6 +88,8 @@ pub struct Config {
     pub execution_logs: Option<LogDestination>,
     /// How long executions are kept after they closed, their names with them; for ever where absent.
     pub retention: Option<Duration>,
+    /// How executions are traced; not at all without it.
+    pub traces: Option<Traces>,
 }
 
 /// Closed executions are kept for ninety days where the operator doesn't say, as on AWS.
@@ -106,6 +110,7 @@ impl Default for Config {
             express_history: DEFAULT_EXPRESS_HISTORY,
             execution_logs: None,
             retention: Some(DEFAULT_RETENTION),
+            traces: None,
         }
     }
 }
@@ -226,7 +231,11 @@ impl Server {
             machines: Arc::clone(&machines),
             namespace: namespace.clone(),
         };
-        let chronicle = Chronicle::new(archive, logs);
+        let traces = match &config.traces {
+            Some(traces) => Some(traces::Writer::spawn(traces, Arc::clone(&metrics.spans))?),
+            None => None,
+        };
+        let chronicle = Chronicle::new(archive, logs, traces);
         let (observer, hook) = Observer::new(Arc::clone(&followers), Arc::clone(&metrics), chronicle, express);
         let observer = observer.spawn()?;
         let disk = Disk {
@@ -284,6 +293,7 @@ impl Server {
             http_tasks,
             express,
             keeper,
+            is_traced: config.traces.is_some(),
         });
         services.attach(&handle);
         Ok(Self {

@@ -284,6 +284,7 @@ fn first_events(id: u64, name: &str) -> Vec<Event> {
             machine_id: machine.to_owned(),
             machine_name: "orders".to_owned(),
             child_of: None,
+            trace_parent: None,
             mode: asl::Mode::Standard,
         }),
         event(EventKind::StateEntered {

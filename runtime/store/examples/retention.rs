@@ -140,6 +140,7 @@ fn start_at(id: u64, at: i64) -> Append {
         machine_id: "arn:aws:states:us-east-1:000000000000:stateMachine:orders".to_owned(),
         machine_name: "orders".to_owned(),
         child_of: None,
+        trace_parent: None,
         mode: asl::Mode::Standard,
     };
     let at = Timestamp(at);

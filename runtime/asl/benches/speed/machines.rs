@@ -111,6 +111,7 @@ impl Loop {
                 machine_id: "arn".into(),
                 machine_name: "name".into(),
                 child_of: None,
+                trace_parent: None,
                 mode: Mode::Standard,
             },
         };

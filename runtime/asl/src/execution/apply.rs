@@ -61,7 +61,9 @@ impl Execution {
                 machine_name,
                 child_of,
                 mode,
+                trace_parent,
             } => {
+                self.trace_parent.clone_from(trace_parent);
                 self.mode = *mode;
                 let flow = match child_of {
                     None => FlowId::ROOT,

@@ -89,6 +89,9 @@ pub enum EventKind {
         /// How much of it reaches the disk.
         #[serde(default, skip_serializing_if = "Mode::is_standard")]
         mode: Mode,
+        /// What the caller's trace says it is a part of, opaque here.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        trace_parent: Option<String>,
     },
     /// A scope reached a state.
     StateEntered {

@@ -57,6 +57,7 @@ pub struct Execution {
     output: Option<Payload>,
     failure: Option<Failure>,
     child_of: Option<ChildOf>,
+    trace_parent: Option<String>,
     stopped: Option<Timestamp>,
 }
 
@@ -82,6 +83,7 @@ impl Execution {
             output: None,
             failure: None,
             child_of: None,
+            trace_parent: None,
             stopped: None,
         }
     }
@@ -149,6 +151,11 @@ impl Execution {
     /// The Map Run it belongs to, where it is a child execution.
     pub fn child_of(&self) -> Option<&ChildOf> {
         self.child_of.as_ref()
+    }
+
+    /// What the caller's trace says it is a part of.
+    pub fn trace_parent(&self) -> Option<&str> {
+        self.trace_parent.as_deref()
     }
 
     /// What `ExecutionStarted` said of it.

@@ -91,6 +91,7 @@ impl World<'_> {
             machine_name: "machine".into(),
             child_of: child_of.map(Box::new),
             mode,
+            trace_parent: None,
         };
         let mut played = Played {
             execution: Execution::new(Arc::clone(&self.machine)),

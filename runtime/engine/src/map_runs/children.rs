@@ -52,6 +52,8 @@ impl Engine {
             })),
             // an Express child is recorded like any other: its results must outlive a crash of its run
             mode: Mode::Standard,
+            // its parent leads to the trace
+            trace_parent: None,
         };
         let pinned = parent.pinned.clone();
         let start = NewJournal {

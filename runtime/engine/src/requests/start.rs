@@ -50,6 +50,7 @@ impl Engine {
             machine_name: request.machine_name.clone(),
             child_of: None,
             mode: request.mode,
+            trace_parent: request.trace_parent.clone(),
         };
         let start = journal.map(|journal| NewJournal {
             id: journal,

@@ -117,6 +117,7 @@ impl World {
             input: caller.input.clone(),
             id_text: format!("arn:{}", caller.name),
             role: None,
+            trace_parent: None,
             machine_id_text: format!("machine:{}", caller.machine.0),
             machine_name: "machine".to_owned(),
             reply,

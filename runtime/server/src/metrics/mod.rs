@@ -25,6 +25,7 @@ use crate::clock;
 use crate::execution_logs::Counts;
 use crate::handle::Handle;
 use crate::http::Routes;
+use crate::traces;
 use series::Page;
 
 /// How long the engine is waited for to say what it has in hand; a page without that comes in time.
@@ -40,6 +41,8 @@ pub(crate) struct Metrics {
     pub(crate) unobserved: Arc<Counter>,
     /// Lines of execution logs.
     pub(crate) log_events: Arc<Counts>,
+    /// Spans of traces.
+    pub(crate) spans: Arc<traces::Counts>,
     started: Timestamp,
 }
 
@@ -51,6 +54,7 @@ impl Metrics {
             requests: Arc::new(Requests::new(paths)),
             unobserved: Arc::default(),
             log_events: Arc::default(),
+            spans: Arc::default(),
             started: clock::now(),
         }
     }
@@ -78,6 +82,11 @@ impl Metrics {
         let name = "sandstep_execution_log_events_total";
         page.metric(name, "counter", "Log events of executions, by what became of them.");
         for (result, counter) in [("written", &self.log_events.written), ("lost", &self.log_events.lost)] {
+            page.series(name, &[("result", result)], counter.get());
+        }
+        let name = "sandstep_trace_spans_total";
+        page.metric(name, "counter", "Spans of traces, by what became of them.");
+        for (result, counter) in [("exported", &self.spans.exported), ("lost", &self.spans.lost)] {
             page.series(name, &[("result", result)], counter.get());
         }
         self.requests.write(&mut page);

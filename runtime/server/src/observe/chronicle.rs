@@ -1,4 +1,4 @@
-//! Tells of executions, step by step, to those who keep what they hear: logs.
+//! Tells of executions, step by step, to those who keep what they hear: logs and traces.
 
 use std::collections::HashMap;
 use std::ops::ControlFlow;
@@ -8,7 +8,6 @@ use asl::{Event, EventKind};
 use engine::batch::Start;
 use engine::ids::{ExecutionId, MachineId};
 use engine::ports::{Reader, StoreError};
-use serde_json::Value;
 
 use super::hook::Gain;
 use super::logged::Logged;
@@ -16,6 +15,7 @@ use super::ongoing::Ongoing;
 use crate::aws::arn::{Namespace, unlabelled};
 use crate::execution_logs::{Logging, Writer};
 use crate::machines::Machines;
+use crate::traces::{self, Lineage, TraceParent, Traced};
 
 /// Executions of Express machines that were started through a version and haven't moved: the start is heard of first.
 const MOST_ORIGINS: usize = 65_536;
@@ -31,6 +31,9 @@ pub(crate) struct Archive {
 pub(crate) struct Chronicle {
     archive: Archive,
     logs: Option<Writer>,
+    traces: Option<traces::Writer>,
+    /// What the children of the latest Map Run are a part of.
+    family: Option<(ExecutionId, Option<TraceParent>)>,
     ongoing: Ongoing<Tale>,
     /// Through which version Express executions were started, by their ARN.
     origins: HashMap<String, u32>,
@@ -43,24 +46,25 @@ struct Tale {
     /// Whether its past is on disk.
     recorded: bool,
     logged: Option<Box<Logged>>,
+    traced: Option<Box<Traced>>,
 }
 
 /// What an execution is an execution of.
-struct Subject<'a> {
+struct Subject {
     execution: ExecutionId,
-    arn: &'a str,
-    /// The name its events show.
-    machine: &'a str,
     id: Option<MachineId>,
     version: Option<u32>,
+    recorded: bool,
 }
 
 impl Chronicle {
     /// Told to these.
-    pub(crate) fn new(archive: Archive, logs: Option<Writer>) -> Self {
+    pub(crate) fn new(archive: Archive, logs: Option<Writer>, traces: Option<traces::Writer>) -> Self {
         Self {
             archive,
             logs,
+            traces,
+            family: None,
             ongoing: Ongoing::new(),
             origins: HashMap::new(),
         }
@@ -94,6 +98,13 @@ impl Chronicle {
                 {
                     writer.write(lines);
                 }
+                if let (Some(traced), Some(writer)) = (&mut tale.traced, &self.traces) {
+                    let mut spans = Vec::new();
+                    for event in gain.events {
+                        traced.apply(event, &mut spans);
+                    }
+                    writer.write(spans);
+                }
                 if gain.events.last().is_none_or(|event| event.kind.closes().is_none()) {
                     self.ongoing.put(gain.execution, tale, |tale| !tale.recorded);
                 }
@@ -103,7 +114,7 @@ impl Chronicle {
             Err(error) => tracing::warn!(
                 execution = gain.execution.0,
                 %error,
-                "an execution's past can't be read; logs miss what it does"
+                "an execution's past can't be read; logs and traces miss what it does"
             ),
         }
     }
@@ -113,27 +124,30 @@ impl Chronicle {
         if let Some(writer) = self.logs {
             writer.finish();
         }
+        if let Some(writer) = self.traces {
+            writer.finish();
+        }
     }
 
     fn listens(&self) -> bool {
-        self.logs.is_some()
+        self.logs.is_some() || self.traces.is_some()
     }
 
     /// What was told before these events.
     fn tale(&mut self, gain: &Gain<'_>) -> Result<Option<Tale>, StoreError> {
         let known = self.ongoing.take(gain.execution);
         if let Some(first) = gain.events.first()
-            && let Some((arn, machine)) = begins(first)
+            && let Some((arn, _)) = begins(first)
         {
             let origin = |start: &Start| start.origin.as_ref().map(|origin| origin.version);
             let subject = Subject {
                 execution: gain.execution,
-                arn,
-                machine,
                 id: gain.start.map(|start| start.machine),
                 version: gain.start.and_then(origin).or_else(|| self.origins.remove(arn)),
+                recorded: gain.from.is_some(),
             };
-            return Ok(Some(self.begin(&subject, gain.from.is_some())));
+            let parent = self.parent(first)?;
+            return Ok(self.begin(&subject, first, parent));
         }
         match (known, gain.from) {
             (Some(tale), Some(from)) if tale.position == from => Ok(Some(tale)),
@@ -143,65 +157,95 @@ impl Chronicle {
         }
     }
 
-    fn begin(&self, subject: &Subject<'_>, recorded: bool) -> Tale {
-        let configuration = self.configuration(subject);
-        let logging = configuration.as_ref().and_then(Logging::of);
-        let logged = logging.filter(|_| self.logs.is_some()).map(|logging| {
-            let machine = unlabelled(subject.machine);
-            Box::new(Logged::new(logging, subject.execution, subject.arn, machine))
-        });
-        Tale {
+    fn begin(&self, subject: &Subject, first: &Event, parent: Option<TraceParent>) -> Option<Tale> {
+        let (arn, machine) = begins(first)?;
+        let machine = unlabelled(machine);
+        let logging = self.logs.as_ref().and_then(|_| self.logging(subject, machine));
+        let traced = self.traces.as_ref();
+        Some(Tale {
             position: 0,
-            recorded,
-            logged,
+            recorded: subject.recorded,
+            logged: logging.map(|logging| Box::new(Logged::new(logging, subject.execution, arn, machine))),
+            traced: traced
+                .and_then(|writer| Traced::new(first, parent, writer.sampler))
+                .map(Box::new),
+        })
+    }
+
+    /// What the execution that begins with this event is a part of.
+    fn parent(&mut self, first: &Event) -> Result<Option<TraceParent>, StoreError> {
+        let EventKind::ExecutionStarted {
+            trace_parent, child_of, ..
+        } = &first.kind
+        else {
+            return Ok(None);
+        };
+        let Some(child_of) = child_of else {
+            return Ok(trace_parent.as_deref().and_then(TraceParent::parse));
+        };
+        if self.traces.is_none() {
+            return Ok(None);
+        }
+        let execution = ExecutionId(child_of.execution);
+        match self.family {
+            Some((known, parent)) if known == execution => Ok(parent),
+            _ => {
+                let lineage = Lineage {
+                    reader: &*self.archive.reader,
+                };
+                let parent = lineage.of_execution(execution)?;
+                self.family = Some((execution, parent));
+                Ok(parent)
+            }
         }
     }
 
     /// Reads what an execution did before.
-    fn learn(&self, execution: ExecutionId, until: u64) -> Result<Option<Tale>, StoreError> {
-        let Some(record) = self.archive.reader.execution(execution)? else {
+    fn learn(&mut self, execution: ExecutionId, until: u64) -> Result<Option<Tale>, StoreError> {
+        let reader = Arc::clone(&self.archive.reader);
+        let (Some(record), Some((first, _))) = (reader.execution(execution)?, reader.first_and_last(execution)?) else {
             return Ok(None);
         };
-        let mut tale: Option<Tale> = None;
-        self.archive.reader.visit_journal(execution, 0, &mut |event| {
-            if tale.is_none() {
-                tale = begins(&event).map(|(arn, machine)| {
-                    let subject = Subject {
-                        execution,
-                        arn,
-                        machine,
-                        id: Some(record.machine),
-                        version: record.origin.as_ref().map(|origin| origin.version),
-                    };
-                    self.begin(&subject, true)
-                });
-            }
-            let Some(tale) = &mut tale else {
-                return ControlFlow::Break(());
-            };
-            let Some(logged) = &mut tale.logged else {
-                tale.position = until;
-                return ControlFlow::Break(());
-            };
+        let subject = Subject {
+            execution,
+            id: Some(record.machine),
+            version: record.origin.as_ref().map(|origin| origin.version),
+            recorded: true,
+        };
+        let parent = self.parent(&first)?;
+        let Some(mut tale) = self.begin(&subject, &first, parent) else {
+            return Ok(None);
+        };
+        if tale.logged.is_none() && tale.traced.is_none() {
+            tale.position = until;
+            return Ok(Some(tale));
+        }
+        let mut told_before = Vec::new();
+        reader.visit_journal(execution, 0, &mut |event| {
             if tale.position >= until {
                 return ControlFlow::Break(());
             }
             tale.position += 1;
-            logged.learn(event);
+            if let Some(traced) = &mut tale.traced {
+                traced.apply(&event, &mut told_before);
+                told_before.clear();
+            }
+            if let Some(logged) = &mut tale.logged {
+                logged.learn(event);
+            }
             ControlFlow::Continue(())
         })?;
-        Ok(tale)
+        Ok(Some(tale))
     }
 
-    /// What the machine, or the version of it, is configured to do.
-    fn configuration(&self, subject: &Subject<'_>) -> Option<Value> {
-        let machine = self.archive.machines.get(unlabelled(subject.machine))?;
+    /// What the machine, or the version of it, wants logged.
+    fn logging(&self, subject: &Subject, machine: &str) -> Option<Logging> {
+        let machine = self.archive.machines.get(machine)?;
         if subject.id.is_some_and(|id| id != machine.record.id) {
             return None;
         }
         let version = subject.version.and_then(|number| machine.versions.get(&number));
-        let configuration = version.map_or(&machine.record.configuration, |version| &version.record.configuration);
-        Some(configuration.clone())
+        Logging::of(version.map_or(&machine.record.configuration, |version| &version.record.configuration))
     }
 }
 

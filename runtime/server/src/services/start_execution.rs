@@ -12,6 +12,7 @@ use super::{Fate, Services};
 use crate::aws::errors::{Answer, ApiError};
 use crate::aws::resource::Waits;
 use crate::handle::Handle;
+use crate::traces::on_behalf_of;
 
 /// What DescribeExecution says and this integration leaves out.
 const LEFT_OUT: [&str; 4] = ["RedriveCount", "RedriveStatus", "RedriveStatusReason", "TraceHeader"];
@@ -49,7 +50,9 @@ async fn start(
     let arn = if request.submitted {
         execution_arn(handle, &asked)?
     } else {
-        let answered = handle.call("StartExecution", asked.to_string().as_bytes()).await?;
+        let asked = asked.to_string();
+        let start = handle.call("StartExecution", asked.as_bytes());
+        let answered = on_behalf_of(handle.part_of(request.task).await?, start).await?;
         let answered: Value = serde_json::from_slice(&answered).unwrap_or_default();
         let arn = text(&answered, "executionArn");
         let output = started(&answered);

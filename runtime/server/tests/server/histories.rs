@@ -67,6 +67,7 @@ fn journal(case: &Case) -> Vec<Event> {
         machine_id: "m".into(),
         machine_name: "m".into(),
         child_of: None,
+        trace_parent: None,
         mode: asl::Mode::Standard,
     });
     loop {
@@ -232,6 +233,7 @@ fn details_are_spelled_as_the_service_spells_them() {
             machine_id: String::new(),
             machine_name: String::new(),
             child_of: None,
+            trace_parent: None,
             mode: asl::Mode::Standard,
         },
         entered,

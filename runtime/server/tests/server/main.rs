@@ -27,6 +27,7 @@ mod requests;
 mod retention;
 mod test_state;
 mod tls;
+mod traces;
 mod versions;
 mod wasm_invoke;
 mod world;

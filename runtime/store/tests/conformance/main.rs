@@ -107,6 +107,7 @@ fn started(at: i64, input: &str) -> Event {
             machine_id: "machine".to_owned(),
             machine_name: "machine".to_owned(),
             child_of: None,
+            trace_parent: None,
             mode: asl::Mode::Standard,
         },
     )

@@ -194,6 +194,7 @@ impl Trial {
             machine_id: String::new(),
             machine_name: String::new(),
             child_of: None,
+            trace_parent: None,
             mode: Default::default(),
         };
         let mut execution = Execution::new(Arc::clone(&machine));

@@ -8,6 +8,7 @@ use crate::aws::errors::{Answer, ApiError};
 use crate::aws::target::Throw;
 use crate::aws::{json_syntax, wire};
 use crate::handle::Handle;
+use crate::traces::{TraceParent, on_behalf_of};
 
 /// Longest X-Ray header, in characters.
 const TRACE_HEADER_LENGTH: usize = 256;
@@ -42,11 +43,17 @@ pub async fn call(handle: &Handle, asked: Asked) -> Answer<Answered> {
     let target = handle.target(&arn, Throw::dice).await?;
     let name = read_name(asked.name)?;
     let input = read_input(asked.input)?;
-    let started = handle.start_target(target, name, input, false).await?;
+    let start = handle.start_target(target, name, input, false);
+    let started = on_behalf_of(traced_by(asked.trace_header.as_deref()), start).await?;
     Ok(Answered {
         execution_arn: started.arn,
         start_date: started.at,
     })
+}
+
+/// What the caller's X-Ray header says the execution is a part of.
+pub(super) fn traced_by(trace_header: Option<&str>) -> Option<TraceParent> {
+    trace_header.and_then(TraceParent::parse_xray)
 }
 
 /// The service's own constraints on a start.

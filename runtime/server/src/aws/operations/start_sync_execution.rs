@@ -5,11 +5,12 @@ use engine::ports::MachineType;
 use serde::{Deserialize, Serialize};
 
 use super::execution::status_word;
-use super::start_execution::{check, read_input, read_name};
+use super::start_execution::{check, read_input, read_name, traced_by};
 use crate::aws::errors::{Answer, ApiError};
 use crate::aws::target::Throw;
 use crate::aws::wire;
 use crate::handle::Handle;
+use crate::traces::on_behalf_of;
 
 /// AWS bills by pieces of so many milliseconds.
 const BILLED_MILLIS: i64 = 100;
@@ -90,7 +91,8 @@ pub async fn call(handle: &Handle, asked: Asked) -> Answer<Answered> {
     let input = read_input(asked.input)?;
     let data = asked.included_data.as_deref() != Some("METADATA_ONLY");
     let machine = handle.inner().namespace.machine(&target.machine.record.name);
-    let started = handle.start_synchronous(target, name.clone(), input.clone()).await?;
+    let start = handle.start_synchronous(target, name.clone(), input.clone());
+    let started = on_behalf_of(traced_by(asked.trace_header.as_deref()), start).await?;
     let (execution_arn, start_date) = (started.arn.clone(), started.at);
     let closed = started.closed().await?;
     let Failure { error, cause } = closed.failure.unwrap_or_default();
