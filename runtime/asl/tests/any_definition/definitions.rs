@@ -45,7 +45,7 @@ pub fn definition(tape: &mut Tape) -> Value {
     if generator.tape.percent(8) {
         definition["TimeoutSeconds"] = json!(generator.tape.pick(&[1, 30, 1000]));
     }
-    if tape.percent(20) {
+    if tape.percent(30) {
         for _ in 0..=tape.below(2) {
             slip(tape, &mut definition);
         }

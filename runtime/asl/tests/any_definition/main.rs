@@ -110,7 +110,7 @@ fn it_ends_or_waits_or_fails_with_a_named_error() {
     if cases >= CASES {
         let missed: Vec<_> = MET.iter().filter(|what| !tally.met.contains_key(**what)).collect();
         assert!(missed.is_empty(), "the cases never meet {missed:?}");
-        assert!(tally.met["valid"] * 10 >= cases * 6, "too few definitions are valid");
+        assert!(tally.met["valid"] * 2 >= cases, "too few definitions are valid");
     }
 }
 
@@ -119,7 +119,7 @@ fn setting(tape: &mut Tape) -> (String, Value, Limits) {
     let definition = definitions::definition(tape).to_string();
     let input = values::input(tape);
     let limits = Limits {
-        history_entries: tape.pick(&[150, 12, 400]),
+        history_entries: if tape.percent(40) { 5 + tape.below(25) } else { 200 },
         payload_bytes: tape.pick(&[262_144, 262_144, 262_144, 200]),
         variable_bytes: tape.pick(&[262_144, 262_144, 30]),
         ..Limits::default()
@@ -168,5 +168,10 @@ fn case(tape: &mut Tape, tally: &mut Tally) {
         limits,
         now: Timestamp(1_700_000_000_000),
     };
-    world.play(Payload::from_value(input), None);
+    let input = if world.tape.percent(5) {
+        world.awkward()
+    } else {
+        Payload::from_value(input)
+    };
+    world.play(input, None);
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use asl::definition::StateMachine;
 use asl::execution::Nothing;
+use asl::payload::MAX_DEPTH;
 use asl::{
     ChildOf, Dice, Env, Event, EventKind, Execution, Failure, Limits, MapItem, Mode, Payload, Status, TaskOutcome,
     TimeoutKind, Timestamp, Wakeup,
@@ -266,7 +267,7 @@ impl World<'_> {
     fn end_task(&mut self, played: &mut Played, position: u64) -> bool {
         let task = played.execution.open_task(position).expect("it is open");
         let (scope, submitted, started) = (task.scope, task.submitted, task.started);
-        let outcome = match self.tape.below(10) {
+        let outcome = match self.tape.below(12) {
             0..=2 => TaskOutcome::Succeeded(Payload::from_value(input(self.tape))),
             3 => TaskOutcome::Succeeded(Payload::from_value(value(self.tape, 3))),
             4 => TaskOutcome::Succeeded(task.parameters.clone()),
@@ -309,10 +310,10 @@ impl World<'_> {
     }
 
     /// What only somebody outside can return: white space, repeated keys, depth, length, numbers as nobody writes them.
-    fn awkward(&mut self) -> Payload {
+    pub fn awkward(&mut self) -> Payload {
         let text = match self.tape.below(6) {
             0 => "[1, 2 ,{ \"a\" :1,\"a\":2}]\n".to_owned(),
-            1 => format!("{}1{}", "[".repeat(120), "]".repeat(120)),
+            1 => format!("{}1{}", "[".repeat(MAX_DEPTH), "]".repeat(MAX_DEPTH)),
             2 => format!("\"{}\"", "x".repeat(400)),
             3 => "{\"n\":1.10000000000000000001,\"items\":[1E2,-0,-0.0,0.30000000000000004]}".to_owned(),
             4 => "\"\\u0000\\ud83d\\ude00\"".to_owned(),

@@ -26,10 +26,10 @@ pub fn slip(tape: &mut Tape, definition: &mut Value) {
     }
     match (tape.below(4), place) {
         (0, Value::Object(map)) => {
-            take_last(map);
+            take(tape, map);
         }
         (1, Value::Object(map)) => {
-            if let Some(value) = take_last(map) {
+            if let Some(value) = take(tape, map) {
                 let name = tape.pick(&[
                     "Comment",
                     "End",
@@ -50,7 +50,8 @@ pub fn slip(tape: &mut Tape, definition: &mut Value) {
     }
 }
 
-fn take_last(map: &mut Map<String, Value>) -> Option<Value> {
-    let name = map.keys().next_back()?.clone();
+fn take(tape: &mut Tape, map: &mut Map<String, Value>) -> Option<Value> {
+    let index = tape.below(map.len().max(1) as u64) as usize;
+    let name = map.keys().nth(index)?.clone();
     map.shift_remove(&name)
 }

@@ -64,7 +64,7 @@ fn bits(state: &mut u64) -> u64 {
 }
 
 /// Shorter tapes that are tried before the shortest so far is taken.
-const TRIES: u32 = 4_000;
+const TRIES: u32 = 1_500;
 
 /// A tape as short and as low as could be found that still fails.
 pub fn shrink(mut numbers: Vec<u64>, mut fails: impl FnMut(&[u64]) -> bool) -> Vec<u64> {
