@@ -203,7 +203,7 @@ fn modules_and_machines_are_listed_shown_and_deleted() -> Result<()> {
     ensure!(pushed.contains("\nexports  sandstep:task/handler@0.1.0"), "{pushed}");
     assert_eq!(
         shell.run("modules list")?,
-        "status 0\nNAME  VERSION  DIGEST  SIZE  UPLOADED\necho  1  <digest>  <size>  <time>\n"
+        "status 0\nNAME  VERSION  DIGEST  SIZE  CLASS  UPLOADED\necho  1  <digest>  <size>  pure  <time>\n"
     );
     ensure!(
         shell.run("deploy shop")?.starts_with("status 0\n"),

@@ -213,6 +213,9 @@ pub struct Serve {
     /// What HTTP tasks may call and with which credentials: a TOML or JSON file; nothing without one
     #[arg(long, value_name = "FILE", env = "SANDSTEP_CONNECTIONS", hide_env = true)]
     pub connections: Option<PathBuf>,
+    /// What modules may ask for in their manifests: a TOML file; without one nothing outward is granted
+    #[arg(long, value_name = "FILE", env = "SANDSTEP_POLICY", hide_env = true)]
+    pub policy: Option<PathBuf>,
     /// How the server is reached
     #[command(flatten)]
     pub entrance: Entrance,
@@ -271,6 +274,9 @@ pub struct Run {
     /// What HTTP tasks may call and with which credentials: a TOML or JSON file; nothing without one
     #[arg(long, value_name = "FILE", env = "SANDSTEP_CONNECTIONS", hide_env = true)]
     pub connections: Option<PathBuf>,
+    /// What modules may ask for in their manifests: a TOML file; without one nothing outward is granted
+    #[arg(long, value_name = "FILE", env = "SANDSTEP_POLICY", hide_env = true)]
+    pub policy: Option<PathBuf>,
     /// What the workflow may use
     #[command(flatten)]
     pub limits: Limits,
@@ -343,6 +349,10 @@ pub enum Modules {
         /// A .wasm file, or the directory of a project that was built
         #[arg(value_name = "FILE-or-DIR")]
         file: PathBuf,
+        /// What it asks for, a TOML file; without it NAME.toml beside NAME.wasm, or module.toml where that is the only
+        /// component there
+        #[arg(long, value_name = "FILE")]
+        manifest: Option<PathBuf>,
     },
     /// Delete all versions of a module no state machine uses
     Delete {

@@ -9,6 +9,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use asl::Timestamp;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use server::aws::signature::{CONTENT_SHA256, payload_digest, reader_digest};
 use ureq::http::Response;
@@ -33,6 +35,8 @@ const UPLOAD_TIMEOUT: Duration = Duration::from_secs(900);
 const ANSWER_LIMIT: u64 = 1 << 30;
 /// All public authorities together have a quarter of this.
 const LARGEST_PEM: u64 = 1 << 20;
+/// Header of an upload with its manifest, in base64.
+const MANIFEST: &str = "sandstep-manifest";
 /// Events asked for at once.
 pub const HISTORY_PAGE: usize = 100;
 /// Things asked for at once in lists, the most AWS allows.
@@ -331,8 +335,8 @@ impl Client {
         self.read(self.agent.get(self.module_url(name)).call())
     }
 
-    /// Uploads the next version of a module.
-    pub fn push_module(&self, name: &str, file: &Path) -> Result<Value> {
+    /// Uploads the next version of a module, with the text of its manifest; empty where it has none.
+    pub fn push_module(&self, name: &str, file: &Path, manifest: &str) -> Result<Value> {
         let cannot = |error: std::io::Error| Error::File {
             path: file.display().to_string(),
             reason: error.to_string(),
@@ -349,6 +353,10 @@ impl Client {
         let request = match digest {
             Some(digest) => request.header(CONTENT_SHA256, digest),
             None => request,
+        };
+        let request = match manifest {
+            "" => request,
+            manifest => request.header(MANIFEST, STANDARD.encode(manifest)),
         };
         self.read(request.send(upload))
     }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use asl::Limits;
 use sandbox::Sandbox;
 use server::http_task::Connections;
+use server::modules::PolicyInForce;
 use server::traces::Traces;
 use server::{Config, Ports, Server};
 use store::{ObjectDirectory, Store};
@@ -18,6 +19,7 @@ use crate::entrance;
 use crate::limits::limits;
 use crate::logging;
 use crate::output::Output;
+use crate::policy;
 use crate::problem::{Ending, Problem, Result};
 use crate::traces;
 
@@ -40,6 +42,7 @@ pub fn serve(asked: &args::Serve, output: &Output) -> Result {
     logging::to_stderr(asked.log_format, "info");
     let limits = limits(&asked.limits)?;
     let connections = connections(asked.connections.as_deref())?;
+    let policy = PolicyInForce::new(policy::policy(asked.policy.as_deref())?);
     let entrance = entrance::entrance(&asked.entrance)?;
     let traces = if asked.traces { traces::traces()? } else { None };
     let data = config::data_directory(asked.data.clone())?;
@@ -57,10 +60,13 @@ pub fn serve(asked: &args::Serve, output: &Output) -> Result {
         entrance::raise_file_limit();
         let signals = Signals::new()?;
         entrance::reload_on_hangup(&asked.entrance, &entrance)?;
+        policy::reload_on_hangup(asked.policy.as_deref(), &policy)?;
         let ports = open_ports(&data, &limits)?;
-        let server = Server::open(configuration(asked, limits, connections, traces), ports)
-            .await
-            .map_err(server_problem)?;
+        let config = Config {
+            policy,
+            ..configuration(asked, limits, connections, traces)
+        };
+        let server = Server::open(config, ports).await.map_err(server_problem)?;
         let scheme = if entrance.tls.is_some() { "https" } else { "http" };
         announce(&format!("{scheme}://{address}"), &data, output);
         let served = server.serve_behind(entrance, listener, signals.first()).await;

@@ -77,7 +77,7 @@ impl Resident {
     }
 
     /// What an attempt needs to run, while it is open.
-    fn request(&self, id: ExecutionId, scheduled_at: u64) -> Option<TaskRequest> {
+    pub(crate) fn request(&self, id: ExecutionId, scheduled_at: u64) -> Option<TaskRequest> {
         let (task, context) = (self.execution.open_task(scheduled_at)?, self.execution.context()?);
         Some(TaskRequest {
             task: TaskId {
@@ -115,8 +115,14 @@ impl Engine {
                         self.slots.line.push_back(id);
                     }
                     self.slots.taken += 1;
-                    self.unrecorded.push_back((now, request.task));
-                    self.outputs.push_back(Output::Run(request));
+                    match guarded(|| self.resources.may_repeat(&request.resource, &request.parameters)) {
+                        Ok(true) => {
+                            self.unrecorded.push_back((now, request.task));
+                            self.outputs.push_back(Output::Run(request));
+                        }
+                        Ok(false) => self.begin_once(request.task),
+                        Err(panic) => self.quarantine(id, panic),
+                    }
                 }
                 Ok(None) => {}
                 Err(panic) => self.quarantine(id, panic),

@@ -13,6 +13,7 @@
 pub mod batch;
 pub mod ids;
 pub mod input;
+mod once;
 pub mod output;
 pub mod ports;
 pub mod replay;
@@ -52,6 +53,7 @@ pub use load::Load;
 use loading::Loads;
 use map_runs::MapRuns;
 pub use map_runs::{ChildName, ChildNames};
+pub use once::interrupted;
 pub use output::Output;
 use ports::{EveryResource, Resources};
 use resident::Entry;

@@ -1,6 +1,8 @@
 //! What the engine's shell needs of the outside world, as traits: the floors above implement them, the
 //! server sees nothing else of the disk and of wasmtime.
 
+mod http_pattern;
+mod manifest;
 mod objects;
 mod upkeep;
 mod versions;
@@ -15,6 +17,11 @@ use serde::{Deserialize, Serialize};
 use crate::batch::{AppendOutcome, Batch, Child};
 use crate::ids::{Digest, ExecutionId, MachineId, TaskId};
 use crate::token::TokenKey;
+pub use http_pattern::{HttpPattern, NoPattern, Requested, glob, origin};
+pub use manifest::{
+    AskedLimits, Class, Directory, Granted, GrantedDirectory, GrantedRequests, Grants, Manifest, Restart, SecretHeader,
+    SecretPlace, SecretUse, Sensitive, Variable,
+};
 pub use objects::{
     Listing, ObjectError, ObjectHead, ObjectStore, ObjectWriter, OpenObject, SharedObjects, check_bucket, check_key,
 };
@@ -442,6 +449,12 @@ pub trait Resources: std::fmt::Debug + Send + Sync {
     /// Why a task with this `Resource` can't be scheduled, where that is so: an activity that does not
     /// exist. AWS's words, for the cause of a `States.Runtime` failure.
     fn refusal(&self, resource: &str) -> Option<String>;
+
+    /// Whether an attempt may be run a second time after a crash that came while it ran. Asked when it gets its slot;
+    /// the answer is recorded where it is no.
+    fn may_repeat(&self, _resource: &str, _parameters: &Payload) -> bool {
+        true
+    }
 }
 
 /// A world in which every resource is there.
@@ -474,6 +487,9 @@ pub struct ModuleDescription {
     pub limits: TaskLimits,
     /// `component` as uploaded, or `core module` componentised here.
     pub uploaded_as: String,
+    /// What its author asks for.
+    #[serde(default, skip_serializing_if = "Manifest::is_empty")]
+    pub manifest: Manifest,
 }
 
 /// What one attempt may use.
@@ -483,6 +499,12 @@ pub struct TaskLimits {
     pub fuel: u64,
     /// All memories and tables summed, in bytes.
     pub memory: u64,
+    /// Milliseconds from its start to its end, where that has a limit beside the state's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub time_millis: Option<u64>,
+    /// Bytes of its answer, where that has a limit below everybody's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub output: Option<u64>,
 }
 
 impl Default for TaskLimits {
@@ -491,6 +513,8 @@ impl Default for TaskLimits {
         Self {
             fuel: 10_000_000_000,
             memory: 64 << 20,
+            time_millis: None,
+            output: None,
         }
     }
 }
@@ -529,6 +553,8 @@ pub struct Job {
     pub function: Option<String>,
     /// Its limits.
     pub limits: TaskLimits,
+    /// What it may reach; nothing where absent.
+    pub granted: Option<Arc<Granted>>,
     /// JSON text for the guest.
     pub input: Payload,
     /// `$$.Execution.Id`.
@@ -567,8 +593,12 @@ pub struct Report {
 
 /// Runs tasks. All calls but `prepare` and `ensure` return at once.
 pub trait TaskRunner: Send + Sync {
-    /// Checks, componentises and compiles an upload. Blocks while compiling.
-    fn prepare(&self, upload: &[u8]) -> Result<Prepared, ModuleError>;
+    /// Checks, componentises and compiles an upload with its manifest. Blocks while compiling.
+    fn prepare_with(&self, upload: &[u8], manifest: Manifest) -> Result<Prepared, ModuleError>;
+    /// The same of an upload whose author asks for nothing.
+    fn prepare(&self, upload: &[u8]) -> Result<Prepared, ModuleError> {
+        self.prepare_with(upload, Manifest::default())
+    }
     /// Makes sure compiled code of a stored component is at hand, compiling it where an upgrade or a
     /// lost cache took it away. Blocks while compiling.
     fn ensure(&self, digest: &Digest, component: &dyn Fn() -> Result<Vec<u8>, StoreError>) -> Result<(), ModuleError>;

@@ -55,11 +55,15 @@ impl Engine {
             if running.has_slot {
                 self.slots.give_back();
             }
+            if running.begins_at.is_some() {
+                continue;
+            }
             self.outputs.push_back(Output::Cancel(TaskId {
                 execution: id,
                 scheduled_at,
             }));
         }
+        self.run_begun(id);
     }
 
     /// Gives back what runs for an execution which leaves memory: `how` says whether it is over, or will be
@@ -69,6 +73,9 @@ impl Engine {
         for (scheduled_at, running) in std::mem::take(&mut resident.running) {
             if running.has_slot {
                 self.slots.give_back();
+            }
+            if running.begins_at.is_some() {
+                continue;
             }
             self.outputs.push_back(how(TaskId {
                 execution: id,

@@ -155,6 +155,8 @@ pub(crate) struct Running {
     pub(crate) queued: bool,
     /// When its next heartbeat is due at the latest, of attempts that are worked on outside.
     pub(crate) beat_due: Option<Timestamp>,
+    /// Of one that may not be repeated and waits for its start to be on disk: the position behind that.
+    pub(crate) begins_at: Option<u64>,
     /// Nobody wants it any more; it is stopped when the batch in flight is on disk.
     pub(crate) unwanted: bool,
 }
@@ -168,6 +170,7 @@ impl Running {
             released: false,
             queued: false,
             beat_due: None,
+            begins_at: None,
             unwanted: false,
         }
     }

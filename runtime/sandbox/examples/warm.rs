@@ -197,6 +197,7 @@ fn through(sandbox: &Sandbox, module: &Digest, input: &Payload, together: u64) {
             },
             module: module.clone(),
             function: None,
+            granted: None,
             limits: TaskLimits::default(),
             input: input.clone(),
             execution: text.to_owned(),

@@ -7,6 +7,7 @@ use engine::ports::Outcome;
 use wasmtime::{ResourceLimiter, Store};
 
 use crate::entry::Room;
+use crate::granted::{self, Denials};
 use crate::grants::Wasi;
 use crate::guest_threads::{Finished, OpenAttempt};
 use crate::limits::MemoryBudget;
@@ -21,6 +22,7 @@ pub(crate) struct Guest {
     wasi: Option<Box<Wasi>>,
     /// The answer of a guest that speaks on its standard streams.
     written: Option<Written>,
+    denials: Denials,
 }
 
 impl Guest {
@@ -34,7 +36,17 @@ impl Guest {
     pub(crate) fn wasi(&mut self) -> &mut Wasi {
         let (attempt, written) = (&self.attempt, &self.written);
         self.wasi
-            .get_or_insert_with(|| Box::new(Wasi::granting_nothing(attempt, written.as_ref())))
+            .get_or_insert_with(|| Box::new(Wasi::new(attempt, written.as_ref())))
+    }
+
+    /// What it was refused.
+    pub(crate) fn denials(&mut self) -> &mut Denials {
+        &mut self.denials
+    }
+
+    /// Tells the attempt's log of something refused, and the line of the manifest that would allow it.
+    pub(crate) fn deny(&mut self, what: &str, line: &str) {
+        self.denials.tell(&self.attempt, what, line);
     }
 
     /// What it wrote to standard output, where that is its answer.
@@ -65,7 +77,15 @@ pub(crate) async fn run(modules: Arc<ModuleCache>, attempt: Arc<OpenAttempt>, ou
         Ok(way) => way,
         Err(why) => return failed(outcome::FUNCTION_NOT_FOUND, why),
     };
+    if let Err(failure) = granted::check(&attempt) {
+        return Finished {
+            outcome: Outcome::Failed(failure),
+            fuel: None,
+        };
+    }
     let limits = attempt.limits();
+    let of_module = limits.output.and_then(|bytes| usize::try_from(bytes).ok());
+    let output_bytes = of_module.map_or(output_bytes, |bytes| bytes.min(output_bytes));
     let room = Room {
         output: output_bytes,
         values: usize::try_from(limits.memory).unwrap_or(usize::MAX),
@@ -75,6 +95,7 @@ pub(crate) async fn run(modules: Arc<ModuleCache>, attempt: Arc<OpenAttempt>, ou
         memory: MemoryBudget::new(limits.memory, Arc::clone(attempt.peak())),
         wasi: None,
         written: way.speaks_on_streams().then(|| Written::at_most(output_bytes)),
+        denials: Denials::default(),
         attempt: Arc::clone(&attempt),
     };
     let mut store = Store::new(modules.engine(), guest);
@@ -95,6 +116,9 @@ pub(crate) async fn run(modules: Arc<ModuleCache>, attempt: Arc<OpenAttempt>, ou
         Ok(answer) => outcome::of_answer(answer),
         Err(error) => Outcome::Failed(outcome::of_error(&error, phase, copied, &mut attempt.output())),
     };
+    if matches!(outcome, Outcome::Failed(_)) {
+        store.data_mut().denials.tell_at_failure(&attempt);
+    }
     let fuel = store.get_fuel().ok().map(|left| limits.fuel.saturating_sub(left));
     Finished { outcome, fuel }
 }

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use wasmtime::Engine;
 
-use crate::guest_threads::{OpenAttempt, Stop};
+use crate::guest_threads::OpenAttempt;
 
 /// How long a guest runs before the next one has its turn, and how late a clock may be noticed.
 const TICK: Duration = Duration::from_millis(1);
@@ -141,7 +141,7 @@ impl Ticker {
             let Some(attempt) = attempt.upgrade() else { continue };
             match attempt.clocks().check(now) {
                 Some(Ok(later)) => self.watch(&attempt, later),
-                Some(Err(clock)) => attempt.stop(Stop::TimedOut(clock)),
+                Some(Err(why)) => attempt.stop(why),
                 None => {}
             }
         }

@@ -11,6 +11,7 @@ use crate::attempt::Guest;
 use crate::guest_output::Source;
 use crate::guest_threads::OpenAttempt;
 use crate::standard_streams::{Stream, Written};
+use crate::{denials, granted};
 
 /// Host objects (pollables, streams) a guest may hold at once. A guest leaking them in a loop traps
 /// here, after some 100 KiB of the host's memory.
@@ -63,7 +64,8 @@ const WASI_INTERFACES: &[&str] = &[
 
 /// Links WASI 0.2.
 pub(crate) fn link(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
-    wasmtime_wasi::p2::add_to_linker_async(linker)
+    wasmtime_wasi::p2::add_to_linker_async(linker)?;
+    denials::link(linker)
 }
 
 /// Whether a component may import the interface `name`.
@@ -95,9 +97,9 @@ pub(crate) struct Wasi {
 }
 
 impl Wasi {
-    /// No files, no network, no environment, no arguments; standard output and error go to the
+    /// The files and variables that are granted, no network, no arguments; standard output and error go to the
     /// attempt's log. A program finds its input on standard input and answers on standard output.
-    pub(crate) fn granting_nothing(attempt: &Arc<OpenAttempt>, answer: Option<&Written>) -> Self {
+    pub(crate) fn new(attempt: &Arc<OpenAttempt>, answer: Option<&Written>) -> Self {
         let mut resources = ResourceTable::new();
         resources.set_max_capacity(RESOURCES);
         let mut context = WasiCtx::builder();
@@ -119,6 +121,7 @@ impl Wasi {
                     .stdout(Stream::Kept(answer.clone()))
             }
         };
+        granted::give(&mut context, attempt);
         let context = context.build();
         Self { context, resources }
     }

@@ -127,6 +127,18 @@ impl GuestOutput {
         kept
     }
 
+    /// Changes every line that is kept, and the panic.
+    pub(crate) fn rewrite(&mut self, change: impl Fn(String) -> String) {
+        self.end_line_if_any(Source::Stdout);
+        self.end_line_if_any(Source::Stderr);
+        for (_, line) in &mut self.lines {
+            let before = line.len();
+            *line = change(std::mem::take(line));
+            self.bytes = (self.bytes + line.len()).saturating_sub(before);
+        }
+        self.panic = self.panic.take().map(change);
+    }
+
     fn push(&mut self, source: Source, line: String) {
         self.bytes += line.len();
         self.lines.push_back((source, line));

@@ -24,8 +24,10 @@ use tokio::runtime::{Builder, Handle, Runtime};
 use crate::Error;
 use crate::clocks::Clocks;
 use crate::epoch::Ticker;
+use crate::granted;
 use crate::guest_output::GuestOutput;
 use crate::limits::Peak;
+use crate::outcome::out_of_time;
 
 /// Turns between looks at sleeping guests' timers. The default of 61 would let sleepers oversleep by
 /// as many milliseconds behind busy guests.
@@ -35,8 +37,8 @@ const TURNS_BETWEEN_TIMERS: u32 = 16;
 /// long ones, and they never wait for all the short ones.
 const TURNS_BETWEEN_ARRIVALS: u32 = 2;
 
-/// Threads for blocking work. Guests have no files, so nothing blocks; one is the least allowed.
-const BLOCKING_THREADS: usize = 1;
+/// Threads for what blocks: the file calls of guests that were given directories. More would not make a disk faster.
+const BLOCKING_THREADS: usize = 4;
 
 /// Called with an attempt's report.
 pub(crate) type Done = Box<dyn FnOnce(Report) + Send>;
@@ -57,6 +59,8 @@ type Guest = Pin<Box<dyn Future<Output = Finished> + Send>>;
 pub(crate) enum Stop {
     /// A clock ran out.
     TimedOut(TimeoutKind),
+    /// The module's own limit ran out.
+    OutOfTime,
     /// Nobody wants its result.
     Cancelled,
 }
@@ -65,6 +69,7 @@ const RUNS: u8 = 0;
 const DEADLINE: u8 = 1;
 const HEARTBEAT: u8 = 2;
 const CANCELLED: u8 = 3;
+const OUT_OF_TIME: u8 = 4;
 
 /// One attempt that hasn't ended.
 pub(crate) struct OpenAttempt {
@@ -130,7 +135,7 @@ impl GuestThreads {
         let Some(handle) = self.handle() else { return };
         let task = job.task;
         let attempt = Arc::new(OpenAttempt {
-            clocks: Clocks::start(job.deadline, job.heartbeat_seconds),
+            clocks: Clocks::start(job.deadline, job.heartbeat_seconds, limits.time_millis),
             job,
             limits,
             began_micros: AtomicU64::new(0),
@@ -219,6 +224,7 @@ impl OpenAttempt {
         let code = match why {
             Stop::TimedOut(TimeoutKind::Deadline) => DEADLINE,
             Stop::TimedOut(TimeoutKind::Heartbeat) => HEARTBEAT,
+            Stop::OutOfTime => OUT_OF_TIME,
             Stop::Cancelled => CANCELLED,
         };
         if why == Stop::Cancelled {
@@ -238,6 +244,9 @@ impl OpenAttempt {
             RUNS => return false,
             DEADLINE => Some(Outcome::TimedOut(TimeoutKind::Deadline)),
             HEARTBEAT => Some(Outcome::TimedOut(TimeoutKind::Heartbeat)),
+            OUT_OF_TIME => Some(Outcome::Failed(out_of_time(
+                self.limits.time_millis.unwrap_or_default(),
+            ))),
             _ => None,
         };
         let Slot { guest, waker, .. } = match self.slot.try_lock() {
@@ -267,8 +276,9 @@ impl OpenAttempt {
             }
         }
         let began = self.began_micros.load(Ordering::Relaxed);
+        granted::redact_output(self, &mut self.output());
         let report = Report {
-            outcome: finished.outcome,
+            outcome: self.redacted(finished.outcome),
             attempt: Attempt {
                 module: Some(self.job.module.0.clone()),
                 fuel: finished.fuel,
@@ -279,6 +289,16 @@ impl OpenAttempt {
         };
         if catch_unwind(AssertUnwindSafe(|| done(report))).is_err() {
             tracing::error!(task = %self.job.task, "whoever waited for a task's report panicked on it");
+        }
+    }
+
+    fn redacted(&self, outcome: Outcome) -> Outcome {
+        match outcome {
+            Outcome::Failed(failure) => Outcome::Failed(Failure {
+                error: failure.error.map(|text| granted::redact(self, text)),
+                cause: failure.cause.map(|text| granted::redact(self, text)),
+            }),
+            Outcome::Succeeded(_) | Outcome::TimedOut(_) => outcome,
         }
     }
 
@@ -394,6 +414,7 @@ mod tests {
             },
             module: Digest("sha256:none".to_owned()),
             function: None,
+            granted: None,
             limits: TaskLimits::default(),
             input: Payload::null(),
             execution: String::new(),

@@ -7,9 +7,11 @@
 mod attempt;
 mod clocks;
 mod componentize;
+mod denials;
 mod entry;
 mod epoch;
 mod exit_code;
+mod granted;
 mod grants;
 mod guest_output;
 mod guest_threads;

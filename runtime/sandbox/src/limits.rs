@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use engine::ports::TaskLimits;
+use engine::ports::{AskedLimits, TaskLimits};
 use wasmtime::ResourceLimiter;
 
 /// The most an attempt may be given, whatever a module asks for: a tera-unit of fuel is some five
@@ -12,6 +12,8 @@ use wasmtime::ResourceLimiter;
 pub const DEFAULT_CEILING: TaskLimits = TaskLimits {
     fuel: 1_000_000_000_000,
     memory: 1 << 30,
+    time_millis: None,
+    output: None,
 };
 
 /// Largest result unless told otherwise, eight times what the language lets a state hand on: larger ones are refused before
@@ -110,8 +112,11 @@ impl ResourceLimiter for MemoryBudget {
 
 /// The smaller of both, field by field.
 pub(crate) fn within(limits: TaskLimits, ceiling: TaskLimits) -> TaskLimits {
-    TaskLimits {
-        fuel: limits.fuel.min(ceiling.fuel),
-        memory: limits.memory.min(ceiling.memory),
+    AskedLimits {
+        fuel: Some(ceiling.fuel),
+        memory: Some(ceiling.memory),
+        time_millis: ceiling.time_millis,
+        output: ceiling.output,
     }
+    .cap(limits)
 }

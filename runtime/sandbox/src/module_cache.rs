@@ -343,7 +343,7 @@ fn engine_key(engine: &Engine) -> String {
 mod tests {
     use std::fs;
 
-    use engine::ports::TaskLimits;
+    use engine::ports::{Manifest, TaskLimits};
 
     use super::*;
     use crate::{grants, host_calls, prepare, wasm_config};
@@ -412,7 +412,7 @@ mod tests {
                 (func (export "sandstep:task/handler@0.1.0#handle") (param i32 i32) (result i32) unreachable))"#
         ));
         let module = module.expect("valid WAT");
-        prepare::prepare(modules, TaskLimits::default(), &module)
+        prepare::prepare(modules, TaskLimits::default(), &module, Manifest::default())
             .expect("a task")
             .digest
     }

@@ -14,6 +14,8 @@ use crate::standard_streams::WroteTooMuch;
 pub(crate) const FUEL_EXHAUSTED: &str = "Sandbox.FuelExhausted";
 /// All memories and tables together grew past the limit.
 pub(crate) const MEMORY_EXCEEDED: &str = "Sandbox.MemoryExceeded";
+/// The module's own limit of time ran out.
+pub(crate) const TIME_EXCEEDED: &str = "Sandbox.TimeExceeded";
 /// Calls nested too deep.
 pub(crate) const STACK_EXHAUSTED: &str = "Sandbox.StackExhausted";
 /// Any other trap.
@@ -123,6 +125,15 @@ pub(crate) fn of_error(
             )
         }
     }
+}
+
+/// The failure of an attempt whose module's limit of time ran out.
+pub(crate) fn out_of_time(millis: u64) -> Failure {
+    let cause = format!(
+        "the task took longer than `{millis}` ms, which is its module's limit; raise `time` below `[limits]` in \
+         module.toml or let the task do less at a time"
+    );
+    Failure::new(TIME_EXCEEDED, cause)
 }
 
 /// The cause of an answer that is too large.

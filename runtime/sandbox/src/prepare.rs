@@ -1,7 +1,7 @@
 //! What an upload must be to become a module, and what people are told where it isn't.
 
 use engine::ids::Digest;
-use engine::ports::{ModuleDescription, ModuleError, Prepared, TaskLimits};
+use engine::ports::{Manifest, ModuleDescription, ModuleError, Prepared, TaskLimits};
 use sha2::{Digest as _, Sha256};
 use wasmparser::component_types::{ComponentAnyTypeId, ComponentEntityType};
 use wasmparser::{Parser, Payload, Validator, WasmFeatures};
@@ -25,7 +25,12 @@ const WASM_PAGE_BYTES: u64 = 64 << 10;
 const NAMES_LISTED: usize = 50;
 
 /// Checks, componentises and compiles an upload.
-pub(crate) fn prepare(modules: &ModuleCache, limits: TaskLimits, upload: &[u8]) -> Result<Prepared, ModuleError> {
+pub(crate) fn prepare(
+    modules: &ModuleCache,
+    limits: TaskLimits,
+    upload: &[u8],
+    manifest: Manifest,
+) -> Result<Prepared, ModuleError> {
     if upload.len() > UPLOAD_BYTES {
         return Err(refuse(
             "TooLarge",
@@ -52,6 +57,7 @@ pub(crate) fn prepare(modules: &ModuleCache, limits: TaskLimits, upload: &[u8]) 
     check_modules(&component)?;
     let digest = digest(&component);
     let module = compile(modules, &digest, &component)?;
+    let limits = manifest.limits.over(limits);
     check_size(&module, limits)?;
     Ok(Prepared {
         description: ModuleDescription {
@@ -62,6 +68,7 @@ pub(crate) fn prepare(modules: &ModuleCache, limits: TaskLimits, upload: &[u8]) 
             imports: names.imports,
             limits,
             uploaded_as: kind.as_str().to_owned(),
+            manifest,
         },
         component,
         digest,
@@ -226,10 +233,11 @@ fn within(checks: impl IntoIterator<Item = (&'static str, u64, u64)>) -> Result<
     Ok(())
 }
 
-/// The interface whose functions are told apart: which of them a task calls says what it expects of its states.
-const HOST: &str = "sandstep:task/host@";
+/// Interfaces whose functions are told apart: which of ours a task calls says what it expects of its states; and the
+/// types of a clock alone, which whoever has files imports, tell nobody the time.
+const BY_FUNCTION: [&str; 3] = ["sandstep:task/host@", "wasi:clocks/", "wasi:random/"];
 
-/// What a component imports and exports, by name; imports of our own interface with each function, too.
+/// What a component imports and exports, by name; imports of some interfaces with each function, too.
 struct Names {
     imports: Vec<String>,
     exports: Vec<String>,
@@ -258,7 +266,7 @@ impl Names {
                             names.unknown.push(name.to_owned());
                         }
                         names.imports.push(name.to_owned());
-                        if name.starts_with(HOST) {
+                        if BY_FUNCTION.iter().any(|interface| name.starts_with(interface)) {
                             let functions = item.map(|item| functions_of(&types, &item.ty)).unwrap_or_default();
                             names
                                 .imports

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use engine::ids::{Digest, TaskId};
 use engine::ports::{
-    CallProblem, CallSketch, Job, ModuleError, Prepared, StoreError, Sweep, Tally, TaskLimits, TaskRunner,
+    CallProblem, CallSketch, Job, Manifest, ModuleError, Prepared, StoreError, Sweep, Tally, TaskLimits, TaskRunner,
 };
 use wasmtime::component::Linker;
 
@@ -101,8 +101,8 @@ impl Sandbox {
 }
 
 impl TaskRunner for Sandbox {
-    fn prepare(&self, upload: &[u8]) -> Result<Prepared, ModuleError> {
-        prepare::prepare(&self.modules, self.limits, upload)
+    fn prepare_with(&self, upload: &[u8], manifest: Manifest) -> Result<Prepared, ModuleError> {
+        prepare::prepare(&self.modules, self.limits, upload, manifest)
     }
 
     fn ensure(&self, digest: &Digest, component: &dyn Fn() -> Result<Vec<u8>, StoreError>) -> Result<(), ModuleError> {

@@ -2,6 +2,7 @@
 //!
 //! It runs on a thread of its own and never waits for a disk, a guest or a client.
 
+mod known;
 mod loading;
 mod map_runs;
 mod running;

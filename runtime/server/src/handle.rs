@@ -6,7 +6,7 @@ use asl::{Failure, Limits, Mode, Payload, Status, Timestamp};
 use engine::ids::{ExecutionId, TaskId};
 use engine::input::{MapRunBounds, StartExecution, Word};
 use engine::output::Reply;
-use engine::ports::{CatalogueError, ExecutionQuery, MachineType, ModuleRecord, Reader, SharedObjects};
+use engine::ports::{CatalogueError, ExecutionQuery, MachineType, Manifest, ModuleRecord, Reader, SharedObjects};
 use engine::token::TokenKey;
 use tokio::sync::{Mutex, MutexGuard, Semaphore, oneshot};
 
@@ -153,7 +153,21 @@ impl Handle {
     /// # Errors
     /// [`modules::Error`] when the sandbox can't run it or the catalogue can't store it.
     pub async fn upload(&self, name: &str, component: Vec<u8>) -> Result<Arc<ModuleRecord>, modules::Error> {
-        self.put_module(name.to_owned(), component)
+        self.upload_with_manifest(name, component, "").await
+    }
+
+    /// The same with a manifest, the text of a `module.toml`.
+    ///
+    /// # Errors
+    /// [`modules::Error`], also where the manifest can't be read or asks for more than the policy allows.
+    pub async fn upload_with_manifest(
+        &self,
+        name: &str,
+        component: Vec<u8>,
+        manifest: &str,
+    ) -> Result<Arc<ModuleRecord>, modules::Error> {
+        let manifest = modules::manifest(manifest)?;
+        self.put_module(name.to_owned(), component, manifest)
             .await
             .map(|(record, _)| record)
     }
@@ -356,9 +370,10 @@ impl Handle {
         &self,
         name: String,
         component: Vec<u8>,
+        manifest: Manifest,
     ) -> Result<(Arc<ModuleRecord>, bool), modules::Error> {
         let inner = Arc::clone(&self.0);
-        let put = move || inner.modules.put(&name, &component, clock::now());
+        let put = move || inner.modules.put(&name, &component, manifest, clock::now());
         match tokio::task::spawn_blocking(put).await {
             Ok(result) => result,
             Err(error) => Err(modules::Error::Crashed(error.to_string())),

@@ -63,7 +63,7 @@ use http_task::{Connections, ConnectionsError, HttpTasks};
 use lone_task::LoneTasks;
 use machines::Machines;
 use metrics::Metrics;
-use modules::Modules;
+use modules::{Modules, PolicyInForce};
 use observe::{Archive, Chronicle, Followers, Observer};
 use services::Services;
 use traces::Traces;
@@ -82,6 +82,8 @@ pub struct Config {
     pub limits: Limits,
     /// What HTTP tasks may call.
     pub connections: Connections,
+    /// What modules may ask for.
+    pub policy: PolicyInForce,
     /// How many of the latest executions of Express machines are remembered with their histories, in memory.
     pub express_history: usize,
     /// Where what state machines want logged of their executions goes; nowhere without it.
@@ -107,6 +109,7 @@ impl Default for Config {
             account: "000000000000".into(),
             limits: Limits::default(),
             connections: Connections::default(),
+            policy: PolicyInForce::default(),
             express_history: DEFAULT_EXPRESS_HISTORY,
             execution_logs: None,
             retention: Some(DEFAULT_RETENTION),
@@ -195,7 +198,11 @@ impl Server {
         let activities = Arc::new(Activities::open(Arc::clone(&ports.catalogue), namespace.clone())?);
         let token_key = ports.catalogue.token_key()?;
         let machines = Arc::new(Machines::open(Arc::clone(&ports.catalogue))?);
-        let modules = Arc::new(Modules::open(Arc::clone(&ports.catalogue), Arc::clone(&ports.runner))?);
+        let modules = Arc::new(Modules::open(
+            Arc::clone(&ports.catalogue),
+            Arc::clone(&ports.runner),
+            config.policy.clone(),
+        )?);
         let running = ports.reader.running()?;
         let last = ports.reader.last_execution()?;
         tracing::info!(

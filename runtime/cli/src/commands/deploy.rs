@@ -11,6 +11,7 @@ use super::{size, text, validate};
 use crate::args;
 use crate::client::Client;
 use crate::config::{self, ModuleFile, WorkflowFile};
+use crate::manifest::manifest;
 use crate::output::{Align, Output, Style, Table, hint};
 use crate::problem::{Ending, Problem, Result};
 use crate::progress::Progress;
@@ -74,7 +75,7 @@ pub fn deploy(client: &Client, asked: &args::Deploy, output: &Output) -> Result 
 
 fn push(client: &Client, module: &ModuleFile) -> Result<Value> {
     client
-        .push_module(&module.name, &module.file)
+        .push_module(&module.name, &module.file, &manifest(&module.file, None)?)
         .map_err(|error| match Problem::from(error) {
             Problem::Refused { message, hint } => Problem::Refused {
                 message: format!("{}: {message}", module.file.display()),

@@ -8,6 +8,7 @@ use super::{size, text};
 use crate::args;
 use crate::built;
 use crate::client::{Client, Error};
+use crate::manifest::manifest;
 use crate::output::{Align, Output, Style, Table, hint, printable};
 use crate::problem::{Ending, Problem, Result};
 use crate::progress::Progress;
@@ -20,7 +21,7 @@ pub fn modules(client: &Client, command: Option<&args::Modules>, output: &Output
     match command {
         None | Some(args::Modules::List) => list(client, output),
         Some(args::Modules::Describe { name }) => describe(client, name, output),
-        Some(args::Modules::Push { name, file }) => push(client, name, file, output),
+        Some(args::Modules::Push { name, file, manifest }) => push(client, name, file, manifest.as_deref(), output),
         Some(args::Modules::Delete { name, force }) => delete(client, name, *force, output),
     }
 }
@@ -36,6 +37,7 @@ fn list(client: &Client, output: &Output) -> Result {
         ("VERSION", Align::Right),
         ("DIGEST", Align::Left),
         ("SIZE", Align::Right),
+        ("CLASS", Align::Left),
         ("UPLOADED", Align::Left),
     ];
     let mut table = Table::new(&columns, 0);
@@ -45,6 +47,7 @@ fn list(client: &Client, output: &Output) -> Result {
             (module["version"].to_string(), Style::Plain),
             (short_digest(text(module, "digest")), Style::Plain),
             (size(module["size"].as_u64().unwrap_or_default()), Style::Plain),
+            (text(module, "class").to_owned(), Style::Plain),
             (text(module, "created").to_owned(), Style::Plain),
         ]);
     }
@@ -61,11 +64,12 @@ fn describe(client: &Client, name: &str, output: &Output) -> Result {
     show(&answer, output)
 }
 
-fn push(client: &Client, name: &str, file: &Path, output: &Output) -> Result {
+fn push(client: &Client, name: &str, file: &Path, named: Option<&Path>, output: &Output) -> Result {
+    let manifest = manifest(file, named)?;
     let file = built::module(file)?;
     let answer = {
         let _progress = Progress::start(format!("compiling {name}"));
-        client.push_module(name, &file)?
+        client.push_module(name, &file, &manifest)?
     };
     show(&answer, output)
 }
@@ -97,6 +101,15 @@ fn show(answer: &Value, output: &Output) -> Result {
                 .map_or_else(String::new, |fuel| fuel.to_string()),
         ),
         ("memory", limits["memory"].as_u64().map_or_else(String::new, size)),
+        (
+            "time",
+            limits["time_millis"]
+                .as_u64()
+                .map_or_else(String::new, |millis| format!("{millis} ms")),
+        ),
+        ("output", limits["output"].as_u64().map_or_else(String::new, size)),
+        ("class", text(answer, "class").to_owned()),
+        ("on a crash", text(answer, "restart").to_owned()),
     ])?;
     for way in answer["ways"].as_array().into_iter().flatten() {
         show_way(way, output)?;

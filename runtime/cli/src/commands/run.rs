@@ -7,6 +7,7 @@ use asl::{Payload, Status};
 use engine::ports::{Catalogue, SharedObjects, StoreError};
 use sandbox::Sandbox;
 use serde_json::{Value, json};
+use server::modules::PolicyInForce;
 use server::{Handle, Ports, Server};
 use store::ObjectDirectory;
 use store::memory::Store;
@@ -21,7 +22,9 @@ use crate::connections::connections;
 use crate::events::EventTable;
 use crate::limits::limits;
 use crate::logging;
+use crate::manifest::manifest;
 use crate::output::{Output, takes_colour};
+use crate::policy::policy;
 use crate::problem::{Ending, Problem, Result};
 use crate::progress::Progress;
 use crate::serve::{runtime, sandbox_options, sandbox_problem, server_problem};
@@ -60,6 +63,7 @@ pub fn run(asked: &args::Run, output: &Output) -> Result {
     let config = server::Config {
         limits,
         connections,
+        policy: PolicyInForce::new(policy(asked.policy.as_deref())?),
         ..server::Config::default()
     };
     runtime()?.block_on(async {
@@ -144,10 +148,14 @@ async fn upload(handle: &Handle, module: &ModuleFile, progress: &Progress) -> Re
         )
     })?;
     progress.now(format!("compiling {} ({})", module.name, size(bytes.len() as u64)));
-    let uploaded = handle.upload(&module.name, bytes).await;
+    let manifest = manifest(&module.file, None)?;
+    let uploaded = handle.upload_with_manifest(&module.name, bytes, &manifest).await;
     uploaded.map(drop).map_err(|error| match error {
         server::modules::Error::Unfit(error) => {
             Problem::refused(format!("{file}: {} ({})", error.message, error.code), error.hint)
+        }
+        server::modules::Error::NotAllowed(refused) => {
+            Problem::refused(format!("{file}: {refused} (NotAllowed)"), refused.hint())
         }
         other => Problem::refused(
             format!("{file}: {other}"),

@@ -12,6 +12,7 @@ use serde_json::Value;
 use crate::Seen;
 use crate::disk::Stored;
 use crate::model::{Ending, evaluate};
+use crate::script::ONCE;
 use crate::world::World;
 
 /// A shell may tick this much late, in milliseconds.
@@ -50,6 +51,15 @@ impl World {
             stored.open().contains(&task.scheduled_at),
             "{task} is run though it is over"
         );
+        // One whose request is recorded is waited for and not made again.
+        if request.resource == ONCE && !request.submitted {
+            assert!(!self.ran_once.contains(&task), "{task} is run a second time");
+            let started = stored
+                .fold
+                .open_task(task.scheduled_at)
+                .is_some_and(|open| open.started);
+            assert!(started, "{task} is run before its start is past the line");
+        }
     }
 
     /// Holds after every step.

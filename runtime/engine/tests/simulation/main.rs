@@ -64,6 +64,8 @@ pub(crate) struct Seen {
     pub late_reports: u64,
     /// Reports of a first run while a second one was going on.
     pub crossed_reports: u64,
+    /// Attempts that may not be repeated and were under way when something crashed.
+    pub interrupted: u64,
     /// Ends of synchronous executions that were told.
     pub synchronous: u64,
     /// Express executions that began again.
@@ -140,6 +142,7 @@ impl Tally {
             updates,
             late_reports,
             crossed_reports,
+            interrupted,
             synchronous,
             restarts,
             words,
@@ -156,6 +159,7 @@ impl Tally {
         self.seen.updates += updates;
         self.seen.late_reports += late_reports;
         self.seen.crossed_reports += crossed_reports;
+        self.seen.interrupted += interrupted;
         self.seen.synchronous += synchronous;
         self.seen.restarts += restarts;
         self.seen.words += words;
@@ -175,6 +179,7 @@ impl Tally {
             names_taken,
             late_reports,
             crossed_reports,
+            interrupted,
             synchronous,
             restarts,
             words,
@@ -201,6 +206,7 @@ impl Tally {
             names_taken,
             late_reports,
             crossed_reports,
+            interrupted,
             synchronous,
             restarts,
             words,

@@ -7,7 +7,7 @@
 use serde_json::{Value, json};
 
 use crate::map_runs::{FULL, data_set};
-use crate::script::{Answer, answer};
+use crate::script::{Answer, ONCE, answer};
 
 /// One way for a state, a flow or an execution to end.
 #[derive(Debug, Clone, PartialEq)]
@@ -242,6 +242,14 @@ impl Model {
             }
             Answer::FallsSilent => endings.push(timed_out("States.HeartbeatTimeout")),
             Answer::Hangs => {}
+        }
+        // Only a crash that came while the attempt ran does this, which is checked where it is recorded.
+        if state["Resource"] == ONCE {
+            let failure = engine::interrupted();
+            endings.push(Ending::Fails {
+                error: failure.error?,
+                cause: failure.cause,
+            });
         }
         // A deadline counts from the moment the attempt is wanted, so waiting for a slot or a restart can
         // use it up.

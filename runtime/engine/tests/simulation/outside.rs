@@ -12,7 +12,7 @@ use serde_json::json;
 
 use crate::callers::Call;
 use crate::rng::hash;
-use crate::script::Answer;
+use crate::script::{Answer, ONCE};
 use crate::world::{Happening, World};
 
 /// What becomes of an attempt once it runs: the same before and after a crash.
@@ -52,7 +52,12 @@ impl World {
         if !self.stored(task.execution).fold.mode().is_standard() {
             return Style::Sandbox;
         }
+        let scheduled = self.stored(task.execution).events.get(task.scheduled_at as usize);
+        let once = scheduled
+            .is_some_and(|event| matches!(&event.kind, EventKind::TaskScheduled { resource, .. } if resource == ONCE));
         match hash(self.seed, &format!("style {task}")) % 10 {
+            // a module keeps its slot, or hands out its token
+            5 | 6 | 9 if once => Style::Sandbox,
             0..5 => Style::Sandbox,
             5 => Style::Elsewhere,
             6 => Style::Submitted,

@@ -1,6 +1,8 @@
 //! What tasks do: a fixed answer to the state, its parameters and the attempt's number, so that it is
 //! the same however often a crash makes an attempt run again.
 
+use asl::Payload;
+use engine::ports::Resources;
 use serde_json::{Value, json};
 
 use crate::rng::hash;
@@ -26,6 +28,23 @@ pub fn answer(seed: u64, resource: &str, state: &str, parameters: &Value, retry_
         "wasm:flaky" if roll % 100 < 20 => Answer::Fails("Boom"),
         "wasm:flaky" if roll % 100 < 33 => Answer::Fails("Crash"),
         _ => Answer::Returns(json!({"done": roll % 1_000, "by": state})),
+    }
+}
+
+/// The resource whose attempts may change something outside: a crash must not run one a second time.
+pub const ONCE: &str = "wasm:once";
+
+/// A world in which all resources are there.
+#[derive(Debug)]
+pub struct Everything;
+
+impl Resources for Everything {
+    fn refusal(&self, _resource: &str) -> Option<String> {
+        None
+    }
+
+    fn may_repeat(&self, resource: &str, _parameters: &Payload) -> bool {
+        resource != ONCE
     }
 }
 

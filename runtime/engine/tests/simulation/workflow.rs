@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 
 use crate::map_runs::{BROKEN, FULL};
 use crate::rng::Rng;
+use crate::script::ONCE;
 
 /// A generated machine and what its executions may be started with.
 pub struct Workflow {
@@ -119,6 +120,9 @@ impl Generator<'_> {
 
     fn task(&mut self, name: &str) -> Value {
         let mut task = json!({"Type": "Task", "Resource": *self.rng.pick(&["wasm:steady", "wasm:flaky"])});
+        if self.rng.percent(12) {
+            task["Resource"] = json!(ONCE);
+        }
         match self.rng.below(20) {
             0 | 1 => {
                 task["Resource"] = json!("wasm:hang");

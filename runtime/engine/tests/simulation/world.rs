@@ -21,7 +21,7 @@ use crate::disk::{Disk, Stored};
 use crate::map_runs::Question;
 use crate::outside::{Holder, Saying};
 use crate::rng::Rng;
-use crate::script::{Answer, answer};
+use crate::script::{Answer, Everything, ONCE, answer};
 use crate::workflow;
 
 /// Crashes in one case, at most: a case has to end.
@@ -92,6 +92,8 @@ pub struct World {
     pub beats: BTreeMap<TaskId, i64>,
     /// Attempts of which a first run has reported while a later one goes on: that one is stopped.
     pub crossed: BTreeSet<TaskId>,
+    /// Attempts that may run once and have.
+    pub ran_once: BTreeSet<TaskId>,
     runs: u64,
     /// What is seen of executions that aren't recorded step by step, by run.
     pub unrecorded: BTreeMap<ExecutionId, Stored>,
@@ -150,7 +152,7 @@ impl World {
         let mut world = Self {
             seed,
             now: 1_000_000,
-            engine: Engine::new(options.clone()),
+            engine: Engine::new(options.clone()).with_resources(Arc::new(Everything)),
             options,
             disk,
             definitions,
@@ -160,6 +162,7 @@ impl World {
             parked: BTreeSet::new(),
             holders: BTreeMap::new(),
             crossed: BTreeSet::new(),
+            ran_once: BTreeSet::new(),
             beats: BTreeMap::new(),
             runs: 0,
             unrecorded: BTreeMap::new(),
@@ -272,6 +275,7 @@ impl World {
                     self.disk_fails = true;
                     self.faults = true;
                     self.forget_runs(&batch);
+                    self.note_interrupted();
                     return Some(Input::Committed {
                         batch: id,
                         result: Err(StoreError("the disk said no".into())),
@@ -423,6 +427,23 @@ impl World {
         noted.push(Payload::from_value(came_to));
     }
 
+    /// Attempts that may not be repeated, and whose start is on disk, may fail from here on.
+    fn note_interrupted(&mut self) {
+        let mut interrupted = Vec::new();
+        for (id, stored) in &self.disk.executions {
+            let open = stored.fold.open_tasks();
+            let begun = open.filter(|task| task.resource == ONCE && task.started);
+            interrupted.extend(begun.map(|task| TaskId {
+                execution: *id,
+                scheduled_at: task.scheduled_at,
+            }));
+        }
+        for task in interrupted {
+            self.seen.interrupted += 1;
+            self.note(task, json!({"failed": engine::interrupted().error}));
+        }
+    }
+
     /// Does what the engine asks, as far as the process lives.
     fn do_outputs(&mut self, alive_for: usize) {
         for _ in 0..alive_for {
@@ -491,6 +512,9 @@ impl World {
 
     fn run_task(&mut self, request: TaskRequest) {
         self.check_run(&request);
+        if request.resource == ONCE {
+            self.ran_once.insert(request.task);
+        }
         self.runs += 1;
         let (task, run) = (request.task, self.runs);
         let lasts = if self.rng.percent(10) {
@@ -532,6 +556,7 @@ impl World {
         {
             self.disk.write(batch, Timestamp(self.now));
         }
+        self.note_interrupted();
         self.running.clear();
         self.unrecorded.clear();
         self.over.clear();
@@ -552,7 +577,7 @@ impl World {
             self.rng.between(0, 30_000)
         };
         self.options.seed = self.rng.bits();
-        self.engine = Engine::new(self.options.clone());
+        self.engine = Engine::new(self.options.clone()).with_resources(Arc::new(Everything));
         self.hand_in(Input::Recover {
             running: self.disk.running(),
             last: self.disk.last(),

@@ -180,6 +180,7 @@ pub fn job(module: &Digest) -> Job {
         },
         module: module.clone(),
         function: None,
+        granted: None,
         limits: TaskLimits::default(),
         input: input(),
         execution: "arn:execution".to_owned(),

@@ -94,6 +94,7 @@ impl Invocation {
         TaskLimits {
             fuel: self.limits.fuel.map_or(of_module.fuel, |Amount(fuel)| fuel),
             memory: self.limits.memory.map_or(of_module.memory, |Amount(memory)| memory),
+            ..of_module
         }
     }
 }
@@ -130,21 +131,27 @@ mod tests {
 
     #[test]
     fn a_state_may_have_limits_of_its_own() {
-        let module = TaskLimits { fuel: 5, memory: 6 };
+        let module = TaskLimits {
+            fuel: 5,
+            memory: 6,
+            ..TaskLimits::default()
+        };
         let limits = |text: &str| read(text).map(|invocation| invocation.limits(module));
         assert_eq!(limits(r#"{"Module": "m"}"#), Ok(module));
         assert_eq!(
             limits(r#"{"Module": "m", "Limits": {"Fuel": 1e9}}"#),
             Ok(TaskLimits {
                 fuel: 1_000_000_000,
-                memory: 6
+                memory: 6,
+                ..module
             })
         );
         assert_eq!(
             limits(r#"{"Module": "m", "Limits": {"Fuel": 1, "Memory": 65536}}"#),
             Ok(TaskLimits {
                 fuel: 1,
-                memory: 65_536
+                memory: 65_536,
+                ..module
             })
         );
         for wrong in ["0", "-1", "1.5", "\"1\"", "{}"] {

@@ -9,6 +9,7 @@ use engine::input::{Input, Release};
 use engine::output::TaskRequest;
 use engine::ports::{Job, Outcome, Report, Resources, SharedRunner};
 
+use super::known::Known;
 use super::{Mailbox, Message};
 use crate::activities::{Activities, Queued};
 use crate::aws::lambda::{self, Invocation};
@@ -50,7 +51,7 @@ enum Shape {
 /// Where an attempt goes.
 enum Place {
     /// Into the sandbox.
-    Sandbox(Ready),
+    Sandbox(Box<Ready>),
     /// To a worker of this activity.
     Activity(String),
     /// To this server itself.
@@ -84,14 +85,17 @@ impl Runner {
 
     /// What tasks may be scheduled on.
     pub(super) fn resources(&self) -> Arc<dyn Resources> {
-        Arc::clone(&self.activities) as _
+        Arc::new(Known {
+            activities: Arc::clone(&self.activities),
+            modules: Arc::clone(&self.modules),
+        })
     }
 
     pub(super) fn run(&mut self, request: TaskRequest) {
         let task = request.task;
         self.running.insert(task);
         match Self::prepare(&self.modules, &request) {
-            Ok(Place::Sandbox(ready)) => self.run_when_ready(ready),
+            Ok(Place::Sandbox(ready)) => self.run_when_ready(*ready),
             // a worker has it already
             Ok(Place::Activity(_)) if request.started => self.release(task, Release::Callback),
             Ok(Place::Activity(name)) => {
@@ -157,7 +161,7 @@ impl Runner {
                 let found = modules.find(asked.module);
                 let found = found.map_err(|failure| resource::not_found(asked.form, failure))?;
                 let input = request.parameters.clone();
-                Self::ready(request, asked, found, input, Shape::Plain)
+                Self::ready(modules, request, asked, found, input, Shape::Plain)
             }
             Asked::StartExecution(waits) => Ok(Place::Service(Service::StartExecution(waits))),
             Asked::Sdk(operation) => Ok(Place::Service(Service::Sdk(operation.to_owned()))),
@@ -172,7 +176,7 @@ impl Runner {
                 let mut found = modules.find(asked.module)?;
                 found.limits = invocation.limits(found.limits);
                 let shape = if token { Shape::PlainWithToken } else { Shape::Plain };
-                Self::ready(request, asked, found, invocation.payload.clone(), shape)
+                Self::ready(modules, request, asked, found, invocation.payload.clone(), shape)
             }
             Asked::LambdaInvoke { token } => {
                 let invocation = Invocation::read(&request.parameters)?;
@@ -184,23 +188,26 @@ impl Runner {
                 } else {
                     Shape::LambdaInvoke
                 };
-                Self::ready(request, asked, found, invocation.payload.clone(), shape)
+                Self::ready(modules, request, asked, found, invocation.payload.clone(), shape)
             }
         }
     }
 
     fn ready(
+        modules: &Modules,
         request: &TaskRequest,
         asked: Resource<'_>,
         found: Found,
         input: Payload,
         result: Shape,
     ) -> Result<Place, Failure> {
+        let (granted, limits) = modules.grant(asked.module, found.limits)?;
         let job = Job {
             task: request.task,
             module: found.digest,
             function: asked.function.map(str::to_owned),
-            limits: found.limits,
+            limits,
+            granted,
             input,
             execution: request.execution.clone(),
             machine: request.machine.clone(),
@@ -209,7 +216,7 @@ impl Runner {
             deadline: request.deadline,
             heartbeat_seconds: request.heartbeat_seconds,
         };
-        Ok(Place::Sandbox(Ready { job, result }))
+        Ok(Place::Sandbox(Box::new(Ready { job, result })))
     }
 
     fn run_when_ready(&mut self, Ready { job, result }: Ready) {
@@ -273,7 +280,7 @@ pub(crate) fn run_alone(
     };
     let unavailable = |cause| failed(Failure::new("Sandbox.ModuleUnavailable", cause));
     let Ready { job, result } = match Runner::prepare(modules, request) {
-        Ok(Place::Sandbox(ready)) => ready,
+        Ok(Place::Sandbox(ready)) => *ready,
         Ok(Place::Service(service)) => return Some(service),
         Ok(Place::Activity(_) | Place::Callback) => {
             let cause = format!(

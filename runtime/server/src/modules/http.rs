@@ -8,12 +8,14 @@ use axum::http::header::CONTENT_LENGTH;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use engine::ports::{CatalogueError, ModuleRecord, TaskLimits, WayIn};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use engine::ports::{CatalogueError, Class, Manifest, ModuleRecord, Restart, TaskLimits, WayIn};
 use http_body_util::BodyExt as _;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{Error, NAME_LENGTH};
+use super::{Error, MANIFEST_BYTES, NAME_LENGTH};
 use crate::aws::is_name;
 use crate::handle::Handle;
 use crate::http::{Asked, Place, Problem, Routes};
@@ -24,6 +26,9 @@ const UPLOAD_LIMIT: u64 = 256 << 20;
 /// What of a refused upload is read and dropped, in bytes, so that a client that sends before it listens
 /// gets its answer.
 const DRAINED: u64 = 1 << 30;
+
+/// Header of an upload with its manifest, in base64.
+const MANIFEST: &str = "sandstep-manifest";
 
 /// The routes.
 pub(crate) fn routes() -> Routes {
@@ -51,6 +56,11 @@ struct Shown {
     imports: Vec<String>,
     limits: TaskLimits,
     uploaded_as: String,
+    class: Class,
+    /// What a crash of the server does to an attempt.
+    restart: Restart,
+    #[serde(skip_serializing_if = "Manifest::is_empty")]
+    manifest: Manifest,
 }
 
 /// How much of a version is shown.
@@ -78,6 +88,9 @@ impl Shown {
             imports: description.imports.clone(),
             limits: description.limits,
             uploaded_as: description.uploaded_as.clone(),
+            class: description.class(),
+            restart: description.restart(),
+            manifest: description.manifest.clone(),
         }
     }
 }
@@ -143,16 +156,36 @@ async fn put(
             format!("use 1 to {NAME_LENGTH} letters, digits, hyphens, underscores or dots"),
         ));
     }
+    let manifest = manifest(&headers)?;
     let announced = headers
         .get(CONTENT_LENGTH)
         .and_then(|length| length.to_str().ok()?.parse().ok());
     let _permit = handle.upload_permit().await;
     let component = receive(announced, body).await?;
     let size = component.len();
-    let (record, new) = handle.put_module(name, component).await.map_err(refused)?;
+    let (record, new) = handle.put_module(name, component, manifest).await.map_err(refused)?;
     tracing::info!(module = record.name, version = record.version, digest = %record.digest, size, "module uploaded");
     let status = if new { StatusCode::CREATED } else { StatusCode::OK };
     Ok((status, axum::Json(Shown::new(&record, Detail::Full))).into_response())
+}
+
+/// The manifest that comes with an upload; without one it asks for nothing.
+fn manifest(headers: &HeaderMap) -> Result<Manifest, Problem> {
+    let Some(header) = headers.get(MANIFEST) else {
+        return Ok(Manifest::default());
+    };
+    let decoded = STANDARD.decode(header.as_bytes()).ok();
+    let text = decoded.and_then(|bytes| String::from_utf8(bytes).ok());
+    let text = text.ok_or_else(|| invalid_manifest(format!("the header `{MANIFEST}` isn't a text in base64")))?;
+    super::manifest(&text).map_err(|mistake| refused(Error::Manifest(mistake)))
+}
+
+fn invalid_manifest(message: String) -> Problem {
+    let hint = format!(
+        "send a `module.toml` of at most {MANIFEST_BYTES} bytes as `-H \"{MANIFEST}: $(base64 -w0 module.toml)\"`; \
+         docs/modules.md shows one"
+    );
+    Problem::new(422, "InvalidManifest", message, hint)
 }
 
 #[derive(Deserialize)]
@@ -250,6 +283,8 @@ fn refused(error: Error) -> Problem {
         ),
         Error::Catalogue(CatalogueError::NoSuchModule(name)) => no_such_module(&name),
         Error::Catalogue(error) => fault(&error.to_string()),
+        Error::Manifest(mistake) => invalid_manifest(mistake.to_string()),
+        Error::NotAllowed(refused) => Problem::new(403, "NotAllowed", refused.to_string(), refused.hint()),
         Error::Crashed(_) => fault(&error.to_string()),
     }
 }

@@ -1,6 +1,9 @@
 //! Components that tasks run: which versions there are, and whether their compiled code is at hand.
 
+mod amount;
 mod http;
+mod manifest;
+mod policy;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -8,11 +11,13 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use asl::{Failure, Timestamp};
 use engine::ids::Digest;
 use engine::ports::{
-    CallProblem, CallSketch, Catalogue, CatalogueError, ModuleDescription, ModuleError, ModuleRecord, SharedRunner,
-    StoreError, Sweep, Tally, TaskLimits,
+    CallProblem, CallSketch, Catalogue, CatalogueError, Granted, Manifest, ModuleDescription, ModuleError,
+    ModuleRecord, Restart, SharedRunner, StoreError, Sweep, Tally, TaskLimits,
 };
 
 pub(crate) use http::routes;
+pub use manifest::{MANIFEST_BYTES, Mistake, manifest};
+pub use policy::{NotAllowed, Policy, PolicyInForce};
 
 /// Longest name of a module, in characters; the same as AWS's function names and machines.
 pub const NAME_LENGTH: usize = 80;
@@ -66,6 +71,12 @@ pub enum Error {
     /// The catalogue said no.
     #[error(transparent)]
     Catalogue(#[from] CatalogueError),
+    /// Its manifest can't be read.
+    #[error("the manifest can't be read: {0}")]
+    Manifest(#[from] Mistake),
+    /// Its manifest asks for more than the operator's policy allows.
+    #[error(transparent)]
+    NotAllowed(#[from] NotAllowed),
     /// The check panicked; the text says where.
     #[error("checking the upload failed inside the server: {0}")]
     Crashed(String),
@@ -75,6 +86,7 @@ pub enum Error {
 pub struct Modules {
     catalogue: Arc<dyn Catalogue>,
     runner: SharedRunner,
+    policy: PolicyInForce,
     /// Versions in rising order.
     by_name: RwLock<BTreeMap<String, Vec<Arc<ModuleRecord>>>>,
     readiness: Mutex<HashMap<Digest, Readiness>>,
@@ -82,12 +94,22 @@ pub struct Modules {
     uploading: RwLock<()>,
 }
 
+impl std::fmt::Debug for Modules {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Modules").finish_non_exhaustive()
+    }
+}
+
 impl Modules {
     /// Reads every version. Blocks while the store reads.
     ///
     /// # Errors
     /// [`CatalogueError`] when they can't be read.
-    pub fn open(catalogue: Arc<dyn Catalogue>, runner: SharedRunner) -> Result<Self, CatalogueError> {
+    pub fn open(
+        catalogue: Arc<dyn Catalogue>,
+        runner: SharedRunner,
+        policy: PolicyInForce,
+    ) -> Result<Self, CatalogueError> {
         let mut by_name: BTreeMap<String, Vec<Arc<ModuleRecord>>> = BTreeMap::new();
         let mut readiness = HashMap::new();
         for record in catalogue.modules()? {
@@ -100,6 +122,7 @@ impl Modules {
         Ok(Self {
             catalogue,
             runner,
+            policy,
             by_name: RwLock::new(by_name),
             readiness: Mutex::new(readiness),
             uploading: RwLock::new(()),
@@ -185,6 +208,46 @@ impl Modules {
         }
     }
 
+    /// What an attempt of a module is given beside its limits, and those with the policy's caps.
+    ///
+    /// # Errors
+    /// The failure of a task whose module asks for more than the policy allows by now.
+    pub fn grant(
+        &self,
+        reference: ModuleReference<'_>,
+        limits: TaskLimits,
+    ) -> Result<(Option<Arc<Granted>>, TaskLimits), Failure> {
+        let policy = self.policy.current();
+        let limits = policy.cap(reference.name, limits);
+        let by_name = self.by_name.read().unwrap_or_else(PoisonError::into_inner);
+        let record = by_name
+            .get(reference.name)
+            .and_then(|versions| of_version(versions, reference.version));
+        let Some(record) = record else {
+            return Ok((None, limits));
+        };
+        let granted = policy.granted(reference.name, &record.description.manifest);
+        let granted = granted.map_err(|refused| {
+            let cause = format!("{refused}; {}", refused.hint());
+            Failure::new("Sandbox.NotGranted", cause)
+        })?;
+        Ok((granted, limits))
+    }
+
+    /// Whether an attempt of a module may be run again after a crash.
+    pub fn may_repeat(&self, reference: ModuleReference<'_>) -> bool {
+        let by_name = self.by_name.read().unwrap_or_else(PoisonError::into_inner);
+        let record = by_name
+            .get(reference.name)
+            .and_then(|versions| of_version(versions, reference.version));
+        record.is_none_or(|record| record.description.restart() == Restart::Repeat)
+    }
+
+    /// The policy in force.
+    pub fn policy(&self) -> Arc<Policy> {
+        self.policy.current()
+    }
+
     /// Whether a component can run now.
     pub fn readiness(&self, digest: &Digest) -> Readiness {
         let readiness = self.readiness.lock().unwrap_or_else(PoisonError::into_inner);
@@ -197,9 +260,16 @@ impl Modules {
     ///
     /// # Errors
     /// [`Error`] when the sandbox can't run it or the catalogue can't store it.
-    pub fn put(&self, name: &str, upload: &[u8], at: Timestamp) -> Result<(Arc<ModuleRecord>, bool), Error> {
+    pub fn put(
+        &self,
+        name: &str,
+        upload: &[u8],
+        manifest: Manifest,
+        at: Timestamp,
+    ) -> Result<(Arc<ModuleRecord>, bool), Error> {
         let _uploading = self.uploading.read().unwrap_or_else(PoisonError::into_inner);
-        let prepared = self.runner.prepare(upload)?;
+        self.policy.current().check(name, &manifest)?;
+        let prepared = self.runner.prepare_with(upload, manifest)?;
         let record = self
             .catalogue
             .put_module(name, &prepared.component, prepared.description, at)?;

@@ -121,6 +121,13 @@ async fn answers_are_as_described_and_every_described_answer_is_given() {
     }
     reader.ask("PUT", "/v1/modules/{name}", &["x"], "", b"nonsense").await;
     reader.ask("PUT", "/v1/modules/{name}", &["a%20b"], "", b"echo").await;
+    // [grants] env = ["HOME"], which nobody allowed; and a limit
+    let manifest = "\nsandstep-manifest: W2dyYW50c10KZW52ID0gWyJIT01FIl0K\r\n";
+    reader.ask("PUT", "/v1/modules/{name}", &["x"], manifest, b"echo").await;
+    let manifest = "\nsandstep-manifest: W2xpbWl0c10KdGltZSA9ICIzMHMiCg==\r\n";
+    reader
+        .ok("PUT", "/v1/modules/{name}", &["echo"], manifest, b"echo")
+        .await;
     reader.ok("GET", "/v1/modules", &[], "", b"").await;
     reader.ok("GET", "/v1/modules/{name}", &["echo"], "", b"").await;
     reader.ask("GET", "/v1/modules/{name}", &["nobody"], "", b"").await;

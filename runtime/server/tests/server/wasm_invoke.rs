@@ -23,7 +23,8 @@ async fn a_state_names_its_module_its_payload_and_its_limits() {
         world.runner.jobs.lock().unwrap()[0].limits,
         TaskLimits {
             fuel: 5,
-            memory: 65_536
+            memory: 65_536,
+            ..TaskLimits::default()
         }
     );
     let missing = world.run("m", "two", r#"{"module": "nothing", "n": 7}"#).await;

@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 use asl::{Attempt, Failure, LogLine, Payload};
 use engine::ids::{Digest, TaskId};
 use engine::ports::{
-    CallProblem, CallSketch, Job, ModuleDescription, ModuleError, Outcome, Prepared, Report, StoreError, TaskLimits,
-    TaskRunner,
+    CallProblem, CallSketch, Job, Manifest, ModuleDescription, ModuleError, Outcome, Prepared, Report, StoreError,
+    TaskLimits, TaskRunner,
 };
 use serde_json::{Value, json};
 use server::{Config, Handle, Ports, Server};
@@ -35,7 +35,7 @@ pub struct FakeRunner {
 type Done = Box<dyn FnOnce(Report) + Send>;
 
 impl TaskRunner for FakeRunner {
-    fn prepare(&self, upload: &[u8]) -> Result<Prepared, ModuleError> {
+    fn prepare_with(&self, upload: &[u8], manifest: Manifest) -> Result<Prepared, ModuleError> {
         if !matches!(upload, b"echo" | b"fail" | b"hang" | b"talk") {
             return Err(ModuleError {
                 code: "NotWasm".into(),
@@ -48,9 +48,14 @@ impl TaskRunner for FakeRunner {
         let description = ModuleDescription {
             entry: "sandstep:task".into(),
             exports: vec!["sandstep:task/handler@0.1.0".into()],
-            imports: Vec::new(),
-            limits: TaskLimits::default(),
+            imports: if manifest.grants.dirs.is_empty() {
+                Vec::new()
+            } else {
+                vec!["wasi:filesystem/types@0.2.6".into()]
+            },
+            limits: manifest.limits.over(TaskLimits::default()),
             uploaded_as: "component".into(),
+            manifest,
             ..ModuleDescription::default()
         };
         Ok(Prepared {

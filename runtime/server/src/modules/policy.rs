@@ -1,0 +1,474 @@
+//! The operator's policy: what manifests may ask for, and where secrets are.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use engine::ports::{
+    AskedLimits, Directory, Granted, GrantedDirectory, GrantedRequests, HttpPattern, Manifest, SecretHeader,
+    SecretPlace, Sensitive, TaskLimits, glob,
+};
+use serde::Deserialize;
+use toml::Spanned;
+
+use super::manifest::{LimitsWritten, Mistake, is_plain_and_absolute, read};
+use crate::http_task::Written;
+
+/// The policy in force, which can be exchanged while the server runs.
+#[derive(Debug, Clone, Default)]
+pub struct PolicyInForce(Arc<RwLock<Arc<Policy>>>);
+
+impl PolicyInForce {
+    /// This one.
+    pub fn new(policy: Policy) -> Self {
+        Self(Arc::new(RwLock::new(Arc::new(policy))))
+    }
+
+    /// The policy of this moment.
+    pub fn current(&self) -> Arc<Policy> {
+        Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// From now on another one; attempts that run keep what they have.
+    pub fn exchange(&self, policy: Policy) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(policy);
+    }
+}
+
+impl PartialEq for PolicyInForce {
+    fn eq(&self, other: &Self) -> bool {
+        self.current() == other.current()
+    }
+}
+
+impl Eq for PolicyInForce {}
+
+/// What manifests may ask for. Without a policy nothing outward is granted.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Policy {
+    caps: AskedLimits,
+    rules: Vec<Rule>,
+    secrets: BTreeMap<String, Sensitive>,
+}
+
+/// What modules of some names may ask for.
+#[derive(Debug, PartialEq, Eq)]
+struct Rule {
+    modules: Vec<String>,
+    caps: AskedLimits,
+    env: Vec<String>,
+    dirs: Vec<AllowedDirectory>,
+    http: Vec<HttpPattern>,
+    private: bool,
+    secrets: Vec<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AllowedDirectory {
+    path: PathBuf,
+    #[serde(default)]
+    write: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PolicyWritten {
+    #[serde(default)]
+    limits: LimitsWritten,
+    #[serde(default)]
+    allow: Vec<Spanned<RuleWritten>>,
+    #[serde(default)]
+    secrets: BTreeMap<String, Written>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RuleWritten {
+    modules: Vec<String>,
+    #[serde(default)]
+    limits: LimitsWritten,
+    #[serde(default)]
+    env: Vec<String>,
+    #[serde(default)]
+    dirs: Vec<AllowedDirectory>,
+    #[serde(default)]
+    http: Vec<HttpPattern>,
+    #[serde(default)]
+    private: bool,
+    #[serde(default)]
+    secrets: Vec<String>,
+}
+
+/// What a manifest asks for and the policy doesn't let it have.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the policy doesn't let module `{module}` have {asked}")]
+pub struct NotAllowed {
+    /// Who asks.
+    pub module: String,
+    /// For what, as the manifest writes it, in backticks.
+    pub asked: String,
+    /// What the policy would have to say.
+    pub line: String,
+}
+
+impl NotAllowed {
+    /// What can be done about it.
+    pub fn hint(&self) -> String {
+        let Self { module, line, .. } = self;
+        format!(
+            "take it out of the manifest, or put into the policy file (`serve --policy FILE`), below `[[allow]]` and \
+             `modules = [\"{module}\"]`: `{line}`"
+        )
+    }
+}
+
+impl Policy {
+    /// Reads a policy. `look_up` finds secrets that are written elsewhere, or says why it can't.
+    ///
+    /// # Errors
+    /// The first [`Mistake`]. It quotes nothing of a secret.
+    pub fn read(text: &str, mut look_up: impl FnMut(&Written) -> Result<String, String>) -> Result<Self, Mistake> {
+        let PolicyWritten { limits, allow, secrets } = read(text)?;
+        let mut rules = Vec::new();
+        for rule in allow {
+            let at = rule.span().start;
+            rules.push(rule.into_inner().rule(text, at)?);
+        }
+        let mut values = BTreeMap::new();
+        for (name, written) in secrets {
+            let value = look_up(&written)
+                .and_then(|value| (!value.is_empty()).then_some(value).ok_or("it is empty".to_owned()))
+                .map_err(|why| Mistake::at(text, 0, format!("the secret `{name}` can't be had: {why}")))?;
+            values.insert(name, Sensitive::new(&value));
+        }
+        Ok(Self {
+            caps: limits.limits(text)?,
+            rules,
+            secrets: values,
+        })
+    }
+
+    /// Whether a module may have all that its manifest asks for.
+    ///
+    /// # Errors
+    /// The first [`NotAllowed`].
+    pub fn check(&self, module: &str, manifest: &Manifest) -> Result<(), NotAllowed> {
+        let caps = self.caps_for(module);
+        let asked = &manifest.limits;
+        let bounds = [
+            ("fuel", asked.fuel, caps.fuel, ""),
+            ("memory", asked.memory, caps.memory, ""),
+            ("time", asked.time_millis, caps.time_millis, "ms"),
+            ("output", asked.output, caps.output, ""),
+        ];
+        for (name, asked, cap, unit) in bounds {
+            if let (Some(asked), Some(cap)) = (asked, cap)
+                && asked > cap
+            {
+                let amount = |amount: u64| match unit {
+                    "" => amount.to_string(),
+                    unit => format!("\"{amount}{unit}\""),
+                };
+                return Err(NotAllowed {
+                    module: module.to_owned(),
+                    asked: format!("`{name} = {}`: at most {} is allowed", amount(asked), amount(cap)),
+                    line: format!("limits = {{ {name} = {} }}", amount(asked)),
+                });
+            }
+        }
+        self.granted(module, manifest).map(|_| ())
+    }
+
+    /// What an attempt is given; nothing where its manifest asks for nothing.
+    ///
+    /// # Errors
+    /// The first [`NotAllowed`]: the policy may be another than when the module was uploaded.
+    pub fn granted(&self, module: &str, manifest: &Manifest) -> Result<Option<Arc<Granted>>, NotAllowed> {
+        let grants = &manifest.grants;
+        if grants.is_empty() {
+            return Ok(None);
+        }
+        let refuse = |asked: String, line: String| NotAllowed {
+            module: module.to_owned(),
+            asked,
+            line,
+        };
+        let mut granted = Granted::default();
+        for variable in &grants.env {
+            let name = &variable.name;
+            match &variable.value {
+                Some(value) => granted.env.push((name.clone(), Sensitive::new(value))),
+                None if self.rules_for(module).any(|rule| any(&rule.env, name)) => match std::env::var(name) {
+                    Ok(value) => granted.env.push((name.clone(), Sensitive::new(&value))),
+                    Err(_) => granted.unset.push(name.clone()),
+                },
+                None => return Err(refuse(format!("`env = [\"{name}\"]`"), format!("env = [\"{name}\"]"))),
+            }
+        }
+        for directory in &grants.dirs {
+            let Some(root) = self.root_of(module, directory) else {
+                let path = directory.path.display();
+                let write = if directory.write { ", write = true" } else { "" };
+                let line = format!("dirs = [{{ path = \"{path}\"{write} }}]");
+                return Err(refuse(format!("`{line}`"), line));
+            };
+            granted.dirs.push(GrantedDirectory {
+                directory: directory.clone(),
+                root,
+            });
+        }
+        for pattern in &grants.http {
+            let mut rules = self
+                .rules_for(module)
+                .filter(|rule| rule.http.iter().any(|allowed| allowed.covers(pattern)));
+            let Some(first) = rules.next() else {
+                let line = format!("http = [\"{pattern}\"]");
+                return Err(refuse(format!("`{line}`"), line));
+            };
+            granted.http.push(GrantedRequests {
+                pattern: pattern.clone(),
+                private: first.private || rules.any(|rule| rule.private),
+            });
+        }
+        for secret in &grants.secrets {
+            let name = &secret.name;
+            if !self.rules_for(module).any(|rule| any(&rule.secrets, name)) {
+                let line = format!("secrets = [\"{name}\"]");
+                return Err(refuse(format!("the secret `{name}`"), line));
+            }
+            let Some(value) = self.secrets.get(name) else {
+                return Err(NotAllowed {
+                    module: module.to_owned(),
+                    asked: format!("the secret `{name}`, which it doesn't know"),
+                    line: format!("secrets = [\"{name}\"]` and, below `[secrets]`, `{name} = {{ file = \"FILE\" }}"),
+                });
+            };
+            granted.secrets.push((name.clone(), value.clone()));
+            match &secret.place {
+                SecretPlace::Env(variable) => granted.env.push((variable.clone(), value.clone())),
+                SecretPlace::Header { name, origin } => granted.headers.push(SecretHeader {
+                    name: name.clone(),
+                    origin: origin.clone(),
+                    value: value.clone(),
+                }),
+            }
+        }
+        Ok(Some(Arc::new(granted)))
+    }
+
+    /// Limits, and nothing above what the policy allows.
+    pub fn cap(&self, module: &str, limits: TaskLimits) -> TaskLimits {
+        self.caps_for(module).cap(limits)
+    }
+
+    /// The names of the secrets it knows.
+    pub fn secrets(&self) -> impl Iterator<Item = &str> {
+        self.secrets.keys().map(String::as_str)
+    }
+
+    fn rules_for(&self, module: &str) -> impl Iterator<Item = &Rule> {
+        self.rules.iter().filter(move |rule| any(&rule.modules, module))
+    }
+
+    /// The caps of the last rule that has one for this module, else everybody's.
+    fn caps_for(&self, module: &str) -> AskedLimits {
+        self.rules_for(module).fold(self.caps, |caps, rule| AskedLimits {
+            fuel: rule.caps.fuel.or(caps.fuel),
+            memory: rule.caps.memory.or(caps.memory),
+            time_millis: rule.caps.time_millis.or(caps.time_millis),
+            output: rule.caps.output.or(caps.output),
+        })
+    }
+
+    fn root_of(&self, module: &str, asked: &Directory) -> Option<PathBuf> {
+        let mut allowed = self.rules_for(module).flat_map(|rule| &rule.dirs);
+        let within =
+            |allowed: &&AllowedDirectory| asked.path.starts_with(&allowed.path) && (allowed.write || !asked.write);
+        allowed.find(within).map(|allowed| allowed.path.clone())
+    }
+}
+
+impl RuleWritten {
+    fn rule(self, text: &str, at: usize) -> Result<Rule, Mistake> {
+        if self.modules.is_empty() {
+            let why = "`modules` is empty, so nobody is allowed anything; write `modules = [\"NAME\", \"etl-*\"]`";
+            return Err(Mistake::at(text, at, why));
+        }
+        if let Some(wrong) = self.dirs.iter().find(|allowed| !is_plain_and_absolute(&allowed.path)) {
+            let message = format!("`{}` must be an absolute path without `..`", wrong.path.display());
+            return Err(Mistake::at(text, at, message));
+        }
+        let caps = self.limits.limits(text)?;
+        let Self {
+            modules,
+            limits: _,
+            env,
+            dirs,
+            http,
+            private,
+            secrets,
+        } = self;
+        Ok(Rule {
+            modules,
+            caps,
+            env,
+            dirs,
+            http,
+            private,
+            secrets,
+        })
+    }
+}
+
+/// Whether one of these patterns, in which `*` stands for any text, is the name.
+fn any(patterns: &[String], name: &str) -> bool {
+    patterns.iter().any(|pattern| glob(pattern, name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::manifest::manifest;
+    use super::*;
+
+    const POLICY: &str = r#"
+[limits]
+memory = "256MiB"
+
+[[allow]]
+modules = ["etl-*", "report"]
+limits = { memory = "1GiB", time = "5m" }
+env = ["PATH", "SANDSTEP_TEST_*"]
+dirs = [{ path = "/srv/data" }, { path = "/srv/out", write = true }]
+http = ["GET https://api.example.com/*"]
+secrets = ["stripe*"]
+
+[secrets]
+stripe = "hush"
+crm = "quiet"
+"#;
+
+    fn policy(text: &str) -> Result<Policy, Mistake> {
+        Policy::read(text, |written| match written {
+            Written::Text(text) => Ok(text.clone()),
+            other => Err(format!("{other:?} isn't here")),
+        })
+    }
+
+    fn asked(module: &str, text: &str) -> Result<(), NotAllowed> {
+        let manifest = manifest(text).expect("a manifest");
+        policy(POLICY).expect("a policy").check(module, &manifest)
+    }
+
+    #[test]
+    fn what_is_within_the_policy_is_granted() {
+        for text in [
+            "[grants]\nenv = [\"PATH\", { ANY = \"thing\" }]",
+            "[grants]\ndirs = [{ path = \"/srv/data/2024\" }, { path = \"/srv/out\", write = true }]",
+            "[grants]\nhttp = [\"GET https://api.example.com/v1/*\"]",
+            "[grants]\nsecrets = [{ name = \"stripe\", env = \"KEY\" }]",
+            "[limits]\nmemory = \"1GiB\"\ntime = \"5m\"",
+        ] {
+            assert_eq!(asked("etl-prices", text), Ok(()), "{text}");
+        }
+        assert_eq!(asked("other", "[grants]\nenv = [{ ANY = \"thing\" }]"), Ok(()));
+    }
+
+    #[test]
+    fn everything_else_is_refused_with_the_line_that_would_allow_it() {
+        for (module, text, line) in [
+            ("other", "[grants]\nenv = [\"PATH\"]", "env = [\"PATH\"]"),
+            ("report", "[grants]\nenv = [\"HOME\"]", "env = [\"HOME\"]"),
+            (
+                "report",
+                "[grants]\ndirs = [{ path = \"/srv\" }]",
+                "dirs = [{ path = \"/srv\" }]",
+            ),
+            (
+                "report",
+                "[grants]\ndirs = [{ path = \"/srv/database\" }]",
+                "dirs = [{ path = \"/srv/database\" }]",
+            ),
+            (
+                "report",
+                "[grants]\ndirs = [{ path = \"/srv/data\", write = true }]",
+                "dirs = [{ path = \"/srv/data\", write = true }]",
+            ),
+            (
+                "report",
+                "[grants]\nhttp = [\"POST https://api.example.com/v1\"]",
+                "http = [\"POST https://api.example.com/v1\"]",
+            ),
+            (
+                "report",
+                "[grants]\nsecrets = [{ name = \"crm\", env = \"KEY\" }]",
+                "secrets = [\"crm\"]",
+            ),
+            (
+                "other",
+                "[limits]\nmemory = \"512MiB\"",
+                "limits = { memory = 536870912 }",
+            ),
+            ("report", "[limits]\ntime = \"1h\"", "limits = { time = \"3600000ms\" }"),
+        ] {
+            let refused = asked(module, text).expect_err(text);
+            assert_eq!(refused.line, line, "{text}");
+            assert!(refused.hint().contains(&format!("modules = [\"{module}\"]")));
+        }
+        let unknown = asked("report", "[grants]\nsecrets = [{ name = \"stripe2\", env = \"KEY\" }]");
+        assert!(unknown.expect_err("not there").to_string().contains("doesn't know"));
+        let manifest = manifest("[grants]\nenv = [\"PATH\"]").expect("a manifest");
+        assert!(Policy::default().check("report", &manifest).is_err());
+    }
+
+    #[test]
+    fn a_line_that_is_advised_is_a_line_that_works() {
+        let asked = manifest(
+            "[limits]\nmemory = \"512MiB\"\ntime = \"1h\"\n[grants]\nenv = [\"PATH\"]\n\
+             dirs = [{ path = \"/srv/x\", write = true }]\nhttp = [\"POST https://a.example/b\"]",
+        )
+        .expect("a manifest");
+        let mut text = "[limits]\nmemory = 1\ntime = \"1ms\"\n".to_owned();
+        for _ in 0..5 {
+            let Err(refused) = policy(&text).expect("a policy").check("report", &asked) else {
+                return assert_eq!(policy(&text).expect("a policy").check("report", &asked), Ok(()));
+            };
+            text.push_str(&format!("[[allow]]\nmodules = [\"report\"]\n{}\n", refused.line));
+        }
+        assert_eq!(
+            policy(&text).expect("a policy").check("report", &asked),
+            Ok(()),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn values_are_filled_in_and_not_shown() {
+        let asked =
+            manifest("[grants]\nenv = [\"SANDSTEP_TEST_UNSET\"]\nsecrets = [{ name = \"stripe\", env = \"KEY\" }]")
+                .expect("a manifest");
+        let policy = policy(POLICY).expect("a policy");
+        let granted = policy.granted("report", &asked).expect("allowed").expect("something");
+        assert_eq!(granted.unset, ["SANDSTEP_TEST_UNSET"]);
+        assert_eq!(granted.env, [("KEY".to_owned(), Sensitive::new("hush"))]);
+        assert!(!format!("{policy:?} {granted:?}").contains("hush"));
+    }
+
+    #[test]
+    fn mistakes_in_a_policy_point_at_their_place() {
+        for (text, line, word) in [
+            ("[[allow]]\nmodules = []", 1, "nobody"),
+            ("\n[[allow]]\nmodules = [\"a\"]\ndir = []", 4, "dir"),
+            ("[[allow]]\nmodules = [\"a\"]\ndirs = [{ path = \"x\" }]", 1, "absolute"),
+            ("[secrets]\na = { env = \"NOWHERE\" }", 1, "NOWHERE"),
+            ("[secrets]\na = \"\"", 1, "empty"),
+            ("[limits]\nfuel = \"much\"", 2, "much"),
+        ] {
+            let mistake = policy(text).expect_err(text);
+            assert!(
+                mistake.message.contains(word) && mistake.line == line,
+                "{text}: {mistake}"
+            );
+        }
+    }
+}
