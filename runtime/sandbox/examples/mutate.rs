@@ -127,6 +127,7 @@ fn run(sandbox: &Sandbox, module: Digest, number: u64) -> Result<Outcome, Box<dy
         },
         module,
         function: None,
+        granted: None,
         limits: TaskLimits {
             fuel: FUEL,
             ..TaskLimits::default()

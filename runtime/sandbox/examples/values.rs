@@ -93,6 +93,7 @@ fn call(sandbox: &Sandbox, module: &Digest, input: &Payload) -> Outcome {
         },
         module: module.clone(),
         function: None,
+        granted: None,
         limits: TaskLimits {
             memory: MEMORY,
             ..TaskLimits::default()
