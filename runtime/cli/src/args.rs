@@ -125,6 +125,12 @@ pub enum Command {
         #[command(subcommand)]
         command: Option<Modules>,
     },
+    /// Show all that the tasks of a workflow can touch
+    Reach {
+        /// The name of a state machine, or the file of a definition; `-` reads standard input
+        #[arg(value_name = "WORKFLOW")]
+        workflow: String,
+    },
     /// Look after objects: data sets that workflows read, and results they write
     Objects {
         /// What to do with them; lists the buckets when absent.
@@ -353,6 +359,11 @@ pub enum Modules {
         /// component there
         #[arg(long, value_name = "FILE")]
         manifest: Option<PathBuf>,
+    },
+    /// Show all that a module can touch
+    Reach {
+        /// Its name
+        name: String,
     },
     /// Delete all versions of a module no state machine uses
     Delete {

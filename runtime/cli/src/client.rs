@@ -361,6 +361,24 @@ impl Client {
         self.read(request.send(upload))
     }
 
+    /// All that a module can touch.
+    pub fn module_reach(&self, name: &str) -> Result<Value> {
+        self.read(self.agent.get(format!("{}/reach", self.module_url(name))).call())
+    }
+
+    /// All that the tasks of a state machine can touch.
+    pub fn machine_reach(&self, name: &str) -> Result<Value> {
+        let name = percent_encoded(name);
+        let url = format!("{}/v1/state-machines/{name}/reach", self.endpoint);
+        self.read(self.agent.get(url).call())
+    }
+
+    /// All that the tasks of a definition can touch.
+    pub fn definition_reach(&self, definition: &str) -> Result<Value> {
+        let request = self.agent.post(format!("{}/v1/reach", self.endpoint));
+        self.read(request.send(definition))
+    }
+
     /// Takes a module away.
     pub fn delete_module(&self, name: &str, force: bool) -> Result<Value> {
         let request = self.agent.delete(self.module_url(name));

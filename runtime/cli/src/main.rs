@@ -60,6 +60,7 @@ fn run(args: &Args) -> Result {
         Command::Deploy(asked) => commands::deploy::deploy(&client()?, asked, &output),
         Command::New(asked) => commands::new::new(asked, &output),
         Command::Modules { command } => commands::modules::modules(&client()?, command.as_ref(), &output),
+        Command::Reach { workflow } => commands::reach::workflow(&client()?, workflow, &output),
         Command::Objects { command } => commands::objects::objects(&client()?, command.as_ref(), &output),
         Command::Machines { command } => commands::machines::machines(&client()?, command.as_ref(), &output),
         Command::Start(asked) => commands::start::start(&client()?, asked, &output),

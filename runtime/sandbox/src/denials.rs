@@ -123,8 +123,7 @@ fn names(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
 }
 
 /// What a guest that wants a connection of its own can do.
-const NO_SOCKETS: &str = "tasks have no sockets; let the task make requests through `wasi:http`, with `[grants]` \
-                          `http = [\"GET https://HOST/PATH/*\"]` in module.toml";
+const NO_SOCKETS: &str = "tasks have no network; call services from the workflow (`http:invoke`)";
 
 /// Bytes of a guest's own names in a message.
 const NAME_BYTES: usize = 200;

@@ -14,6 +14,7 @@ pub mod map_runs;
 pub mod modules;
 pub mod new;
 pub mod objects;
+pub mod reach;
 pub mod run;
 pub mod start;
 pub mod stop;

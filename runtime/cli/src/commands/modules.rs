@@ -22,6 +22,7 @@ pub fn modules(client: &Client, command: Option<&args::Modules>, output: &Output
         None | Some(args::Modules::List) => list(client, output),
         Some(args::Modules::Describe { name }) => describe(client, name, output),
         Some(args::Modules::Push { name, file, manifest }) => push(client, name, file, manifest.as_deref(), output),
+        Some(args::Modules::Reach { name }) => super::reach::module(client, name, output),
         Some(args::Modules::Delete { name, force }) => delete(client, name, *force, output),
     }
 }

@@ -16,6 +16,7 @@ mod module_call;
 mod module_findings;
 pub mod operations;
 mod page_token;
+pub(crate) mod reach;
 pub mod resource;
 mod router;
 pub mod signature;

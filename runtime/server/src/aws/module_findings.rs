@@ -1,12 +1,12 @@
 //! What a definition asks of modules, beside what is uploaded here: warnings, since a module may still come.
 
-use engine::ports::{CallProblem, CallSketch, MachineType, ModuleDescription};
+use engine::ports::{CallProblem, CallSketch, Class, MachineType, ModuleDescription, Restart};
 use serde_json::Value;
 
 use super::definition::{Finding, Part, parts};
 use super::module_call::{Call, UNKNOWN};
 use super::resource::Resource;
-use crate::modules::Modules;
+use crate::modules::{Modules, comes_back};
 
 /// No module of this name or version is uploaded.
 const UNKNOWN_MODULE: &str = "UNKNOWN_MODULE";
@@ -14,6 +14,10 @@ const UNKNOWN_MODULE: &str = "UNKNOWN_MODULE";
 const UNKNOWN_FUNCTION: &str = "UNKNOWN_FUNCTION";
 /// What is written as the function's input doesn't fit its types.
 const WRONG_ARGUMENTS: &str = "WRONG_ARGUMENTS";
+/// The state retries what fails the same way every time.
+const RETRY_IN_VAIN: &str = "RETRY_IN_VAIN";
+/// The module's effects are not repeated after a crash, and the state doesn't say what happens instead.
+const RESTART_NOT_HANDLED: &str = "RESTART_NOT_HANDLED";
 /// The state waits for heartbeats that the module can't send.
 const HEARTBEAT_NEVER_SENT: &str = "HEARTBEAT_NEVER_SENT";
 /// The module sends heartbeats that the state doesn't wait for.
@@ -49,6 +53,7 @@ pub fn warnings(document: &Value, modules: &Modules) -> Vec<Finding> {
                         about_call(&call, &asked, problem, &mut warn);
                     }
                     about_heartbeats(state, &asked, &description, &mut warn);
+                    about_retries(state, &asked, &description, &mut warn);
                 }
                 None => {
                     let cause = modules.find(asked.module).err().and_then(|failure| failure.cause);
@@ -88,6 +93,46 @@ fn about_call(
         }
     }
 }
+
+fn about_retries(
+    state: &Value,
+    asked: &Resource<'_>,
+    module: &ModuleDescription,
+    warn: &mut impl FnMut(&'static str, &str, String),
+) {
+    let name = asked.module.name;
+    let errors = |rule: &Value| -> Vec<String> {
+        let errors = rule["ErrorEquals"].as_array().into_iter().flatten();
+        errors.filter_map(Value::as_str).map(str::to_owned).collect()
+    };
+    let rules = |field: &str| state.get(field).and_then(Value::as_array).into_iter().flatten();
+    if module.class() == Class::Pure {
+        for (index, retrier) in rules("Retry").enumerate() {
+            let errors = errors(retrier);
+            if !errors.is_empty() && errors.iter().all(|error| comes_back(error)) {
+                let listed: Vec<String> = errors.iter().map(|error| format!("`{error}`")).collect();
+                let message = format!(
+                    "module `{name}` is pure, so {} comes back with the same input; catch it instead of retrying it",
+                    listed.join(", ")
+                );
+                warn(RETRY_IN_VAIN, &format!("/Retry[{index}]"), message);
+            }
+        }
+    }
+    let handles = |rule: &Value| errors(rule).iter().any(|error| HANDLES_A_RESTART.contains(&&**error));
+    if module.restart() == Restart::Fail && !rules("Retry").chain(rules("Catch")).any(handles) {
+        let message = format!(
+            "module `{name}` is {}, so an attempt that a crash of the server interrupts is not repeated and fails with \
+             `{}`, which the state neither retries nor catches",
+            module.class().as_str(),
+            HANDLES_A_RESTART[0]
+        );
+        warn(RESTART_NOT_HANDLED, "/Resource", message);
+    }
+}
+
+/// Names that match the failure of an attempt that was interrupted and is not repeated.
+const HANDLES_A_RESTART: [&str; 3] = ["Sandbox.HostRestarted", "States.TaskFailed", "States.ALL"];
 
 fn about_heartbeats(
     state: &Value,

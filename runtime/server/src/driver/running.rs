@@ -15,7 +15,7 @@ use crate::activities::{Activities, Queued};
 use crate::aws::lambda::{self, Invocation};
 use crate::aws::resource::{self, Asked, Resource};
 use crate::aws::wasm;
-use crate::modules::{Found, Modules, Readiness};
+use crate::modules::{self, Found, Modules, Readiness};
 use crate::services::{Service, Services};
 
 /// Finds the component an attempt asks for and hands both to the sandbox.
@@ -34,6 +34,8 @@ pub(crate) struct Runner {
 struct Ready {
     job: Job,
     result: Shape,
+    /// Whether its answer is made of its input alone.
+    pure: bool,
 }
 
 #[derive(Clone, Copy)]
@@ -216,14 +218,18 @@ impl Runner {
             deadline: request.deadline,
             heartbeat_seconds: request.heartbeat_seconds,
         };
-        Ok(Place::Sandbox(Box::new(Ready { job, result })))
+        let pure = modules.is_pure(asked.module);
+        Ok(Place::Sandbox(Box::new(Ready { job, result, pure })))
     }
 
-    fn run_when_ready(&mut self, Ready { job, result }: Ready) {
+    fn run_when_ready(&mut self, Ready { job, result, pure }: Ready) {
         match self.modules.readiness(&job.module) {
             Readiness::Ready => {
-                let (task, mailbox) = (job.task, self.mailbox.clone());
-                let done = move |report: Report| {
+                let (task, mailbox, retry_count) = (job.task, self.mailbox.clone(), job.retry_count);
+                let done = move |mut report: Report| {
+                    if pure {
+                        modules::note(&mut report, retry_count);
+                    }
                     let report = shaped(report, result);
                     mailbox.send(Message::Input(match (result, report.outcome) {
                         (Shape::LambdaInvokeWithToken | Shape::PlainWithToken, Outcome::Succeeded(answer)) => {
@@ -245,7 +251,7 @@ impl Runner {
                 self.parked
                     .entry(job.module.clone())
                     .or_default()
-                    .push(Ready { job, result });
+                    .push(Ready { job, result, pure });
             }
             Readiness::Failed(error) => {
                 let cause = format!(
@@ -279,7 +285,7 @@ pub(crate) fn run_alone(
         attempt: Attempt::default(),
     };
     let unavailable = |cause| failed(Failure::new("Sandbox.ModuleUnavailable", cause));
-    let Ready { job, result } = match Runner::prepare(modules, request) {
+    let Ready { job, result, .. } = match Runner::prepare(modules, request) {
         Ok(Place::Sandbox(ready)) => *ready,
         Ok(Place::Service(service)) => return Some(service),
         Ok(Place::Activity(_) | Place::Callback) => {

@@ -15,7 +15,7 @@ use http_body_util::BodyExt as _;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{Error, MANIFEST_BYTES, NAME_LENGTH};
+use super::{Error, MANIFEST_BYTES, ModuleReference, NAME_LENGTH, Version};
 use crate::aws::is_name;
 use crate::handle::Handle;
 use crate::http::{Asked, Place, Problem, Routes};
@@ -35,6 +35,7 @@ pub(crate) fn routes() -> Routes {
     vec![
         ("/v1/modules", get(list)),
         ("/v1/modules/{name}", get(describe).put(put).delete(delete)),
+        ("/v1/modules/{name}/reach", get(reach)),
     ]
 }
 
@@ -167,6 +168,17 @@ async fn put(
     tracing::info!(module = record.name, version = record.version, digest = %record.digest, size, "module uploaded");
     let status = if new { StatusCode::CREATED } else { StatusCode::OK };
     Ok((status, axum::Json(Shown::new(&record, Detail::Full))).into_response())
+}
+
+async fn reach(State(handle): State<Handle>, Place(name): Place<String>) -> Result<Response, Problem> {
+    let newest = ModuleReference {
+        name: &name,
+        version: Version::Newest,
+    };
+    match handle.inner().modules.reach(newest) {
+        Some(reach) => Ok(axum::Json(reach).into_response()),
+        None => Err(no_such_module(&name)),
+    }
 }
 
 /// The manifest that comes with an upload; without one it asks for nothing.

@@ -131,6 +131,22 @@ struct SecretWritten {
 /// # Errors
 /// The first [`Mistake`].
 pub fn manifest(text: &str) -> Result<Manifest, Mistake> {
+    let manifest = whole(text)?;
+    let in_header = |secret: &SecretUse| matches!(secret.place, SecretPlace::Header { .. });
+    if !manifest.grants.http.is_empty() || manifest.grants.secrets.iter().any(in_header) {
+        // Granting what no component can use yet would promise something.
+        let at = text.find("http").or_else(|| text.find("header")).unwrap_or_default();
+        return Err(Mistake::at(text, at, NO_REQUESTS));
+    }
+    Ok(manifest)
+}
+
+/// What a manifest that asks for requests is told.
+const NO_REQUESTS: &str = "this server's tasks make no requests of their own; leave `http` and headers out, and call \
+                           services from the workflow (`http:invoke`)";
+
+/// A manifest with all that manifests know.
+pub(super) fn whole(text: &str) -> Result<Manifest, Mistake> {
     if text.len() > MANIFEST_BYTES {
         let message = format!(
             "the manifest has `{}` bytes, at most `{MANIFEST_BYTES}` are read",
@@ -153,7 +169,7 @@ pub fn manifest(text: &str) -> Result<Manifest, Mistake> {
 impl GrantsWritten {
     fn grants(self, text: &str) -> Result<Grants, Mistake> {
         if let Some(sockets) = self.sockets.filter(|sockets| *sockets.get_ref()) {
-            let why = "sockets are never granted; ask for requests instead: `http = [\"GET https://host/path/*\"]`";
+            let why = "sockets are never granted; call services from the workflow (`http:invoke`)";
             return Err(Mistake::at(text, sockets.span().start, why));
         }
         let lengths = [self.env.len(), self.dirs.len(), self.http.len(), self.secrets.len()];
@@ -286,6 +302,7 @@ fn secret(written: SecretWritten) -> Result<SecretUse, String> {
 
 #[cfg(test)]
 mod tests {
+    use super::whole as manifest;
     use super::*;
 
     const WHOLE: &str = r#"
@@ -359,5 +376,9 @@ sockets = false
             assert_eq!((mistake.line, mistake.column), place, "{text}: {mistake}");
         }
         assert!(manifest(&"#".repeat(MANIFEST_BYTES + 1)).is_err());
+        for text in ["[grants]\nhttp = [\"GET https://a.example\"]", WHOLE] {
+            let mistake = super::manifest(text).expect_err("no requests");
+            assert!(mistake.message.contains("http:invoke"), "{mistake}");
+        }
     }
 }

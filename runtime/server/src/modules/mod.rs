@@ -1,9 +1,11 @@
 //! Components that tasks run: which versions there are, and whether their compiled code is at hand.
 
 mod amount;
+mod futile;
 mod http;
 mod manifest;
 mod policy;
+mod reach;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -11,13 +13,15 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use asl::{Failure, Timestamp};
 use engine::ids::Digest;
 use engine::ports::{
-    CallProblem, CallSketch, Catalogue, CatalogueError, Granted, Manifest, ModuleDescription, ModuleError,
+    CallProblem, CallSketch, Catalogue, CatalogueError, Class, Granted, Manifest, ModuleDescription, ModuleError,
     ModuleRecord, Restart, SharedRunner, StoreError, Sweep, Tally, TaskLimits,
 };
 
+pub(crate) use futile::{comes_back, note};
 pub(crate) use http::routes;
 pub use manifest::{MANIFEST_BYTES, Mistake, manifest};
 pub use policy::{NotAllowed, Policy, PolicyInForce};
+pub(crate) use reach::{ModuleReach, Touch};
 
 /// Longest name of a module, in characters; the same as AWS's function names and machines.
 pub const NAME_LENGTH: usize = 80;
@@ -219,11 +223,7 @@ impl Modules {
     ) -> Result<(Option<Arc<Granted>>, TaskLimits), Failure> {
         let policy = self.policy.current();
         let limits = policy.cap(reference.name, limits);
-        let by_name = self.by_name.read().unwrap_or_else(PoisonError::into_inner);
-        let record = by_name
-            .get(reference.name)
-            .and_then(|versions| of_version(versions, reference.version));
-        let Some(record) = record else {
+        let Some(record) = self.record(reference) else {
             return Ok((None, limits));
         };
         let granted = policy.granted(reference.name, &record.description.manifest);
@@ -236,11 +236,20 @@ impl Modules {
 
     /// Whether an attempt of a module may be run again after a crash.
     pub fn may_repeat(&self, reference: ModuleReference<'_>) -> bool {
+        self.record(reference)
+            .is_none_or(|record| record.description.restart() == Restart::Repeat)
+    }
+
+    /// The version a task asks for, where it is uploaded.
+    fn record(&self, reference: ModuleReference<'_>) -> Option<Arc<ModuleRecord>> {
         let by_name = self.by_name.read().unwrap_or_else(PoisonError::into_inner);
-        let record = by_name
-            .get(reference.name)
-            .and_then(|versions| of_version(versions, reference.version));
-        record.is_none_or(|record| record.description.restart() == Restart::Repeat)
+        of_version(by_name.get(reference.name)?, reference.version).map(Arc::clone)
+    }
+
+    /// Whether a module's answer is made of its input alone.
+    pub(crate) fn is_pure(&self, reference: ModuleReference<'_>) -> bool {
+        self.record(reference)
+            .is_some_and(|record| record.description.class() == Class::Pure)
     }
 
     /// The policy in force.

@@ -328,7 +328,7 @@ fn any(patterns: &[String], name: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::manifest::manifest;
+    use super::super::manifest::whole as manifest;
     use super::*;
 
     const POLICY: &str = r#"

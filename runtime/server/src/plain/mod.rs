@@ -12,6 +12,7 @@ mod journal_event;
 mod logs;
 mod names;
 mod openapi;
+mod reach;
 mod refusals;
 mod state_machines;
 
@@ -39,6 +40,8 @@ pub(crate) fn routes() -> Routes {
                 .put(state_machines::put)
                 .delete(state_machines::delete),
         ),
+        ("/v1/state-machines/{name}/reach", get(reach::of_machine)),
+        ("/v1/reach", post(reach::of_definition)),
         (
             "/v1/state-machines/{name}/executions",
             get(executions::list).post(executions::start),

@@ -88,6 +88,20 @@ pub(super) async fn definition(State(handle): State<Handle>, Place(name): Place<
     Ok(response)
 }
 
+/// A machine's definition, read.
+pub(super) async fn definition_of(handle: &Handle, name: &str) -> Result<Value, Problem> {
+    let arn = handle.inner().namespace.machine(name);
+    let Some(machine) = handle.inner().machines.get(name) else {
+        return Err(ApiError::state_machine_does_not_exist(arn).into());
+    };
+    let digest = machine.record.definition.clone();
+    let text = handle
+        .blocking(move |inner| inner.machines.text(&digest))
+        .await?
+        .map_err(ApiError::from)?;
+    serde_json::from_str(&text).map_err(|error| super::refusals::fault(&error.to_string()))
+}
+
 /// What a new state machine may be given beside its definition.
 #[derive(Deserialize)]
 pub(super) struct Making {

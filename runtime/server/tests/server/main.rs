@@ -14,6 +14,7 @@ mod http;
 mod http_tasks;
 mod items;
 mod machines;
+mod manifests;
 mod map_runs;
 mod metrics;
 mod modules;

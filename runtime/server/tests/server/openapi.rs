@@ -137,6 +137,14 @@ async fn answers_are_as_described_and_every_described_answer_is_given() {
         .ask("DELETE", "/v1/modules/{name}", &["gone"], "?force=perhaps", b"")
         .await;
 
+    reader.ok("GET", "/v1/modules/{name}/reach", &["echo"], "", b"").await;
+    reader
+        .ask("GET", "/v1/modules/{name}/reach", &["nobody"], "", b"")
+        .await;
+    let definition = task("wasm:echo").to_string();
+    reader.ok("POST", "/v1/reach", &[], "", definition.as_bytes()).await;
+    reader.ask("POST", "/v1/reach", &[], "", b"no JSON").await;
+
     let put = |definition: &Value| definition.to_string().into_bytes();
     reader
         .ok("PUT", machine, &["calls"], "", &put(&task("wasm:echo")))
@@ -144,6 +152,9 @@ async fn answers_are_as_described_and_every_described_answer_is_given() {
     reader
         .ok("PUT", machine, &["calls"], "?type=STANDARD", &put(&task("wasm:echo")))
         .await;
+    let reach = "/v1/state-machines/{name}/reach";
+    reader.ok("GET", reach, &["calls"], "", b"").await;
+    reader.ask("GET", reach, &["nobody"], "", b"").await;
     reader.ok("PUT", machine, &["waits"], "", &put(&wait())).await;
     reader
         .ok("PUT", machine, &["hangs"], "", &put(&task("wasm:hang")))
