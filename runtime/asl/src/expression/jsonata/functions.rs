@@ -44,7 +44,12 @@ pub(super) fn register(
                 evaluator.register_fn_override("shuffle", move |arguments: &[JValue]| Ok(shuffle(arguments, &dice)))?;
             }
             "millis" => {
-                evaluator.register_fn_override("millis", move |_: &[JValue]| Ok(JValue::from_f64(now as f64)))?;
+                evaluator.register_fn_override("millis", move |arguments: &[JValue]| match arguments {
+                    [] => Ok(JValue::from_f64(now as f64)),
+                    _ => Err(error(
+                        "T0410: Argument 1 of function \"millis\" does not match function signature",
+                    )),
+                })?;
             }
             "now" => evaluator.register_fn_override("now", move |arguments: &[JValue]| now_as(arguments, now))?,
             "eval" => evaluator.register_fn_override("eval", |_: &[JValue]| {
