@@ -87,6 +87,7 @@ fn problem(error: Error) -> Problem {
             Problem::usage(message, "name a directory that `sandstep backup` made")
         }
         Error::Damaged { .. } => Problem::refused(message, "use another backup: this one can't be trusted"),
+        Error::Store(store::Error::InUse { .. }) => Problem::usage(message, "nothing was copied"),
         Error::File { .. } | Error::Store(_) => Problem::refused(
             message,
             "check that the disk has room and that the directories belong to this user",

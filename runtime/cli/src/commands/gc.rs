@@ -164,9 +164,11 @@ fn show(collected: &Value, asked: &Gc, output: &Output) -> Result {
             _ => format!("{count} ({})", size(bytes)),
         }
     };
+    let done = if asked.dry_run { "to delete" } else { "deleted" };
     let kept = match collected["retentionDays"].as_u64() {
-        Some(days) => format!("{} (kept for {days} days)", number("/executions")),
-        None => "0 (kept for ever)".to_owned(),
+        Some(1) => "kept for a day".to_owned(),
+        Some(days) => format!("kept for {days} days"),
+        None => "kept for ever".to_owned(),
     };
     let free = number("/database/free");
     let mut database = format!("{}, {} of it free", size(number("/database/bytes")), size(free));
@@ -174,8 +176,7 @@ fn show(collected: &Value, asked: &Gc, output: &Output) -> Result {
         database.push_str(&format!(", {} given back", size(number("/database/returned"))));
     }
     output.pairs(&[
-        (if asked.dry_run { "would delete" } else { "deleted" }, String::new()),
-        ("executions", kept),
+        ("executions", format!("{} {done} ({kept})", number("/executions"))),
         ("state machines", number("/stateMachines").to_string()),
         ("definitions", tally("definitions")),
         ("components", tally("components")),
