@@ -69,6 +69,8 @@ language_of() {
         echo go
     elif [ -f "$1/task.c" ]; then
         echo c
+    elif [ -f "$1/assembly/task.ts" ]; then
+        echo assemblyscript
     elif [ -f "$1/src/task.ts" ]; then
         echo typescript
     elif [ -f "$1/src/task.js" ]; then
@@ -99,7 +101,7 @@ build_guest() {
     mv "$fresh" "$project"
     build=(make)
     case $language in
-    typescript | javascript)
+    typescript | javascript | assemblyscript)
         need_guest_javascript "$cache" && npm install --prefix "$project" --no-fund --no-audit >&2 || return $NO_TOOL_CHAIN
         build=(npm run build)
         ;;

@@ -202,3 +202,12 @@ fn python() -> Result<()> {
         memory: &["Sandbox.MemoryExceeded"],
     })
 }
+
+#[test]
+fn assemblyscript() -> Result<()> {
+    check(&Language {
+        name: "assemblyscript",
+        crash: ("Panic", "Index out of range at ~lib/"),
+        memory: &["Sandbox.MemoryExceeded"],
+    })
+}

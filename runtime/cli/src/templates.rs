@@ -18,6 +18,7 @@ pub fn files(language: Language) -> impl Iterator<Item = File> {
         Language::Go => [GO, GO_SDK],
         Language::C => [C, C_SDK],
         Language::Python => [PYTHON, PYTHON_SDK],
+        Language::Assemblyscript => [ASSEMBLYSCRIPT, ASSEMBLYSCRIPT_SDK],
     };
     of_language.into_iter().chain([COMMON]).flatten().copied()
 }
@@ -120,6 +121,18 @@ const PYTHON_SDK: &[File] = files![
     "sandstep/__init__.py" = "guest-sdk/python/sandstep/__init__.py",
     "sandstep/host.py" = "guest-sdk/python/sandstep/host.py",
     "sandstep/typed.py" = "guest-sdk/python/sandstep/typed.py",
+];
+
+const ASSEMBLYSCRIPT: &[File] = files![
+    "package.json" = "templates/assemblyscript/package.json",
+    "assembly/task.ts" = "templates/assemblyscript/assembly/task.ts",
+];
+
+const ASSEMBLYSCRIPT_SDK: &[File] = files![
+    "sandstep/README.md" = "guest-sdk/assemblyscript/README.md",
+    "sandstep/index.ts" = "guest-sdk/assemblyscript/index.ts",
+    "sandstep/json.ts" = "guest-sdk/assemblyscript/json.ts",
+    "sandstep/names.mjs" = "guest-sdk/assemblyscript/names.mjs",
 ];
 
 #[cfg(test)]

@@ -6,7 +6,15 @@ use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
-const LANGUAGES: [&str; 6] = ["rust", "javascript", "typescript", "go", "c", "python"];
+const LANGUAGES: [&str; 7] = [
+    "rust",
+    "javascript",
+    "typescript",
+    "go",
+    "c",
+    "python",
+    "assemblyscript",
+];
 
 /// Exit status, standard output and standard error of a command in `directory`.
 fn run(directory: &Path, arguments: &[&str]) -> (i32, String, String) {

@@ -34,6 +34,9 @@ pub enum Language {
     /// Built by make and componentize-py, run by CPython
     #[value(alias = "py")]
     Python,
+    /// Built by npm, compiled ahead of time
+    #[value(alias = "as")]
+    Assemblyscript,
 }
 
 impl Language {
@@ -46,6 +49,7 @@ impl Language {
             Language::Go => "Go",
             Language::C => "C",
             Language::Python => "Python",
+            Language::Assemblyscript => "AssemblyScript",
         }
     }
 
@@ -58,6 +62,7 @@ impl Language {
             Language::Go => "main.go",
             Language::C => "task.c",
             Language::Python => "app.py",
+            Language::Assemblyscript => "assembly/task.ts",
         }
     }
 
@@ -65,7 +70,7 @@ impl Language {
     pub fn build(self) -> &'static str {
         match self {
             Language::Rust => "cargo wasm",
-            Language::Javascript | Language::Typescript => "npm run build",
+            Language::Javascript | Language::Typescript | Language::Assemblyscript => "npm run build",
             Language::Go | Language::C | Language::Python => "make",
         }
     }
