@@ -91,9 +91,13 @@ const DENIALS: usize = 16;
 impl Denials {
     /// Something was refused: tells what, and the line of the manifest that would allow it.
     pub(crate) fn tell(&mut self, attempt: &OpenAttempt, what: &str, line: &str) {
+        self.tell_as(Source::Warn, attempt, what, line);
+    }
+
+    fn tell_as(&mut self, level: Source, attempt: &OpenAttempt, what: &str, line: &str) {
         let message = format!("denied: {what}; {line}");
         if self.told.len() < DENIALS && !self.told.contains(&message) {
-            attempt.output().log(Source::Warn, &message);
+            attempt.output().log(level, &message);
             self.told.push(message);
         }
     }
@@ -108,18 +112,20 @@ impl Denials {
         self.looked_for_variables = true;
     }
 
-    /// What may have to do with a failure.
+    /// What may have to do with a failure, or may not: many a language looks whenever it starts.
     pub(crate) fn tell_at_failure(&mut self, attempt: &OpenAttempt) {
         let granted = of(attempt);
         if self.looked_for_directories && granted.is_none_or(|granted| granted.dirs.is_empty()) {
-            self.tell(
+            self.tell_as(
+                Source::Debug,
                 attempt,
                 "the task looked for files and has no directory",
                 "`[grants]` `dirs = [{ path = \"/DIRECTORY\", guest = \"/data\" }]` in module.toml gives it one",
             );
         }
         if self.looked_for_variables && granted.is_none_or(|granted| granted.env.is_empty()) {
-            self.tell(
+            self.tell_as(
+                Source::Debug,
                 attempt,
                 "the task looked at its environment, and no variable is granted",
                 "`[grants]` `env = [\"NAME\"]` in module.toml gives it a variable of the server's",

@@ -125,7 +125,10 @@ fn exit_code_and_standard_error_make_the_failure() {
     let said = world.sandbox.prepare(&program(broke)).expect("a program").digest;
     let log = world.run(job(&said)).attempt.log;
     assert_eq!(
-        log.iter().map(|line| line.message.as_str()).collect::<Vec<_>>(),
+        log.iter()
+            .filter(|line| line.level == "stderr")
+            .map(|line| line.message.as_str())
+            .collect::<Vec<_>>(),
         ["something broke"]
     );
 }
