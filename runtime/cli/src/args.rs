@@ -4,6 +4,8 @@ mod entrance;
 mod map_runs;
 mod new;
 mod objects;
+#[cfg(test)]
+mod reference;
 mod test_state;
 mod upkeep;
 
