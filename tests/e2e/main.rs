@@ -19,3 +19,4 @@ mod sdk;
 mod security;
 mod server;
 mod sessions;
+mod upkeep;

@@ -4,7 +4,7 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use engine::ports::Class;
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::state_machines::definition_of;
 use crate::aws::reach::{StateReach, states};
@@ -34,12 +34,12 @@ pub(super) async fn of_machine(State(handle): State<Handle>, Place(name): Place<
 
 /// Of a definition that comes with the request.
 pub(super) async fn of_definition(State(handle): State<Handle>, body: axum::body::Bytes) -> Result<Response, Problem> {
-    match serde_json::from_slice(&body) {
-        Ok(definition) => Ok(reach(&handle, &definition)),
+    match serde_json::from_slice::<Map<String, Value>>(&body) {
+        Ok(definition) => Ok(reach(&handle, &Value::Object(definition))),
         Err(error) => Err(Problem::new(
             400,
             "InvalidDefinition",
-            format!("the definition is no JSON: {error}"),
+            format!("the definition is no JSON object: {error}"),
             "send a state machine's definition as the body",
         )),
     }

@@ -143,7 +143,10 @@ async fn answers_are_as_described_and_every_described_answer_is_given() {
         .await;
     let definition = task("wasm:echo").to_string();
     reader.ok("POST", "/v1/reach", &[], "", definition.as_bytes()).await;
-    reader.ask("POST", "/v1/reach", &[], "", b"no JSON").await;
+    for no_definition in [&b"no JSON"[..], b"[null]"] {
+        let answer = reader.ask("POST", "/v1/reach", &[], "", no_definition).await;
+        assert_eq!(answer.status, 400);
+    }
 
     let put = |definition: &Value| definition.to_string().into_bytes();
     reader
