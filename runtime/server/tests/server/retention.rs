@@ -8,6 +8,15 @@ use server::{Config, Handle};
 use super::http::{Listening, listen, request};
 use super::world::{ROLE, World, pass, wait};
 
+/// Retention counts in milliseconds: waits for the next one.
+async fn a_millisecond() {
+    let millis = || SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis();
+    let now = millis();
+    while millis() == now {
+        tokio::task::yield_now().await;
+    }
+}
+
 /// A server that keeps closed executions for so long.
 struct Kept {
     handle: Handle,
@@ -59,12 +68,7 @@ impl Kept {
             .unwrap();
         let arn = started.arn.clone();
         started.closed().await.unwrap();
-        // Retention counts in milliseconds.
-        let millis = || SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis();
-        let ended = millis();
-        while millis() == ended {
-            tokio::task::yield_now().await;
-        }
+        a_millisecond().await;
         arn
     }
 
@@ -158,6 +162,7 @@ async fn a_deleted_machine_goes_with_its_last_execution_and_its_definition() {
         .ask("StopExecution", json!({"executionArn": running}))
         .await
         .unwrap();
+    a_millisecond().await;
     let collected = world.collect("POST").await;
     assert_eq!(
         (
