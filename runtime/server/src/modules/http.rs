@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use axum::extract::State;
-use axum::http::header::CONTENT_LENGTH;
+use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE, ETAG};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
@@ -35,6 +35,7 @@ pub(crate) fn routes() -> Routes {
     vec![
         ("/v1/modules", get(list)),
         ("/v1/modules/{name}", get(describe).put(put).delete(delete)),
+        ("/v1/modules/{name}/component", get(component)),
         ("/v1/modules/{name}/reach", get(reach)),
     ]
 }
@@ -178,6 +179,47 @@ async fn reach(State(handle): State<Handle>, Place(name): Place<String>) -> Resu
     match handle.inner().modules.reach(newest) {
         Some(reach) => Ok(axum::Json(reach).into_response()),
         None => Err(no_such_module(&name)),
+    }
+}
+
+#[derive(Deserialize)]
+struct Wanted {
+    version: Option<u32>,
+}
+
+/// The bytes of a version, the newest unless another is asked for.
+async fn component(
+    State(handle): State<Handle>,
+    Place(name): Place<String>,
+    Asked(Wanted { version }): Asked<Wanted>,
+) -> Result<Response, Problem> {
+    let asked = name.clone();
+    let found = handle
+        .blocking(move |inner| {
+            inner.modules.component(ModuleReference {
+                name: &asked,
+                version: version.map_or(Version::Newest, Version::Number),
+            })
+        })
+        .await
+        .map_err(|error| fault(&error.message))?
+        .map_err(|error| refused(Error::Catalogue(error)))?;
+    match (found, version) {
+        (Some((digest, component)), _) => Ok((
+            [
+                (CONTENT_TYPE, "application/wasm".to_owned()),
+                (ETAG, format!("\"{digest}\"")),
+            ],
+            component,
+        )
+            .into_response()),
+        (None, Some(version)) if handle.inner().modules.versions(&name).is_some() => Err(Problem::new(
+            404,
+            "NoSuchModule",
+            format!("module `{name}` has no version {version}"),
+            format!("`GET /v1/modules/{name}` lists its versions"),
+        )),
+        (None, _) => Err(no_such_module(&name)),
     }
 }
 

@@ -170,6 +170,18 @@ impl Modules {
         Some(record.description.clone())
     }
 
+    /// A version's component, with its digest: what was uploaded, or what became of a core module.
+    ///
+    /// # Errors
+    /// When the catalogue can't be read.
+    pub fn component(&self, reference: ModuleReference<'_>) -> Result<Option<(Digest, Vec<u8>)>, CatalogueError> {
+        let Some(record) = self.record(reference) else {
+            return Ok(None);
+        };
+        let component = self.catalogue.component(&record.digest)?;
+        Ok(component.map(|component| (record.digest.clone(), component)))
+    }
+
     /// The version a task asks for.
     ///
     /// # Errors

@@ -50,6 +50,12 @@ async fn versions_are_numbered_listed_and_deleted() {
     let listed = request(address, "GET", "/v1/modules", "", b"").await.json();
     assert_eq!(versions(&listed["modules"]), [2, 1]);
 
+    for (query, bytes) in [("", b"fail"), ("?version=1", b"echo")] {
+        let path = format!("/v1/modules/charge/component{query}");
+        let component = request(address, "GET", &path, "", b"").await;
+        assert_eq!((component.status, &*component.body), (200, &bytes[..]));
+    }
+
     let deleted = request(address, "DELETE", "/v1/modules/charge", "", b"").await;
     assert_eq!(
         (deleted.status, deleted.json()),

@@ -137,6 +137,15 @@ async fn answers_are_as_described_and_every_described_answer_is_given() {
         .ask("DELETE", "/v1/modules/{name}", &["gone"], "?force=perhaps", b"")
         .await;
 
+    let component = "/v1/modules/{name}/component";
+    reader.ok("GET", component, &["echo"], "?version=1", b"").await;
+    for (name, query) in [("echo", "?version=99"), ("nobody", "")] {
+        assert_eq!(reader.ask("GET", component, &[name], query, b"").await.status, 404);
+    }
+    assert_eq!(
+        reader.ask("GET", component, &["echo"], "?version=x", b"").await.status,
+        400
+    );
     reader.ok("GET", "/v1/modules/{name}/reach", &["echo"], "", b"").await;
     reader
         .ask("GET", "/v1/modules/{name}/reach", &["nobody"], "", b"")
