@@ -3,12 +3,12 @@
 //! other. Rust's is in `sdk.rs`.
 
 use std::fs;
-use std::path::Path;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 use serde_json::{Value, json};
 
-use crate::server::{Server, text};
+use crate::probe::Probe;
+use crate::server::text;
 
 /// Error name and beginning of the cause.
 type Failure = (&'static str, &'static str);
@@ -26,13 +26,16 @@ struct Language {
 const TOO_MUCH: u32 = 200;
 
 fn check(language: &Language) -> Result<()> {
-    let Some(guest) = Guest::start(language.name)? else {
+    let name = format!("probe-{}", language.name);
+    if !Probe::file(&name).is_file() && is_skipped(&name) {
+        eprintln!("SKIPPED: `{name}` couldn't be built here");
         return Ok(());
-    };
+    }
+    let guest = Probe::start(&name)?;
 
     let value =
         json!({ "text": "grüße \u{1f980} \"\\\n", "numbers": [0, -1, 1.5, 12345678901_u64], "no": null, "yes": true });
-    assert_eq!(guest.output(&json!({ "do": "echo", "value": value }))?, value);
+    assert_eq!(guest.output(&json!({ "do": "echo", "value": value }))?.0, value);
 
     let failure = guest.failure(&json!({ "do": "fail", "error": "CardDeclined", "cause": "no money" }))?;
     assert_eq!(failure, ("CardDeclined".to_owned(), "no money".to_owned()));
@@ -52,8 +55,8 @@ fn check(language: &Language) -> Result<()> {
     let expected = ["debug", "info", "warn", "error"].map(|level| (Some(level), Some("hello")));
     assert_eq!(lines, expected);
 
-    assert_eq!(guest.output(&json!({ "do": "beat", "number": 3 }))?, json!(3));
-    guest.check_context()?;
+    assert_eq!(guest.output(&json!({ "do": "beat", "number": 3 }))?.0, json!(3));
+    check_context(&guest)?;
 
     let (error, _) = guest.failure(&json!({ "do": "spin" }))?;
     assert_eq!(error, "Sandbox.FuelExhausted");
@@ -63,99 +66,28 @@ fn check(language: &Language) -> Result<()> {
         "too much memory is {error}: {cause}"
     );
     // Nothing of that is left.
-    assert_eq!(guest.output(&json!({ "do": "allocate", "number": 2 }))?, json!(2));
+    assert_eq!(guest.output(&json!({ "do": "allocate", "number": 2 }))?.0, json!(2));
     Ok(())
 }
 
-/// A server with one probe behind a state that has both clocks.
-struct Guest {
-    server: Server,
-    machine: String,
-}
-
-struct End {
-    description: Value,
-    /// What the only attempt cost and said.
-    attempt: Value,
-}
-
-impl Guest {
-    /// None where `tests/run` said that this language's tool chain can't be had.
-    fn start(language: &str) -> Result<Option<Self>> {
-        let name = format!("probe-{language}");
-        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("modules/{name}.wasm"));
-        if !file.is_file() && is_skipped(&name) {
-            eprintln!("SKIPPED: `{name}` couldn't be built here");
-            return Ok(None);
-        }
-        let wasm = fs::read(&file)
-            .with_context(|| format!("reading {}; `tools/build-tasks tests` builds it", file.display()))?;
-        let server = Server::start()?;
-        let module = server.push(&name, &wasm)?;
-        assert_eq!(module["entry"], "sandstep:task");
-        let definition = json!({
-            "StartAt": "Probe",
-            "States": {
-                "Probe": {
-                    "Type": "Task",
-                    "Resource": format!("wasm:{name}"),
-                    "TimeoutSeconds": 100,
-                    "HeartbeatSeconds": 90,
-                    "End": true,
-                },
-            },
-        });
-        let machine = server.create("probe", &definition)?;
-        Ok(Some(Self { server, machine }))
-    }
-
-    fn run(&self, deed: &Value) -> Result<End> {
-        let execution = self.server.start_execution(&self.machine, deed)?;
-        let description = self.server.wait(&execution)?;
-        let history = self.server.history(&execution)?;
-        let attempt = history
-            .iter()
-            .filter_map(Value::as_object)
-            .flat_map(|event| event.values())
-            .find_map(|details| details.get("sandstep"))
-            .with_context(|| format!("no event says what {deed} cost: {history:#?}"))?;
-        Ok(End {
-            description,
-            attempt: attempt.clone(),
-        })
-    }
-
-    fn failure(&self, deed: &Value) -> Result<(String, String)> {
-        let end = self.run(deed)?.description;
-        ensure!(end["status"] == "FAILED", "{deed} ended as {end}");
-        Ok((text(&end, "error")?, text(&end, "cause")?))
-    }
-
-    fn output(&self, deed: &Value) -> Result<Value> {
-        let end = self.run(deed)?.description;
-        let output = text(&end, "output").with_context(|| format!("{deed} ended as {end}"))?;
-        serde_json::from_str(&output).context("the output isn't JSON")
-    }
-
-    fn check_context(&self) -> Result<()> {
-        let end = self.run(&json!({ "do": "context" }))?.description;
-        let context: Value = serde_json::from_str(&text(&end, "output")?)?;
-        assert_eq!(context["executionId"], end["executionArn"]);
-        assert_eq!(context["stateMachineId"], end["stateMachineArn"]);
-        assert_eq!(
-            (&context["stateName"], &context["retryCount"]),
-            (&json!("Probe"), &json!(0))
-        );
-        ensure!(
-            context["idempotencyKey"].as_str().is_some_and(|key| !key.is_empty()),
-            "{context}"
-        );
-        ensure!(
-            context["deadline"].as_u64().is_some_and(|deadline| deadline > 0),
-            "{context}"
-        );
-        Ok(())
-    }
+fn check_context(probe: &Probe) -> Result<()> {
+    let end = probe.run(&json!({ "do": "context" }))?.description;
+    let context: Value = serde_json::from_str(&text(&end, "output")?)?;
+    assert_eq!(context["executionId"], end["executionArn"]);
+    assert_eq!(context["stateMachineId"], end["stateMachineArn"]);
+    assert_eq!(
+        (&context["stateName"], &context["retryCount"]),
+        (&json!("Probe"), &json!(0))
+    );
+    ensure!(
+        context["idempotencyKey"].as_str().is_some_and(|key| !key.is_empty()),
+        "{context}"
+    );
+    ensure!(
+        context["deadline"].as_u64().is_some_and(|deadline| deadline > 0),
+        "{context}"
+    );
+    Ok(())
 }
 
 /// Whether `tests/run` couldn't build a task; it says so at its end.

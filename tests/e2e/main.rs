@@ -15,6 +15,7 @@ mod lifecycle;
 mod map_runs;
 mod objects;
 mod openapi;
+mod probe;
 mod sdk;
 mod security;
 mod server;

@@ -7,11 +7,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use asl::Timestamp;
 use engine::batch::{Append, AppendOutcome};
 use engine::ids::{Digest, ExecutionId};
-use engine::ports::{Catalogue, MachineType, ModuleDescription, NewMachine, Reader, Sweep, TaskLimits, Upkeep};
+use engine::ports::{Catalogue, ModuleDescription, Reader, Sweep, TaskLimits, Upkeep};
 use store::Store;
 use store::backup::{Error, Manifest, What, back_up, restore, verify};
 
-use super::{outcomes, start};
+use super::{machine, outcomes, start};
 
 const WHAT: What<'_> = What {
     objects: Some("objects"),
@@ -52,20 +52,11 @@ fn module(store: &Store, name: &str, component: &str) -> Digest {
     put.expect("stores").digest
 }
 
-fn machine(store: &Store, name: &str, definition: &str) -> Digest {
-    let new = NewMachine {
-        name: name.to_owned(),
-        machine_type: MachineType::Standard,
-        definition: definition.to_owned(),
-        revision: "r1".to_owned(),
-        role: String::new(),
-        at: Timestamp(1),
-        configuration: serde_json::json!({}),
-        modules: vec![],
-        publish: None,
-        tags: vec![],
-    };
-    store.create_machine(new).expect("creates").definition
+fn create(store: &Store, name: &str, definition: &str) -> Digest {
+    store
+        .create_machine(machine(name, definition))
+        .expect("creates")
+        .definition
 }
 
 /// A start by this definition.
@@ -77,7 +68,7 @@ fn of(definition: &Digest, mut append: Append) -> Append {
 /// A data directory with something of everything.
 fn filled(place: &Place) -> Store {
     let store = place.open("data");
-    let definition = machine(&store, "m", "{}");
+    let definition = create(&store, "m", "{}");
     module(&store, "task", "component");
     for id in 1..=50 {
         outcomes(&store, vec![of(&definition, start(id, &format!("n{id}"), "[1]"))]);
@@ -163,7 +154,7 @@ fn a_busy_store_is_copied_as_it_was_at_one_moment() {
         scope.spawn(|| {
             for id in 51.. {
                 let text = format!("{{\"Comment\": \"{id}\"}}");
-                let definition = machine(&store, &format!("m{id}"), &text);
+                let definition = create(&store, &format!("m{id}"), &text);
                 outcomes(&store, vec![of(&definition, start(id, &format!("n{id}"), "[1]"))]);
                 module(&store, "task", &format!("component {id}"));
                 module(&store, "gone", &format!("gone {id}"));

@@ -7,12 +7,12 @@ use std::sync::Arc;
 use asl::{Status, Timestamp};
 use engine::batch::AppendOutcome;
 use engine::ids::ExecutionId;
-use engine::ports::{Catalogue, MachineType, ModuleDescription, NewMachine, Reader, TaskLimits};
+use engine::ports::{Catalogue, ModuleDescription, Reader, TaskLimits};
 use rusqlite::Connection;
 use store::{Error, Store};
 
 use super::journal::input_of;
-use super::{append, commit, outcomes, start, stop, task_started};
+use super::{append, commit, machine, outcomes, start, stop, task_started};
 
 fn directory() -> tempfile::TempDir {
     tempfile::tempdir().expect("a temporary directory")
@@ -46,21 +46,6 @@ fn module(store: &Store, name: &str, component: &[u8]) {
         .expect("stores");
 }
 
-fn machine(definition: &str) -> NewMachine {
-    NewMachine {
-        name: "orders".to_owned(),
-        machine_type: MachineType::Standard,
-        definition: definition.to_owned(),
-        revision: "r1".to_owned(),
-        role: String::new(),
-        at: Timestamp(1),
-        configuration: serde_json::json!({}),
-        modules: vec![],
-        publish: None,
-        tags: vec![],
-    }
-}
-
 /// Changes the database behind the store's back.
 fn tamper(directory: &Path, sql: &str) {
     Connection::open(directory.join("sandstep.db"))
@@ -74,7 +59,7 @@ fn everything_is_there_after_opening_again() {
     let directory = directory();
     let path = directory.path().join("made/on/the way");
     let store = Store::open(&path).expect("opens");
-    let machine = store.create_machine(machine(" {} ")).expect("creates");
+    let machine = store.create_machine(machine("orders", " {} ")).expect("creates");
     module(&store, "charge", b"component");
     outcomes(&store, vec![start(1, "a", " [1,  2]\n"), start(2, "b", "1")]);
     outcomes(&store, vec![append(1, 1, vec![task_started(2)]), stop(2, 1, 3)]);
@@ -149,7 +134,7 @@ fn a_closed_store_answers_everybody() {
             .contains("closed")
     );
     assert!(store.running().expect_err("closed").to_string().contains("closed"));
-    assert!(store.create_machine(machine("{}")).is_err());
+    assert!(store.create_machine(machine("orders", "{}")).is_err());
     store.close();
     Store::open(directory.path()).expect("the directory is free");
 }
@@ -237,7 +222,10 @@ fn a_damaged_or_lost_file_is_named_and_an_upload_mends_it() {
     );
     assert_eq!(store.modules().expect("reads").len(), 1);
 
-    let definition = store.create_machine(machine("{}")).expect("creates").definition;
+    let definition = store
+        .create_machine(machine("orders", "{}"))
+        .expect("creates")
+        .definition;
     let file = directory
         .path()
         .join("definitions")
@@ -256,8 +244,10 @@ fn a_damaged_or_lost_file_is_named_and_an_upload_mends_it() {
 fn a_refused_machine_leaves_no_file() {
     let directory = directory();
     let store = Store::open(directory.path()).expect("opens");
-    store.create_machine(machine("{}")).expect("creates");
-    store.create_machine(machine("[]")).expect_err("the name is taken");
+    store.create_machine(machine("orders", "{}")).expect("creates");
+    store
+        .create_machine(machine("orders", "[]"))
+        .expect_err("the name is taken");
     assert_eq!(
         fs::read_dir(directory.path().join("definitions"))
             .expect("lists")

@@ -21,7 +21,23 @@ use std::sync::mpsc::{Receiver, channel};
 use asl::{Event, EventKind, Failure, Payload, Status, Timestamp};
 use engine::batch::{Append, AppendOutcome, Batch, Start};
 use engine::ids::{BatchId, Digest, ExecutionId, MachineId};
-use engine::ports::{Catalogue, CommitLog, CommitResult, Reader, Upkeep};
+use engine::ports::{Catalogue, CommitLog, CommitResult, MachineType, NewMachine, Reader, Upkeep};
+
+/// A Standard machine in its first revision.
+fn machine(name: &str, definition: &str) -> NewMachine {
+    NewMachine {
+        name: name.to_owned(),
+        machine_type: MachineType::Standard,
+        definition: definition.to_owned(),
+        revision: "r1".to_owned(),
+        role: String::new(),
+        at: Timestamp(1),
+        configuration: serde_json::json!({}),
+        modules: vec![],
+        publish: None,
+        tags: vec![],
+    }
+}
 
 /// A store as the floors above see it.
 struct Backend {

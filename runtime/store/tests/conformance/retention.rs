@@ -6,12 +6,11 @@ use asl::{Event, EventKind, Status, Timestamp};
 use engine::batch::{Append, AppendOutcome, Child, Start};
 use engine::ids::{Digest, ExecutionId, MachineId, TaskId};
 use engine::ports::{
-    Catalogue, ChildQuery, ExecutionQuery, MachineType, MachineUpdate, ModuleDescription, NewMachine, Sweep, Swept,
-    Tally, TaskLimits, Upkeep,
+    Catalogue, ChildQuery, ExecutionQuery, MachineUpdate, ModuleDescription, Sweep, Swept, Tally, TaskLimits, Upkeep,
 };
 use proptest::prelude::*;
 
-use super::{Backend, append, backends, event, outcomes, start, stop, task_started};
+use super::{Backend, append, backends, event, machine, outcomes, start, stop, task_started};
 use AppendOutcome::{Appended, Conflict, NameTaken};
 
 /// Deletes whatever closed before `before`; how many executions that were, children among them.
@@ -200,21 +199,6 @@ fn a_parent_stays_while_a_child_runs() {
         assert_eq!(pass(&*backend.upkeep, 10), 0, "{}", backend.name);
         outcomes(log, vec![stop(3, 1, 6)]);
         assert_eq!(pass(&*backend.upkeep, 10), 3, "{}", backend.name);
-    }
-}
-
-fn machine(name: &str, definition: &str) -> NewMachine {
-    NewMachine {
-        name: name.to_owned(),
-        machine_type: MachineType::Standard,
-        definition: definition.to_owned(),
-        revision: "r1".to_owned(),
-        role: String::new(),
-        at: Timestamp(1),
-        configuration: serde_json::json!({}),
-        modules: vec![],
-        publish: None,
-        tags: vec![],
     }
 }
 

@@ -5,12 +5,12 @@ use std::path::Path;
 
 use asl::Timestamp;
 use engine::ids::{Digest, ExecutionId};
-use engine::ports::{Catalogue, MachineType, NewMachine, Reader, Sweep, Upkeep};
+use engine::ports::{Catalogue, Reader, Sweep, Upkeep};
 use rusqlite::Connection;
 use store::Store;
 
 use super::retention::{child, pass};
-use super::{outcomes, start, stop};
+use super::{machine, outcomes, start, stop};
 
 fn directory() -> tempfile::TempDir {
     tempfile::tempdir().expect("a temporary directory")
@@ -140,19 +140,7 @@ fn a_database_of_an_earlier_version_shrinks_once_it_was_rewritten() {
 fn files_nobody_names_are_deleted() {
     let directory = directory();
     let store = open(directory.path());
-    let machine = NewMachine {
-        name: "m".to_owned(),
-        machine_type: MachineType::Standard,
-        definition: "{}".to_owned(),
-        revision: "r1".to_owned(),
-        role: String::new(),
-        at: Timestamp(1),
-        configuration: serde_json::json!({}),
-        modules: vec![],
-        publish: None,
-        tags: vec![],
-    };
-    let kept = store.create_machine(machine).expect("creates").definition;
+    let kept = store.create_machine(machine("m", "{}")).expect("creates").definition;
     let hex = store::digest_of(b"nobody's").0.replace("sha256:", "");
     for place in ["definitions", "components"] {
         fs::write(directory.path().join(place).join(&hex), "nobody's").expect("writes");
