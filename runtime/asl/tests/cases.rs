@@ -138,7 +138,11 @@ impl Player<'_> {
                 continue;
             }
             if let Some((scope, Some(kind))) = self.attempt(&execution) {
-                let started = EventKind::TaskStarted { scope, worker: None };
+                let started = EventKind::TaskStarted {
+                    scope,
+                    worker: None,
+                    version: None,
+                };
                 for kind in [started, kind] {
                     record(&mut execution, Event { at: now, kind });
                 }

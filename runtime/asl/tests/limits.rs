@@ -43,7 +43,11 @@ fn run(definition: serde_json::Value, result: &Payload, limits: Limits) -> Execu
             execution
                 .apply(&Event {
                     at,
-                    kind: EventKind::TaskStarted { scope, worker: None },
+                    kind: EventKind::TaskStarted {
+                        scope,
+                        worker: None,
+                        version: None,
+                    },
                 })
                 .expect("fits");
             let outcome = TaskOutcome::Succeeded(result.clone());

@@ -6,6 +6,7 @@ use crate::Engine;
 use crate::ids::{ExecutionId, TaskId};
 use crate::line::Line;
 use crate::output::{Output, TaskRequest};
+use crate::ports::Beginning;
 use crate::quarantine::guarded;
 use crate::resident::{Entry, Resident, Running};
 
@@ -94,11 +95,23 @@ impl Resident {
             heartbeat_seconds: task.heartbeat_seconds,
             started: task.started,
             submitted: task.submitted,
+            version: task.version,
         })
     }
 }
 
 impl Engine {
+    /// What an attempt begins as: as recorded, whatever its module's names mean today.
+    fn beginning(&self, request: &TaskRequest) -> Beginning {
+        match request.version {
+            Some(_) => Beginning {
+                version: request.version,
+                may_repeat: false,
+            },
+            None => self.resources.beginning(&request.resource, &request.parameters),
+        }
+    }
+
     /// Gives free slots away, one attempt of one execution at a time.
     pub(crate) fn grant_slots(&mut self) {
         while self.slots.taken < self.slots.total {
@@ -110,17 +123,18 @@ impl Engine {
             };
             let now = self.now;
             match guarded(|| resident.take_waiting(id, now)) {
-                Ok(Some(request)) => {
+                Ok(Some(mut request)) => {
                     if !resident.waiting.is_empty() {
                         self.slots.line.push_back(id);
                     }
                     self.slots.taken += 1;
-                    match guarded(|| self.resources.may_repeat(&request.resource, &request.parameters)) {
-                        Ok(true) => {
+                    match guarded(|| self.beginning(&request)) {
+                        Ok(Beginning { version, may_repeat }) if may_repeat => {
+                            request.version = version;
                             self.unrecorded.push_back((now, request.task));
                             self.outputs.push_back(Output::Run(request));
                         }
-                        Ok(false) => self.begin_once(request.task),
+                        Ok(Beginning { version, .. }) => self.begin_once(request.task, version),
                         Err(panic) => self.quarantine(id, panic),
                     }
                 }

@@ -2,7 +2,8 @@
 //! they came.
 //!
 //! Such an attempt begins only when its start is on disk. Whoever finds the start of one there, and doesn't run it,
-//! knows that a crash came between, and lets it fail; one without a start has never run.
+//! knows that a crash came between, and lets it fail; one without a start has never run. The start holds the version of
+//! the module that is to run, so that nobody asks again what its name or label means.
 
 use asl::execution::{ApplyError, Limits, TaskOutcome};
 use asl::{Attempt, EventKind, Failure, Timestamp};
@@ -25,23 +26,32 @@ pub fn interrupted() -> Failure {
 impl Resident {
     /// Records the start of an attempt that just got its slot and may not be repeated; it begins when that is on disk.
     /// One whose start is recorded already fails.
-    fn begin_once(&mut self, scheduled_at: u64, now: Timestamp, limits: Limits) -> Result<(), ApplyError> {
+    fn begin_once(
+        &mut self,
+        scheduled_at: u64,
+        version: Option<u32>,
+        now: Timestamp,
+        limits: Limits,
+    ) -> Result<(), ApplyError> {
         let Some(task) = self.execution.open_task(scheduled_at) else {
             return Ok(());
         };
         let scope = task.scope;
         if task.started {
             let outcome = TaskOutcome::Failed(interrupted());
-            let result = self
-                .execution
-                .task_result(scheduled_at, outcome, Attempt::default(), limits);
+            let attempt = Attempt {
+                version: task.version,
+                ..Attempt::default()
+            };
+            let result = self.execution.task_result(scheduled_at, outcome, attempt, limits);
             if let Some(kind) = result {
                 self.record(now, kind)?;
             }
             self.running.remove(&scheduled_at);
             return Ok(());
         }
-        self.record(now, EventKind::TaskStarted { scope, worker: None })?;
+        let worker = None;
+        self.record(now, EventKind::TaskStarted { scope, worker, version })?;
         if let Some(running) = self.running.get_mut(&scheduled_at) {
             running.begins_at = Some(self.execution.position());
         }
@@ -65,14 +75,14 @@ impl Resident {
 
 impl Engine {
     /// An attempt that may not be repeated got its slot.
-    pub(crate) fn begin_once(&mut self, task: TaskId) {
+    pub(crate) fn begin_once(&mut self, task: TaskId, version: Option<u32>) {
         let (now, limits) = (self.now, self.options.limits);
         let has_begun = |engine: &Self| match engine.executions.get(&task.execution) {
             Some(Entry::Resident(resident)) => resident.running.contains_key(&task.scheduled_at),
             _ => true,
         };
         self.change(task.execution, |resident| {
-            resident.begin_once(task.scheduled_at, now, resident.limits(limits))
+            resident.begin_once(task.scheduled_at, version, now, resident.limits(limits))
         });
         if !has_begun(self) {
             self.slots.give_back();

@@ -108,6 +108,8 @@ pub struct TaskRequest {
     pub started: bool,
     /// Whether its request was made before: it must not be made again, only waited for.
     pub submitted: bool,
+    /// The version of the module it runs, settled when it got its slot.
+    pub version: Option<u32>,
 }
 
 /// Answers to callers.

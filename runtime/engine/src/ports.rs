@@ -2,6 +2,7 @@
 //! server sees nothing else of the disk and of wasmtime.
 
 mod http_pattern;
+mod labels;
 mod manifest;
 mod objects;
 mod upkeep;
@@ -18,6 +19,7 @@ use crate::batch::{AppendOutcome, Batch, Child};
 use crate::ids::{Digest, ExecutionId, MachineId, TaskId};
 use crate::token::TokenKey;
 pub use http_pattern::{HttpPattern, NoPattern, Requested, glob, origin};
+pub use labels::{Expected, LABEL_LENGTH, LABELS, LabelRecord, is_label};
 pub use manifest::{
     AskedLimits, Class, Directory, Granted, GrantedDirectory, GrantedRequests, Grants, Manifest, Restart, SecretHeader,
     SecretPlace, SecretUse, Sensitive, Variable,
@@ -325,6 +327,43 @@ pub enum CatalogueError {
     /// No such module or version.
     #[error("no module `{0}`")]
     NoSuchModule(String),
+    /// The module has no such version.
+    #[error("module `{module}` has no version `{version}`")]
+    NoSuchModuleVersion {
+        /// Which module.
+        module: String,
+        /// Which version.
+        version: u32,
+    },
+    /// The module has no such label.
+    #[error("module `{module}` has no label `{label}`")]
+    NoSuchLabel {
+        /// Which module.
+        module: String,
+        /// Which label.
+        label: String,
+    },
+    /// A label isn't what whoever changes it takes it for.
+    #[error("label `{label}` of module `{module}` {}", by_now(*version))]
+    LabelMoved {
+        /// Which module.
+        module: String,
+        /// Which label.
+        label: String,
+        /// The version it points at; none where it isn't there.
+        version: Option<u32>,
+    },
+    /// A module has as many labels as it can have.
+    #[error("module `{0}` has {LABELS} labels already")]
+    TooManyLabels(String),
+    /// What should go away has labels.
+    #[error("module `{module}` has labels there: {labels:?}")]
+    ModuleLabelled {
+        /// Which module.
+        module: String,
+        /// Which labels.
+        labels: Vec<String>,
+    },
     /// A state machine refers to the module.
     #[error("module `{module}` is used by state machines {machines:?}")]
     ModuleInUse {
@@ -336,6 +375,14 @@ pub enum CatalogueError {
     /// The disk.
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+/// How a label is that somebody took for something else.
+fn by_now(version: Option<u32>) -> String {
+    match version {
+        Some(version) => format!("points at version `{version}` by now"),
+        None => "isn't there".to_owned(),
+    }
 }
 
 /// An activity as stored.
@@ -436,8 +483,25 @@ pub trait Catalogue: Send + Sync {
     ) -> Result<ModuleRecord, CatalogueError>;
     /// Every version of every module, by name and version.
     fn modules(&self) -> Result<Vec<ModuleRecord>, CatalogueError>;
-    /// Takes all versions of a module away. Refused while a machine refers to it, unless `force`.
+    /// Takes all versions of a module away, with its labels. Refused while a machine refers to it or it has labels,
+    /// unless `force`.
     fn delete_module(&self, name: &str, force: bool) -> Result<(), CatalogueError>;
+    /// Takes one version of a module away; its number is not used again. Refused while labels point at it, unless
+    /// `force`: they go with it.
+    fn delete_module_version(&self, name: &str, version: u32, force: bool) -> Result<(), CatalogueError>;
+    /// Points a label of a module at a version, a new label or one that is there.
+    fn put_label(
+        &self,
+        module: &str,
+        label: &str,
+        version: u32,
+        expected: Expected,
+        at: Timestamp,
+    ) -> Result<LabelRecord, CatalogueError>;
+    /// Takes a label away.
+    fn delete_label(&self, module: &str, label: &str, expected: Expected) -> Result<(), CatalogueError>;
+    /// Every label of every module, by module and name.
+    fn labels(&self) -> Result<Vec<LabelRecord>, CatalogueError>;
     /// The bytes of a component.
     fn component(&self, digest: &Digest) -> Result<Option<Vec<u8>>, CatalogueError>;
 }
@@ -450,11 +514,28 @@ pub trait Resources: std::fmt::Debug + Send + Sync {
     /// exist. AWS's words, for the cause of a `States.Runtime` failure.
     fn refusal(&self, resource: &str) -> Option<String>;
 
-    /// Whether an attempt may be run a second time after a crash that came while it ran. Asked when it gets its slot;
-    /// the answer is recorded where it is no.
-    fn may_repeat(&self, _resource: &str, _parameters: &Payload) -> bool {
-        true
+    /// What an attempt begins as. Asked when it gets its slot, and not again for an attempt whose beginning is recorded.
+    fn beginning(&self, _resource: &str, _parameters: &Payload) -> Beginning {
+        Beginning::REPEATABLE
     }
+}
+
+/// What is settled about an attempt before it begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Beginning {
+    /// The version of the module it runs, whatever names mean later; absent where it runs none.
+    pub version: Option<u32>,
+    /// Whether it may be run a second time after a crash that comes while it runs. Where it may not, its beginning is
+    /// recorded.
+    pub may_repeat: bool,
+}
+
+impl Beginning {
+    /// Of what runs no module, or none that is there.
+    pub const REPEATABLE: Self = Self {
+        version: None,
+        may_repeat: true,
+    };
 }
 
 /// A world in which every resource is there.

@@ -275,7 +275,14 @@ impl Resident {
         match self.execution.open_task(scheduled_at) {
             Some(task) if !task.started => {
                 let scope = task.scope;
-                self.record(given, EventKind::TaskStarted { scope, worker: None })
+                self.record(
+                    given,
+                    EventKind::TaskStarted {
+                        scope,
+                        worker: None,
+                        version: None,
+                    },
+                )
             }
             Some(_) | None => Ok(()),
         }

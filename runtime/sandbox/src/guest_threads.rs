@@ -281,6 +281,7 @@ impl OpenAttempt {
             outcome: self.redacted(finished.outcome),
             attempt: Attempt {
                 module: Some(self.job.module.0.clone()),
+                version: None,
                 fuel: finished.fuel,
                 peak_memory: Some(self.peak.bytes()),
                 micros: Some(self.clocks.micros().saturating_sub(began)),

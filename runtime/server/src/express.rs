@@ -257,6 +257,7 @@ mod tests {
             kind: EventKind::TaskStarted {
                 scope: asl::ScopeId::ROOT,
                 worker: None,
+                version: None,
             },
         }
     }

@@ -81,6 +81,7 @@ impl LoneTasks {
             heartbeat_seconds: wanted.heartbeat_seconds,
             started: false,
             submitted: false,
+            version: None,
         };
         let (sender, receiver) = oneshot::channel();
         let done = move |report| {

@@ -110,12 +110,15 @@ impl Execution {
                     deadline: timeout_seconds.map(|seconds| event.at.plus_seconds(seconds as f64)),
                     heartbeat_seconds: *heartbeat_seconds,
                     started: false,
+                    version: None,
                     submitted: false,
                 };
                 self.set_phase(*scope, Phase::Task(attempt))
             }
-            EventKind::TaskStarted { scope, .. } => {
-                self.attempt(*scope)?.started = true;
+            EventKind::TaskStarted { scope, version, .. } => {
+                let attempt = self.attempt(*scope)?;
+                attempt.started = true;
+                attempt.version = *version;
                 Ok(())
             }
             EventKind::TaskSubmitted { scope, .. } => {

@@ -136,6 +136,10 @@ pub enum EventKind {
         /// The name the activity's worker gave itself.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         worker: Option<String>,
+        /// The version of its module, where the attempt must not begin a second time: what a name means may be another
+        /// version by then.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        version: Option<u32>,
     },
     /// The attempt's request was made; its outcome comes from elsewhere: another execution's end, or
     /// whoever holds the task token. It is not made again after a crash.

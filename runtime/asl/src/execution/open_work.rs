@@ -28,6 +28,8 @@ pub struct OpenTask<'a> {
     pub heartbeat_seconds: Option<u64>,
     /// Whether its TaskStarted event is recorded.
     pub started: bool,
+    /// The version of its module that TaskStarted holds: the attempt must not begin a second time.
+    pub version: Option<u32>,
     /// Whether its TaskSubmitted event is recorded: the request must not be made again.
     pub submitted: bool,
 }
@@ -79,6 +81,7 @@ impl Execution {
             deadline,
             heartbeat_seconds,
             started,
+            version,
             submitted,
         } = attempt;
         Some(OpenTask {
@@ -91,6 +94,7 @@ impl Execution {
             deadline: *deadline,
             heartbeat_seconds: *heartbeat_seconds,
             started: *started,
+            version: *version,
             submitted: *submitted,
         })
     }

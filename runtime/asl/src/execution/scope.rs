@@ -117,6 +117,7 @@ pub(super) struct TaskAttempt {
     pub deadline: Option<Timestamp>,
     pub heartbeat_seconds: Option<u64>,
     pub started: bool,
+    pub version: Option<u32>,
     pub submitted: bool,
 }
 

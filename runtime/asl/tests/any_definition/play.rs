@@ -276,7 +276,14 @@ impl World<'_> {
             _ => TaskOutcome::Succeeded(self.awkward()),
         };
         if !started {
-            self.record(played, EventKind::TaskStarted { scope, worker: None });
+            self.record(
+                played,
+                EventKind::TaskStarted {
+                    scope,
+                    worker: None,
+                    version: None,
+                },
+            );
         }
         let room = played.execution.history_entries() + 1 < self.limits.history_entries;
         if !submitted && room && self.tape.percent(10) {

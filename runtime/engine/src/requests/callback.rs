@@ -72,7 +72,14 @@ impl Engine {
                         running.queued = false;
                     }
                     resident.beat(task.scheduled_at, now);
-                    resident.record(now, EventKind::TaskStarted { scope, worker })
+                    resident.record(
+                        now,
+                        EventKind::TaskStarted {
+                            scope,
+                            worker,
+                            version: None,
+                        },
+                    )
                 });
             }
             Word::Succeeded(_) | Word::Failed(_) => {

@@ -12,7 +12,7 @@ use serde_json::Value;
 use crate::Seen;
 use crate::disk::Stored;
 use crate::model::{Ending, evaluate};
-use crate::script::ONCE;
+use crate::script::{ONCE, may_repeat};
 use crate::world::World;
 
 /// A shell may tick this much late, in milliseconds.
@@ -54,11 +54,11 @@ impl World {
         // One whose request is recorded is waited for and not made again.
         if request.resource == ONCE && !request.submitted {
             assert!(!self.ran_once.contains(&task), "{task} is run a second time");
-            let started = stored
-                .fold
-                .open_task(task.scheduled_at)
-                .is_some_and(|open| open.started);
-            assert!(started, "{task} is run before its start is past the line");
+            let open = stored.fold.open_task(task.scheduled_at).expect("it is open");
+            match request.version {
+                Some(version) if may_repeat(version) => {}
+                version => assert_eq!(open.version, version, "{task} is run before its start is past the line"),
+            }
         }
     }
 

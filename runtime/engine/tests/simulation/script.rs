@@ -2,7 +2,7 @@
 //! the same however often a crash makes an attempt run again.
 
 use asl::Payload;
-use engine::ports::Resources;
+use engine::ports::{Beginning, Resources};
 use serde_json::{Value, json};
 
 use crate::rng::hash;
@@ -31,20 +31,35 @@ pub fn answer(seed: u64, resource: &str, state: &str, parameters: &Value, retry_
     }
 }
 
-/// The resource whose attempts may change something outside: a crash must not run one a second time.
+/// The resource whose attempts may change something outside, in some of its versions: a crash must not run one of those
+/// a second time, whatever version there is after it.
 pub const ONCE: &str = "wasm:once";
 
 /// A world in which all resources are there.
 #[derive(Debug)]
-pub struct Everything;
+pub struct Everything {
+    /// Today's version of [`ONCE`].
+    pub version: u32,
+}
+
+/// Whether attempts of this version of [`ONCE`] may be repeated.
+pub fn may_repeat(version: u32) -> bool {
+    version.is_multiple_of(2)
+}
 
 impl Resources for Everything {
     fn refusal(&self, _resource: &str) -> Option<String> {
         None
     }
 
-    fn may_repeat(&self, resource: &str, _parameters: &Payload) -> bool {
-        resource != ONCE
+    fn beginning(&self, resource: &str, _parameters: &Payload) -> Beginning {
+        match resource {
+            ONCE => Beginning {
+                version: Some(self.version),
+                may_repeat: may_repeat(self.version),
+            },
+            _ => Beginning::REPEATABLE,
+        }
     }
 }
 

@@ -21,7 +21,7 @@ use crate::disk::{Disk, Stored};
 use crate::map_runs::Question;
 use crate::outside::{Holder, Saying};
 use crate::rng::Rng;
-use crate::script::{Answer, Everything, ONCE, answer};
+use crate::script::{Answer, Everything, ONCE, answer, may_repeat};
 use crate::workflow;
 
 /// Crashes in one case, at most: a case has to end.
@@ -152,7 +152,7 @@ impl World {
         let mut world = Self {
             seed,
             now: 1_000_000,
-            engine: Engine::new(options.clone()).with_resources(Arc::new(Everything)),
+            engine: Engine::new(options.clone()).with_resources(Arc::new(Everything { version: 1 })),
             options,
             disk,
             definitions,
@@ -512,7 +512,7 @@ impl World {
 
     fn run_task(&mut self, request: TaskRequest) {
         self.check_run(&request);
-        if request.resource == ONCE {
+        if request.resource == ONCE && !request.version.is_some_and(may_repeat) {
             self.ran_once.insert(request.task);
         }
         self.runs += 1;
@@ -577,7 +577,9 @@ impl World {
             self.rng.between(0, 30_000)
         };
         self.options.seed = self.rng.bits();
-        self.engine = Engine::new(self.options.clone()).with_resources(Arc::new(Everything));
+        let version = if self.rng.percent(50) { 1 } else { 2 };
+        let resources = Everything { version };
+        self.engine = Engine::new(self.options.clone()).with_resources(Arc::new(resources));
         self.hand_in(Input::Recover {
             running: self.disk.running(),
             last: self.disk.last(),

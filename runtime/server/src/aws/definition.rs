@@ -11,6 +11,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::errors::{Answer, ApiError};
+use super::module_call;
 use super::resource::{self, Asked};
 use super::test_state;
 
@@ -89,21 +90,24 @@ pub fn check(text: &str, machine_type: MachineType, limits: &Limits) -> Checked 
             });
         };
         let mut look = |part: Part<'_>, location: &str| match part {
-            Part::Resource(resource, machine_type) => match refusal(resource, machine_type) {
-                Some(message) => refused(message, location),
-                None => {
-                    if let Ok(Asked::Module(asked)) = resource::parse(resource) {
-                        modules.insert(asked.module.name.to_owned());
-                    }
+            Part::Resource(resource, machine_type) => {
+                if let Some(message) = refusal(resource, machine_type) {
+                    refused(message, location);
                 }
-            },
+            }
+            Part::Task(state) => {
+                let named = module_call::named(state);
+                if let Some(Ok(Asked::Module(asked))) = named.as_deref().map(resource::parse) {
+                    modules.insert(asked.module.name.to_owned());
+                }
+            }
             Part::DistributedMap(MachineType::Express) => {
                 refused(
                     "Express state machine does not support Distributed Map".into(),
                     location,
                 );
             }
-            Part::Task(_) | Part::DistributedMap(MachineType::Standard) => {}
+            Part::DistributedMap(MachineType::Standard) => {}
         };
         parts(&document, machine_type, &mut String::new(), &mut look);
     }
@@ -291,10 +295,16 @@ mod tests {
         let text = r#"{"StartAt": "A", "States": {
             "A": {"Type": "Task", "Resource": "wasm:ship@2", "Next": "B"},
             "B": {"Type": "Task", "Resource": "arn:aws:lambda:us-east-1:000000000000:function:charge", "Next": "C"},
-            "C": {"Type": "Task", "Resource": "wasm:ship", "End": true}}}"#;
+            "C": {"Type": "Task", "Resource": "wasm:ship", "Next": "D"},
+            "D": {"Type": "Task", "Resource": "arn:aws:states:::wasm:invoke", "Next": "E",
+                "Parameters": {"Module": "pack@prod"}},
+            "E": {"Type": "Task", "Resource": "arn:aws:states:::lambda:invoke", "Next": "F",
+                "Parameters": {"FunctionName": "bill:live"}},
+            "F": {"Type": "Task", "Resource": "arn:aws:states:::wasm:invoke", "End": true,
+                "Parameters": {"Module.$": "$.module"}}}}"#;
         assert_eq!(
             check(text, MachineType::Standard, &Limits::default()).modules,
-            ["charge", "ship"]
+            ["bill", "charge", "pack", "ship"]
         );
     }
 }

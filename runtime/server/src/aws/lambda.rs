@@ -31,7 +31,7 @@ struct Parameters {
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
 struct Answer<'a> {
-    executed_version: &'static str,
+    executed_version: &'a str,
     payload: &'a RawValue,
     sdk_http_metadata: HttpMetadata,
     sdk_response_metadata: ResponseMetadata,
@@ -54,6 +54,8 @@ struct ResponseMetadata {
 
 /// The version of a function nobody named a version of.
 const LATEST: &str = "$LATEST";
+/// Parts of a function's ARN that names neither a version nor an alias.
+const PARTS_WITHOUT_QUALIFIER: usize = 7;
 
 impl Invocation {
     /// Reads the parameters of a task.
@@ -101,15 +103,18 @@ impl Invocation {
             .strip_prefix("arn:aws:states:")
             .and_then(|rest| rest.split_once(":stateMachine:"))
             .map_or("", |(account, _)| account);
-        let arn = if self.function.starts_with("arn:") {
+        let mut arn = if self.function.starts_with("arn:") {
             self.function.clone()
         } else {
             format!("arn:aws:lambda:{account}:function:{}", self.function)
         };
+        if arn.split(':').count() <= PARTS_WITHOUT_QUALIFIER {
+            arn = format!("{arn}:{LATEST}");
+        }
         Failure::new(
             "Lambda.ResourceNotFoundException",
             format!(
-                "Function not found: {arn}:{LATEST} (Service: AWSLambda; Status Code: 404; Error Code: \
+                "Function not found: {arn} (Service: AWSLambda; Status Code: 404; Error Code: \
                  ResourceNotFoundException; Request ID: {}; Proxy: null)",
                 Uuid::new_v4()
             ),
@@ -132,8 +137,10 @@ fn trace_id(date: SystemTime) -> String {
     format!("Root=1-{seconds:08x}-{};Sampled=0", &random[..24])
 }
 
-/// What the service answers when the function returned `output`.
-pub fn answer(output: &Payload) -> Payload {
+/// What the service answers when the function returned `output`; `version` ran, where the task asked for a certain one or
+/// for an alias.
+pub fn answer(output: &Payload, version: Option<u32>) -> Payload {
+    let executed_version = version.map_or_else(|| LATEST.to_owned(), |version| version.to_string());
     let request_id = Uuid::new_v4().to_string();
     let Ok(payload) = serde_json::from_str::<&RawValue>(output.text()) else {
         return output.clone();
@@ -144,13 +151,13 @@ pub fn answer(output: &Payload) -> Payload {
         ("Content-Length", output.len().to_string()),
         ("Content-Type", "application/json".to_owned()),
         ("Date", httpdate::fmt_http_date(date)),
-        ("X-Amz-Executed-Version", LATEST.to_owned()),
+        ("X-Amz-Executed-Version", executed_version.clone()),
         ("x-amzn-Remapped-Content-Length", "0".to_owned()),
         ("x-amzn-RequestId", request_id.clone()),
         ("X-Amzn-Trace-Id", trace_id(date)),
     ];
     let answer = Answer {
-        executed_version: LATEST,
+        executed_version: &executed_version,
         payload,
         sdk_http_metadata: HttpMetadata {
             all_http_headers: headers
@@ -211,8 +218,25 @@ mod tests {
     }
 
     #[test]
+    fn what_is_not_there_is_told_by_its_whole_name() {
+        let cause = |text: &str| {
+            let invocation = Invocation::read(&Payload::from_text(text).expect("JSON")).expect("an invocation");
+            let failure = invocation.not_found("arn:aws:states:us-east-1:000000000000:stateMachine:m");
+            failure.cause.unwrap_or_default()
+        };
+        let arn = "Function not found: arn:aws:lambda:us-east-1:000000000000:function:f";
+        assert!(cause(r#"{"FunctionName": "f"}"#).starts_with(&format!("{arn}:$LATEST (")));
+        assert!(cause(r#"{"FunctionName": "f", "Qualifier": "live"}"#).starts_with(&format!("{arn}:live (")));
+        assert!(cause(r#"{"FunctionName": "f:3"}"#).starts_with(&format!("{arn}:3 (")));
+    }
+
+    #[test]
     fn the_answer_holds_the_output_letter_by_letter() {
-        let answer = answer(&Payload::from_text("[1, 2]").expect("JSON"));
+        let output = Payload::from_text("[1, 2]").expect("JSON");
+        let answer = |version| super::answer(&output, version);
+        let aliased = answer(Some(7));
+        assert!(aliased.text().starts_with(r#"{"ExecutedVersion":"7","#), "{aliased}");
+        let answer = answer(None);
         assert!(
             answer
                 .text()

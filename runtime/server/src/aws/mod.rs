@@ -14,6 +14,7 @@ mod json_syntax;
 pub mod lambda;
 mod module_call;
 mod module_findings;
+pub(crate) mod module_users;
 pub mod operations;
 mod page_token;
 pub(crate) mod reach;

@@ -61,6 +61,29 @@ impl Call {
     }
 }
 
+/// The module that a Task state names, also as a function of `lambda:invoke`; as a `Resource` is written. `None` where it
+/// runs none, or says which at run time.
+pub(super) fn named(state: &Value) -> Option<String> {
+    if let Some(call) = Call::of(state) {
+        return Some(call.resource);
+    }
+    let resource = state.get("Resource").and_then(Value::as_str)?;
+    if !matches!(resource::parse(resource).ok()?, Asked::LambdaInvoke { .. }) {
+        return None;
+    }
+    let arguments = arguments(state).1?;
+    let text = |name: &str| arguments.get(name)?.as_str().filter(|text| *text != UNKNOWN);
+    let function = text("FunctionName")?;
+    let arn = match function.starts_with("arn:") {
+        true => function.to_owned(),
+        false => format!("arn:aws:lambda:::function:{function}"),
+    };
+    match (arguments.get("Qualifier"), text("Qualifier")) {
+        (None, _) => Some(arn),
+        (Some(_), qualifier) => Some(format!("{arn}:{}", qualifier?)),
+    }
+}
+
 /// What a state hands to its task, as far as it is written there, and in which field.
 fn arguments(state: &Value) -> (&'static str, Option<Value>) {
     match (state.get("Arguments"), state.get("Parameters")) {
@@ -101,6 +124,29 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn functions_of_lambda_are_modules() {
+        let invoke =
+            |parameters: Value| named(&json!({"Resource": "arn:aws:states:::lambda:invoke", "Parameters": parameters}));
+        let arn = "arn:aws:lambda:us-east-1:000000000000:function:pay:live";
+        assert_eq!(invoke(json!({"FunctionName": arn})).as_deref(), Some(arn));
+        assert_eq!(
+            invoke(json!({"FunctionName": "pay"})).as_deref(),
+            Some("arn:aws:lambda:::function:pay")
+        );
+        assert_eq!(
+            invoke(json!({"FunctionName": "pay", "Qualifier": "3"})).as_deref(),
+            Some("arn:aws:lambda:::function:pay:3")
+        );
+        assert_eq!(invoke(json!({"FunctionName": "pay", "Qualifier.$": "$.q"})), None);
+        assert_eq!(invoke(json!({"FunctionName.$": "$.f"})), None);
+        assert_eq!(
+            named(&json!({"Resource": "wasm:pay@prod"})).as_deref(),
+            Some("wasm:pay@prod")
+        );
+        assert_eq!(named(&json!({"Resource": "arn:aws:states:::http:invoke"})), None);
+    }
 
     #[test]
     fn what_comes_at_run_time_is_unknown() {

@@ -6,10 +6,12 @@ use serde_json::Value;
 use super::definition::{Finding, Part, parts};
 use super::module_call::{Call, UNKNOWN};
 use super::resource::Resource;
-use crate::modules::{Modules, comes_back};
+use crate::modules::{Modules, Version, comes_back};
 
 /// No module of this name or version is uploaded.
 const UNKNOWN_MODULE: &str = "UNKNOWN_MODULE";
+/// The module has no label of this name.
+const UNKNOWN_LABEL: &str = "UNKNOWN_LABEL";
 /// The module exports no such function.
 const UNKNOWN_FUNCTION: &str = "UNKNOWN_FUNCTION";
 /// What is written as the function's input doesn't fit its types.
@@ -47,22 +49,31 @@ pub fn warnings(document: &Value, modules: &Modules) -> Vec<Finding> {
                     location: Some(format!("{place}{field}")),
                 });
             };
-            match modules.description(asked.module) {
-                Some(description) => {
-                    if let Err(problem) = modules.check_call(asked.module, sketch(&call, &asked)) {
+            match modules.find(asked.module) {
+                Ok(found) => {
+                    let description = &found.record.description;
+                    if let Err(problem) = modules.check_call(&found.record, sketch(&call, &asked)) {
                         about_call(&call, &asked, problem, &mut warn);
                     }
-                    about_heartbeats(state, &asked, &description, &mut warn);
-                    about_retries(state, &asked, &description, &mut warn);
+                    about_heartbeats(state, &asked, description, &mut warn);
+                    about_retries(state, &asked, description, &mut warn);
                 }
-                None => {
-                    let cause = modules.find(asked.module).err().and_then(|failure| failure.cause);
-                    warn(UNKNOWN_MODULE, call.place_of_module, cause.unwrap_or_default());
+                Err(failure) => {
+                    let cause = failure.cause.unwrap_or_default();
+                    warn(code_of(modules, &asked), call.place_of_module, cause);
                 }
             }
         },
     );
     found
+}
+
+/// What is missing.
+fn code_of(modules: &Modules, asked: &Resource<'_>) -> &'static str {
+    match asked.module.version {
+        Version::Label(_) if modules.labels(asked.module.name).is_some() => UNKNOWN_LABEL,
+        Version::Label(_) | Version::Newest | Version::Number(_) | Version::Digest(_) => UNKNOWN_MODULE,
+    }
 }
 
 fn sketch<'a>(call: &'a Call, asked: &Resource<'a>) -> CallSketch<'a> {

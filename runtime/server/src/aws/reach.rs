@@ -5,7 +5,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::definition::{Part, parts};
-use super::module_call::Call;
+use super::module_call;
 use super::resource::{self, Asked};
 use crate::modules::{ModuleReach, Modules, Touch};
 
@@ -61,19 +61,11 @@ fn task(state: &Value, place: &str, modules: &Modules) -> StateReach {
         module: None,
         touches: Vec::new(),
     };
-    let function = match resource::parse(resource) {
-        Ok(Asked::LambdaInvoke { .. }) => argument("FunctionName"),
-        _ => None,
+    let named = module_call::named(state);
+    let asked = match named.as_deref().map(resource::parse) {
+        Some(Ok(Asked::Module(asked))) => Some(asked),
+        Some(Ok(_) | Err(_)) | None => None,
     };
-    let called = Call::of(state);
-    let asked = called.as_ref().and_then(Call::asked);
-    let asked = asked.or_else(|| match function {
-        Some(arn) if arn.starts_with("arn:") => match resource::parse(arn) {
-            Ok(Asked::Module(asked)) => Some(asked),
-            Ok(_) | Err(_) => None,
-        },
-        name => resource::named_function(name?),
-    });
     let touch = match (asked, resource::parse(resource)) {
         (Some(asked), _) => {
             reach.module = modules.reach(asked.module);

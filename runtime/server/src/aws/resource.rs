@@ -56,10 +56,10 @@ pub struct Resource<'a> {
 /// The ways to write a module down.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Form {
-    /// `wasm:<module>[@<version>|@sha256:<digest>][#<function>]`.
+    /// `wasm:<module>[@<version>|@sha256:<digest>|@<label>][#<function>]`.
     Native,
-    /// `arn:<partition>:lambda:<region>:<account>:function:<module>[:<version>]`, so that definitions
-    /// written for AWS run unchanged.
+    /// `arn:<partition>:lambda:<region>:<account>:function:<module>[:<version>|:<label>]`, so that definitions
+    /// written for AWS run unchanged: an alias there is a label here.
     Function,
 }
 
@@ -74,7 +74,7 @@ pub fn parse(resource: &str) -> Result<Asked<'_>, String> {
     if let Some(module) = resource.strip_prefix("wasm:") {
         return native(module).map(Asked::Module).ok_or_else(|| {
             format!(
-                "`{}` names no module; write wasm:NAME, wasm:NAME@VERSION or wasm:NAME@sha256:DIGEST",
+                "`{}` names no module; write wasm:NAME, wasm:NAME@VERSION, wasm:NAME@LABEL or wasm:NAME@sha256:DIGEST",
                 shown(resource)
             )
         });
@@ -129,13 +129,14 @@ pub fn named_function(text: &str) -> Option<Resource<'_>> {
 fn qualified<'a>(name: &'a str, qualifier: Option<&'a str>) -> Result<Asked<'a>, String> {
     let version = match qualifier {
         None | Some("$LATEST") => Version::Newest,
-        Some(text) => Version::Number(text.parse().map_err(|_| {
+        Some(text) => Version::read(text).ok_or_else(|| {
             format!(
-                "function `{}` is named with the alias `{}`, and modules have numbered versions only; name a number or leave it out",
+                "function `{}` is named with `{}`, which is neither a version's number nor a label; name one of those, \
+                 or leave it out for the newest version",
                 shown(name),
                 shown(text)
             )
-        })?),
+        })?,
     };
     Ok(Asked::Module(function(name, version)))
 }
@@ -164,8 +165,7 @@ fn native(text: &str) -> Option<Resource<'_>> {
     };
     let (name, version) = match text.split_once('@') {
         None => (text, Version::Newest),
-        Some((name, digest)) if digest.starts_with("sha256:") => (name, Version::Digest(digest)),
-        Some((name, number)) => (name, Version::Number(number.parse().ok()?)),
+        Some((name, version)) => (name, Version::read(version)?),
     };
     let module = ModuleReference { name, version };
     (!name.is_empty()).then_some(Resource {
@@ -207,7 +207,13 @@ mod tests {
             parsed("wasm:charge@sha256:ab"),
             Ok(("charge", Version::Digest("sha256:ab"), None))
         );
+        assert_eq!(
+            parsed("wasm:charge@prod#run"),
+            Ok(("charge", Version::Label("prod"), Some("run")))
+        );
         let arn = "arn:aws:lambda:us-east-1:000000000000:function:charge";
+        let live = format!("{arn}:live");
+        assert_eq!(parsed(&live), Ok(("charge", Version::Label("live"), None)));
         assert_eq!(parsed(arn), Ok(("charge", Version::Newest, None)));
         let (latest, seventh) = (format!("{arn}:$LATEST"), format!("{arn}:7"));
         assert_eq!(parsed(&latest), Ok(("charge", Version::Newest, None)));
@@ -240,14 +246,16 @@ mod tests {
             "",
             "wasm:",
             "wasm:@1",
-            "wasm:a@x",
+            "wasm:a@latest",
+            "wasm:a@+3",
+            "wasm:a@b@c",
             "wasm:a#",
             "arn:aws:states:::sqs:sendMessage",
             "x",
         ] {
             assert!(parse(text).expect_err(text).contains("wasm:NAME"), "{text}");
         }
-        let aliased = "arn:aws:lambda:us-east-1:000000000000:function:charge:live";
-        assert!(parse(aliased).expect_err("an alias").contains("numbered versions"));
+        let aliased = "arn:aws:lambda:us-east-1:000000000000:function:charge:a.b";
+        assert!(parse(aliased).expect_err("no alias").contains("nor a label"));
     }
 }

@@ -126,7 +126,8 @@ mod tests {
             Ok(("charge".into(), false, Some("refund".into())))
         );
         assert!(named(r#"{"Module": ""}"#).is_err());
-        assert!(named(r#"{"Module": "charge@x"}"#).is_err());
+        assert!(named(r#"{"Module": "charge@prod"}"#).is_ok_and(|(_, newest, _)| !newest));
+        assert!(named(r#"{"Module": "charge@a.b"}"#).is_err());
     }
 
     #[test]

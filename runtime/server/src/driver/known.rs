@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use asl::Payload;
-use engine::ports::Resources;
+use engine::ports::{Beginning, Resources};
 
 use crate::activities::Activities;
 use crate::aws::lambda;
@@ -24,26 +24,25 @@ impl Resources for Known {
     }
 
     /// Of what isn't a module, or can't be found, nothing runs in the sandbox.
-    fn may_repeat(&self, resource: &str, parameters: &Payload) -> bool {
-        match resource::parse(resource) {
-            Ok(Asked::Module(asked)) => self.modules.may_repeat(asked.module),
-            Ok(Asked::WasmInvoke { .. }) => wasm::Invocation::read(parameters).is_ok_and(|invocation| {
-                invocation
-                    .module()
-                    .is_ok_and(|asked| self.modules.may_repeat(asked.module))
-            }),
-            Ok(Asked::LambdaInvoke { .. }) => self.may_repeat_function(parameters),
-            Ok(Asked::StartExecution(_) | Asked::Sdk(_) | Asked::Http | Asked::Activity(_)) | Err(_) => true,
-        }
+    fn beginning(&self, resource: &str, parameters: &Payload) -> Beginning {
+        let beginning = match resource::parse(resource) {
+            Ok(Asked::Module(asked)) => Some(self.modules.beginning(asked.module)),
+            Ok(Asked::WasmInvoke { .. }) => self.of_invocation(parameters),
+            Ok(Asked::LambdaInvoke { .. }) => self.of_function(parameters),
+            Ok(Asked::StartExecution(_) | Asked::Sdk(_) | Asked::Http | Asked::Activity(_)) | Err(_) => None,
+        };
+        beginning.unwrap_or(Beginning::REPEATABLE)
     }
 }
 
 impl Known {
-    fn may_repeat_function(&self, parameters: &Payload) -> bool {
-        let invocation = lambda::Invocation::read(parameters);
-        invocation.is_ok_and(|invocation| {
-            let asked = invocation.module("");
-            asked.is_ok_and(|asked| self.modules.may_repeat(asked.module))
-        })
+    fn of_invocation(&self, parameters: &Payload) -> Option<Beginning> {
+        let invocation = wasm::Invocation::read(parameters).ok()?;
+        Some(self.modules.beginning(invocation.module().ok()?.module))
+    }
+
+    fn of_function(&self, parameters: &Payload) -> Option<Beginning> {
+        let invocation = lambda::Invocation::read(parameters).ok()?;
+        Some(self.modules.beginning(invocation.module("").ok()?.module))
     }
 }

@@ -7,7 +7,7 @@ use asl::{Attempt, Failure, Payload};
 use engine::ids::{Digest, TaskId};
 use engine::input::{Input, Release};
 use engine::output::TaskRequest;
-use engine::ports::{Job, Outcome, Report, Resources, SharedRunner};
+use engine::ports::{Class, Job, Outcome, Report, Resources, SharedRunner};
 
 use super::known::Known;
 use super::{Mailbox, Message};
@@ -15,7 +15,7 @@ use crate::activities::{Activities, Queued};
 use crate::aws::lambda::{self, Invocation};
 use crate::aws::resource::{self, Asked, Resource};
 use crate::aws::wasm;
-use crate::modules::{self, Found, Modules, Readiness};
+use crate::modules::{self, Found, ModuleReference, Modules, Readiness, Version};
 use crate::services::{Service, Services};
 
 /// Finds the component an attempt asks for and hands both to the sandbox.
@@ -34,6 +34,8 @@ pub(crate) struct Runner {
 struct Ready {
     job: Job,
     result: Shape,
+    /// Of its module.
+    version: u32,
     /// Whether its answer is made of its input alone.
     pure: bool,
 }
@@ -44,10 +46,10 @@ enum Shape {
     Plain,
     /// The same, and the task goes on until its token comes back.
     PlainWithToken,
-    /// The answer of Lambda's Invoke around it.
-    LambdaInvoke,
+    /// The answer of Lambda's Invoke around it, with the version that ran where the task said which.
+    LambdaInvoke(Option<u32>),
     /// The same, and the task goes on until its token comes back.
-    LambdaInvokeWithToken,
+    LambdaInvokeWithToken(Option<u32>),
 }
 
 /// Where an attempt goes.
@@ -160,7 +162,7 @@ impl Runner {
     fn prepare(modules: &Modules, request: &TaskRequest) -> Result<Place, Failure> {
         match resource::parse(&request.resource).map_err(resource::refused)? {
             Asked::Module(asked) => {
-                let found = modules.find(asked.module);
+                let found = modules.find(settled(asked, request));
                 let found = found.map_err(|failure| resource::not_found(asked.form, failure))?;
                 let input = request.parameters.clone();
                 Self::ready(modules, request, asked, found, input, Shape::Plain)
@@ -175,7 +177,7 @@ impl Runner {
             Asked::WasmInvoke { token } => {
                 let invocation = wasm::Invocation::read(&request.parameters)?;
                 let asked = invocation.module()?;
-                let mut found = modules.find(asked.module)?;
+                let mut found = modules.find(settled(asked, request))?;
                 found.limits = invocation.limits(found.limits);
                 let shape = if token { Shape::PlainWithToken } else { Shape::Plain };
                 Self::ready(modules, request, asked, found, invocation.payload.clone(), shape)
@@ -183,12 +185,13 @@ impl Runner {
             Asked::LambdaInvoke { token } => {
                 let invocation = Invocation::read(&request.parameters)?;
                 let asked = invocation.module(&request.machine)?;
-                let found = modules.find(asked.module);
+                let found = modules.find(settled(asked, request));
                 let found = found.map_err(|_| invocation.not_found(&request.machine))?;
+                let said = (asked.module.version != Version::Newest).then_some(found.record.version);
                 let shape = if token {
-                    Shape::LambdaInvokeWithToken
+                    Shape::LambdaInvokeWithToken(said)
                 } else {
-                    Shape::LambdaInvoke
+                    Shape::LambdaInvoke(said)
                 };
                 Self::ready(modules, request, asked, found, invocation.payload.clone(), shape)
             }
@@ -203,10 +206,11 @@ impl Runner {
         input: Payload,
         result: Shape,
     ) -> Result<Place, Failure> {
-        let (granted, limits) = modules.grant(asked.module, found.limits)?;
+        let (granted, limits) = modules.grant(&found)?;
+        let record = found.record;
         let job = Job {
             task: request.task,
-            module: found.digest,
+            module: record.digest.clone(),
             function: asked.function.map(str::to_owned),
             limits,
             granted,
@@ -218,21 +222,32 @@ impl Runner {
             deadline: request.deadline,
             heartbeat_seconds: request.heartbeat_seconds,
         };
-        let pure = modules.is_pure(asked.module);
-        Ok(Place::Sandbox(Box::new(Ready { job, result, pure })))
+        Ok(Place::Sandbox(Box::new(Ready {
+            job,
+            result,
+            version: record.version,
+            pure: record.description.class() == Class::Pure,
+        })))
     }
 
-    fn run_when_ready(&mut self, Ready { job, result, pure }: Ready) {
+    fn run_when_ready(&mut self, ready: Ready) {
+        let Ready {
+            job,
+            result,
+            version,
+            pure,
+        } = ready;
         match self.modules.readiness(&job.module) {
             Readiness::Ready => {
                 let (task, mailbox, retry_count) = (job.task, self.mailbox.clone(), job.retry_count);
                 let done = move |mut report: Report| {
+                    report.attempt.version = Some(version);
                     if pure {
                         modules::note(&mut report, retry_count);
                     }
                     let report = shaped(report, result);
                     mailbox.send(Message::Input(match (result, report.outcome) {
-                        (Shape::LambdaInvokeWithToken | Shape::PlainWithToken, Outcome::Succeeded(answer)) => {
+                        (Shape::LambdaInvokeWithToken(_) | Shape::PlainWithToken, Outcome::Succeeded(answer)) => {
                             Input::TaskReleased {
                                 task,
                                 release: Release::Callback,
@@ -248,10 +263,12 @@ impl Runner {
                 self.runner.run(job, Box::new(done));
             }
             Readiness::Compiling => {
-                self.parked
-                    .entry(job.module.clone())
-                    .or_default()
-                    .push(Ready { job, result, pure });
+                self.parked.entry(job.module.clone()).or_default().push(Ready {
+                    job,
+                    result,
+                    version,
+                    pure,
+                });
             }
             Readiness::Failed(error) => {
                 let cause = format!(
@@ -318,10 +335,19 @@ pub(crate) fn run_alone(
     None
 }
 
+/// The module that is meant, in the version that was settled when the attempt got its slot.
+fn settled<'a>(asked: Resource<'a>, request: &TaskRequest) -> ModuleReference<'a> {
+    let version = request.version.map_or(asked.module.version, Version::Number);
+    ModuleReference {
+        version,
+        ..asked.module
+    }
+}
+
 fn shaped(report: Report, result: Shape) -> Report {
     match (result, report.outcome) {
-        (Shape::LambdaInvoke | Shape::LambdaInvokeWithToken, Outcome::Succeeded(output)) => Report {
-            outcome: Outcome::Succeeded(lambda::answer(&output)),
+        (Shape::LambdaInvoke(version) | Shape::LambdaInvokeWithToken(version), Outcome::Succeeded(output)) => Report {
+            outcome: Outcome::Succeeded(lambda::answer(&output, version)),
             attempt: report.attempt,
         },
         (_, outcome) => Report {

@@ -1,5 +1,7 @@
 //! `/v1/modules`: plain HTTP, plain JSON.
 
+mod labels;
+
 use std::sync::Arc;
 
 use axum::body::Body;
@@ -10,14 +12,14 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use engine::ports::{CatalogueError, Class, Manifest, ModuleRecord, Restart, TaskLimits, WayIn};
+use engine::ports::{CatalogueError, Class, Expected, Manifest, ModuleRecord, Restart, TaskLimits, WayIn};
 use http_body_util::BodyExt as _;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{Error, MANIFEST_BYTES, ModuleReference, NAME_LENGTH, Version};
-use crate::aws::is_name;
-use crate::handle::Handle;
+use super::{Error, MANIFEST_BYTES, ModuleReference, Modules, NAME_LENGTH, Version};
+use crate::aws::{is_name, module_users};
+use crate::handle::{Handle, Inner};
 use crate::http::{Asked, Place, Problem, Routes};
 use crate::pace::Pace;
 
@@ -36,6 +38,11 @@ pub(crate) fn routes() -> Routes {
         ("/v1/modules", get(list)),
         ("/v1/modules/{name}", get(describe).put(put).delete(delete)),
         ("/v1/modules/{name}/component", get(component)),
+        ("/v1/modules/{name}/labels", get(labels::list)),
+        (
+            "/v1/modules/{name}/labels/{label}",
+            get(labels::describe).put(labels::put).delete(labels::delete),
+        ),
         ("/v1/modules/{name}/reach", get(reach)),
     ]
 }
@@ -47,6 +54,8 @@ struct Shown {
     name: String,
     version: u32,
     digest: String,
+    /// What points at it.
+    labels: Vec<String>,
     size: u64,
     /// ISO 8601.
     created: String,
@@ -75,12 +84,13 @@ enum Detail {
 }
 
 impl Shown {
-    fn new(record: &ModuleRecord, detail: Detail) -> Self {
+    fn new(modules: &Modules, record: &ModuleRecord, detail: Detail) -> Self {
         let description = &record.description;
         Self {
             name: record.name.clone(),
             version: record.version,
             digest: record.digest.to_string(),
+            labels: modules.labels_at(&record.name, record.version),
             size: record.size,
             created: record.created.to_string(),
             entry: description.entry.clone(),
@@ -109,44 +119,88 @@ fn shown_way(way: &WayIn, detail: Detail) -> Value {
     shown
 }
 
-fn shown(records: &[Arc<ModuleRecord>]) -> Vec<Shown> {
-    let brief = |record: &Arc<ModuleRecord>| Shown::new(record, Detail::Brief);
+fn shown(modules: &Modules, records: &[Arc<ModuleRecord>]) -> Vec<Shown> {
+    let brief = |record: &Arc<ModuleRecord>| Shown::new(modules, record, Detail::Brief);
     records.iter().map(brief).collect()
 }
 
 async fn list(State(handle): State<Handle>) -> Response {
     #[derive(Serialize)]
-    struct Modules {
+    struct Listed {
         modules: Vec<Shown>,
     }
-    axum::Json(Modules {
-        modules: shown(&handle.inner().modules.all()),
+    let modules = &handle.inner().modules;
+    axum::Json(Listed {
+        modules: shown(modules, &modules.all()),
     })
     .into_response()
 }
 
-async fn describe(State(handle): State<Handle>, Place(name): Place<String>) -> Result<Response, Problem> {
-    /// The newest version, and all of them.
+#[derive(Deserialize)]
+struct Wanted {
+    /// A number, a label or a digest; the newest version where absent.
+    version: Option<String>,
+}
+
+impl Wanted {
+    fn version(&self) -> Result<Version<'_>, Problem> {
+        let Some(text) = &self.version else {
+            return Ok(Version::Newest);
+        };
+        Version::read(text).ok_or_else(|| {
+            Problem::new(
+                400,
+                "InvalidVersion",
+                format!("`{text}` is neither a version's number nor a label nor a digest"),
+                "leave `version` out for the newest version",
+            )
+        })
+    }
+
+    /// The version that is meant.
+    fn find(&self, modules: &Modules, name: &str) -> Result<Arc<ModuleRecord>, Problem> {
+        let version = self.version()?;
+        match (modules.record(ModuleReference { name, version }), version) {
+            (Some(record), _) => Ok(record),
+            (None, Version::Label(label)) if modules.labels(name).is_some() => Err(labels::no_such_label(name, label)),
+            (None, version) if modules.labels(name).is_some() => Err(no_such_version(name, version)),
+            (None, _) => Err(no_such_module(name)),
+        }
+    }
+}
+
+async fn describe(
+    State(handle): State<Handle>,
+    Place(name): Place<String>,
+    Asked(wanted): Asked<Wanted>,
+) -> Result<Response, Problem> {
+    /// The version that is meant, and all of them.
     #[derive(Serialize)]
     struct Module {
         #[serde(flatten)]
-        newest: Shown,
+        meant: Shown,
         versions: Vec<Shown>,
     }
-    let versions = handle.inner().modules.versions(&name).unwrap_or_default();
-    match versions.first() {
-        Some(newest) => Ok(axum::Json(Module {
-            newest: Shown::new(newest, Detail::Full),
-            versions: shown(&versions),
-        })
-        .into_response()),
-        None => Err(no_such_module(&name)),
-    }
+    let modules = &handle.inner().modules;
+    let meant = wanted.find(modules, &name)?;
+    let versions = modules.versions(&name).unwrap_or_default();
+    Ok(axum::Json(Module {
+        meant: Shown::new(modules, &meant, Detail::Full),
+        versions: shown(modules, &versions),
+    })
+    .into_response())
+}
+
+#[derive(Deserialize)]
+struct Upload {
+    /// Points at the version that this is.
+    label: Option<String>,
 }
 
 async fn put(
     State(handle): State<Handle>,
     Place(name): Place<String>,
+    Asked(Upload { label }): Asked<Upload>,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
@@ -158,6 +212,9 @@ async fn put(
             format!("use 1 to {NAME_LENGTH} letters, digits, hyphens, underscores or dots"),
         ));
     }
+    if let Some(label) = &label {
+        labels::check_label(label)?;
+    }
     let manifest = manifest(&headers)?;
     let announced = headers
         .get(CONTENT_LENGTH)
@@ -167,60 +224,45 @@ async fn put(
     let size = component.len();
     let (record, new) = handle.put_module(name, component, manifest).await.map_err(refused)?;
     tracing::info!(module = record.name, version = record.version, digest = %record.digest, size, "module uploaded");
-    let status = if new { StatusCode::CREATED } else { StatusCode::OK };
-    Ok((status, axum::Json(Shown::new(&record, Detail::Full))).into_response())
-}
-
-async fn reach(State(handle): State<Handle>, Place(name): Place<String>) -> Result<Response, Problem> {
-    let newest = ModuleReference {
-        name: &name,
-        version: Version::Newest,
-    };
-    match handle.inner().modules.reach(newest) {
-        Some(reach) => Ok(axum::Json(reach).into_response()),
-        None => Err(no_such_module(&name)),
+    if let Some(label) = label {
+        labels::set(&handle, &record.name, &label, record.version, Expected::Anything).await?;
+        tracing::info!(module = record.name, label, version = record.version, "label set");
     }
+    let status = if new { StatusCode::CREATED } else { StatusCode::OK };
+    let shown = Shown::new(&handle.inner().modules, &record, Detail::Full);
+    Ok((status, axum::Json(shown)).into_response())
 }
 
-#[derive(Deserialize)]
-struct Wanted {
-    version: Option<u32>,
+async fn reach(
+    State(handle): State<Handle>,
+    Place(name): Place<String>,
+    Asked(wanted): Asked<Wanted>,
+) -> Result<Response, Problem> {
+    let modules = &handle.inner().modules;
+    let record = wanted.find(modules, &name)?;
+    Ok(axum::Json(modules.reach_of(&record)).into_response())
 }
 
-/// The bytes of a version, the newest unless another is asked for.
+/// The bytes of a version.
 async fn component(
     State(handle): State<Handle>,
     Place(name): Place<String>,
-    Asked(Wanted { version }): Asked<Wanted>,
+    Asked(wanted): Asked<Wanted>,
 ) -> Result<Response, Problem> {
-    let asked = name.clone();
-    let found = handle
-        .blocking(move |inner| {
-            inner.modules.component(ModuleReference {
-                name: &asked,
-                version: version.map_or(Version::Newest, Version::Number),
-            })
-        })
+    let record = wanted.find(&handle.inner().modules, &name)?;
+    let digest = record.digest.clone();
+    let component = handle
+        .blocking(move |inner| inner.modules.component(&digest))
         .await
         .map_err(|error| fault(&error.message))?
         .map_err(|error| refused(Error::Catalogue(error)))?;
-    match (found, version) {
-        (Some((digest, component)), _) => Ok((
-            [
-                (CONTENT_TYPE, "application/wasm".to_owned()),
-                (ETAG, format!("\"{digest}\"")),
-            ],
-            component,
-        )
-            .into_response()),
-        (None, Some(version)) if handle.inner().modules.versions(&name).is_some() => Err(Problem::new(
-            404,
-            "NoSuchModule",
-            format!("module `{name}` has no version {version}"),
-            format!("`GET /v1/modules/{name}` lists its versions"),
-        )),
-        (None, _) => Err(no_such_module(&name)),
-    }
+    // One that was deleted since it was found.
+    let component = component.ok_or_else(|| no_such_module(&name))?;
+    let head = [
+        (CONTENT_TYPE, "application/wasm".to_owned()),
+        (ETAG, format!("\"{}\"", record.digest)),
+    ];
+    Ok((head, component).into_response())
 }
 
 /// The manifest that comes with an upload; without one it asks for nothing.
@@ -242,16 +284,25 @@ fn invalid_manifest(message: String) -> Problem {
     Problem::new(422, "InvalidManifest", message, hint)
 }
 
+/// Whether something goes away although it is used.
+#[derive(Deserialize)]
+struct Force {
+    #[serde(default)]
+    force: bool,
+}
+
 #[derive(Deserialize)]
 struct Deletion {
     #[serde(default)]
     force: bool,
+    /// All of them where absent.
+    version: Option<u32>,
 }
 
 async fn delete(
     State(handle): State<Handle>,
     Place(name): Place<String>,
-    Asked(Deletion { force }): Asked<Deletion>,
+    Asked(Deletion { force, version }): Asked<Deletion>,
 ) -> Result<Response, Problem> {
     #[derive(Serialize)]
     #[serde(rename_all = "camelCase")]
@@ -259,21 +310,51 @@ async fn delete(
         name: String,
         deleted_versions: usize,
     }
-    if handle.inner().modules.versions(&name).is_none() {
+    if handle.inner().modules.labels(&name).is_none() {
         return Err(no_such_module(&name));
     }
     let asked = name.clone();
+    let delete = move |inner: &Inner| match version {
+        None => Ok(Ok(inner.modules.delete(&asked, force)?)),
+        Some(version) => delete_version(inner, &asked, version, force),
+    };
     let deleted = handle
-        .blocking(move |inner| inner.modules.delete(&asked, force))
+        .blocking(delete)
         .await
         .map_err(|error| fault(&error.message))?
         .map_err(|error| refused(Error::Catalogue(error)))?;
-    tracing::info!(module = name, versions = deleted, force, "module deleted");
+    let deleted = deleted.map_err(|users| match version {
+        Some(version) => in_use(&format!("version {version} of module `{name}`"), &users),
+        None => in_use(&format!("module `{name}`"), &users),
+    })?;
+    tracing::info!(module = name, version, versions = deleted, force, "module deleted");
     Ok(axum::Json(Deleted {
         name,
         deleted_versions: deleted,
     })
     .into_response())
+}
+
+/// Takes a version away, or says which state machines it is used by: one that names it by its number, by its digest or
+/// by a label, and one that names the newest where it is that.
+fn delete_version(
+    inner: &Inner,
+    name: &str,
+    version: u32,
+    force: bool,
+) -> Result<Result<usize, Vec<String>>, CatalogueError> {
+    if !force {
+        let is_meant = |named: Version<'_>| {
+            let record = inner.modules.record(ModuleReference { name, version: named });
+            record.is_some_and(|record| record.version == version)
+        };
+        let users = module_users::of(&inner.machines, name, is_meant)?;
+        if !users.is_empty() {
+            return Ok(Err(users));
+        }
+    }
+    inner.modules.delete_version(name, version, force)?;
+    Ok(Ok(1))
 }
 
 /// Takes an upload into memory, as far as the limit goes.
@@ -325,17 +406,58 @@ fn no_such_module(name: &str) -> Problem {
     )
 }
 
+fn no_such_version(name: &str, version: Version<'_>) -> Problem {
+    Problem::new(
+        404,
+        "NoSuchModule",
+        format!("module `{name}` has no version{version}"),
+        format!("`GET /v1/modules/{name}` lists its versions"),
+    )
+}
+
+/// Something of a module is used by state machines.
+fn in_use(what: &str, users: &[String]) -> Problem {
+    Problem::new(
+        409,
+        "ModuleInUse",
+        format!("{what} is used by state machines {users:?}"),
+        IN_USE,
+    )
+}
+
+/// What to do about it.
+const IN_USE: &str = "update or delete those state machines first, or add `?force=true`: their tasks will fail then";
+
 fn refused(error: Error) -> Problem {
     match error {
         Error::Unfit(error) if error.code == "TooLarge" => Problem::new(413, error.code, error.message, error.hint),
         Error::Unfit(error) => Problem::new(422, error.code, error.message, error.hint),
-        Error::Catalogue(error @ CatalogueError::ModuleInUse { .. }) => Problem::new(
+        Error::Catalogue(CatalogueError::ModuleInUse { module, machines }) => {
+            in_use(&format!("module `{module}`"), &machines)
+        }
+        Error::Catalogue(error @ CatalogueError::ModuleLabelled { .. }) => Problem::new(
             409,
-            "ModuleInUse",
+            "ModuleLabelled",
             error.to_string(),
-            "update or delete those state machines first, or add `?force=true`: their tasks will fail then",
+            "move or delete those labels first, or add `?force=true`: they go with it then",
+        ),
+        Error::Catalogue(error @ CatalogueError::LabelMoved { .. }) => Problem::new(
+            412,
+            "LabelMoved",
+            error.to_string(),
+            "somebody else has moved it; look at it again before you do",
+        ),
+        Error::Catalogue(error @ CatalogueError::TooManyLabels(_)) => Problem::new(
+            409,
+            "TooManyLabels",
+            error.to_string(),
+            "delete labels that nobody uses",
         ),
         Error::Catalogue(CatalogueError::NoSuchModule(name)) => no_such_module(&name),
+        Error::Catalogue(CatalogueError::NoSuchModuleVersion { module, version }) => {
+            no_such_version(&module, Version::Number(version))
+        }
+        Error::Catalogue(CatalogueError::NoSuchLabel { module, label }) => labels::no_such_label(&module, &label),
         Error::Catalogue(error) => fault(&error.to_string()),
         Error::Manifest(mistake) => invalid_manifest(mistake.to_string()),
         Error::NotAllowed(refused) => Problem::new(403, "NotAllowed", refused.to_string(), refused.hint()),

@@ -3,9 +3,12 @@
 mod amount;
 mod futile;
 mod http;
+mod kept;
+mod labels;
 mod manifest;
 mod policy;
 mod reach;
+mod reference;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -13,44 +16,27 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use asl::{Failure, Timestamp};
 use engine::ids::Digest;
 use engine::ports::{
-    CallProblem, CallSketch, Catalogue, CatalogueError, Class, Granted, Manifest, ModuleDescription, ModuleError,
-    ModuleRecord, Restart, SharedRunner, StoreError, Sweep, Tally, TaskLimits,
+    Beginning, CallProblem, CallSketch, Catalogue, CatalogueError, Granted, Manifest, ModuleError, ModuleRecord,
+    Restart, SharedRunner, StoreError, Sweep, Tally, TaskLimits,
 };
+
+use kept::{Kept, not_found};
 
 pub(crate) use futile::{comes_back, note};
 pub(crate) use http::routes;
 pub use manifest::{MANIFEST_BYTES, Mistake, manifest};
 pub use policy::{NotAllowed, Policy, PolicyInForce};
 pub(crate) use reach::{ModuleReach, Touch};
+pub use reference::{ModuleReference, Version};
 
 /// Longest name of a module, in characters; the same as AWS's function names and machines.
 pub const NAME_LENGTH: usize = 80;
 
-/// Which module a task asks for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ModuleReference<'a> {
-    /// Its name.
-    pub name: &'a str,
-    /// Which of its versions.
-    pub version: Version<'a>,
-}
-
-/// One of a module's versions.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Version<'a> {
-    /// The one uploaded last.
-    Newest,
-    /// By number.
-    Number(u32),
-    /// By content address.
-    Digest(&'a str),
-}
-
-/// What a reference led to.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// What a reference led to: from here on nobody asks again what a name or a label means.
+#[derive(Debug, Clone)]
 pub struct Found {
-    /// The component.
-    pub digest: Digest,
+    /// The version.
+    pub record: Arc<ModuleRecord>,
     /// What an attempt may use.
     pub limits: TaskLimits,
 }
@@ -91,8 +77,9 @@ pub struct Modules {
     catalogue: Arc<dyn Catalogue>,
     runner: SharedRunner,
     policy: PolicyInForce,
-    /// Versions in rising order.
-    by_name: RwLock<BTreeMap<String, Vec<Arc<ModuleRecord>>>>,
+    by_name: RwLock<BTreeMap<String, Kept>>,
+    /// Held while the catalogue is changed and then what is in memory, so that two changes don't cross.
+    changing: Mutex<()>,
     readiness: Mutex<HashMap<Digest, Readiness>>,
     /// Read from before an upload is compiled until it has its row: compiled code without one is swept away.
     uploading: RwLock<()>,
@@ -114,20 +101,27 @@ impl Modules {
         runner: SharedRunner,
         policy: PolicyInForce,
     ) -> Result<Self, CatalogueError> {
-        let mut by_name: BTreeMap<String, Vec<Arc<ModuleRecord>>> = BTreeMap::new();
+        let mut by_name: BTreeMap<String, Kept> = BTreeMap::new();
         let mut readiness = HashMap::new();
         for record in catalogue.modules()? {
             readiness.insert(record.digest.clone(), Readiness::Compiling);
-            by_name.entry(record.name.clone()).or_default().push(Arc::new(record));
+            let kept = by_name.entry(record.name.clone()).or_default();
+            kept.versions.push(Arc::new(record));
         }
-        for versions in by_name.values_mut() {
-            versions.sort_by_key(|record| record.version);
+        for kept in by_name.values_mut() {
+            kept.versions.sort_by_key(|record| record.version);
+        }
+        for label in catalogue.labels()? {
+            if let Some(kept) = by_name.get_mut(&label.module) {
+                kept.labels.insert(label.label.clone(), label);
+            }
         }
         Ok(Self {
             catalogue,
             runner,
             policy,
             by_name: RwLock::new(by_name),
+            changing: Mutex::default(),
             readiness: Mutex::new(readiness),
             uploading: RwLock::new(()),
         })
@@ -163,23 +157,12 @@ impl Modules {
         }
     }
 
-    /// What is known of the version a task asks for.
-    pub fn description(&self, reference: ModuleReference<'_>) -> Option<ModuleDescription> {
-        let by_name = self.by_name.read().unwrap_or_else(PoisonError::into_inner);
-        let record = of_version(by_name.get(reference.name)?, reference.version)?;
-        Some(record.description.clone())
-    }
-
-    /// A version's component, with its digest: what was uploaded, or what became of a core module.
+    /// A version's component: what was uploaded, or what became of a core module.
     ///
     /// # Errors
     /// When the catalogue can't be read.
-    pub fn component(&self, reference: ModuleReference<'_>) -> Result<Option<(Digest, Vec<u8>)>, CatalogueError> {
-        let Some(record) = self.record(reference) else {
-            return Ok(None);
-        };
-        let component = self.catalogue.component(&record.digest)?;
-        Ok(component.map(|component| (record.digest.clone(), component)))
+    pub fn component(&self, digest: &Digest) -> Result<Option<Vec<u8>>, CatalogueError> {
+        self.catalogue.component(digest)
     }
 
     /// The version a task asks for.
@@ -189,56 +172,37 @@ impl Modules {
     pub fn find(&self, reference: ModuleReference<'_>) -> Result<Found, Failure> {
         let by_name = self.by_name.read().unwrap_or_else(PoisonError::into_inner);
         let name = reference.name;
-        let Some(versions) = by_name.get(name) else {
+        let Some(kept) = by_name.get(name) else {
             return Err(not_found(format!(
                 "no module `{name}` is uploaded; upload it with `sandstep modules push {name} FILE` or \
                  `PUT /v1/modules/{name}`"
             )));
         };
-        let Some(record) = of_version(versions, reference.version) else {
-            let newest = versions.last().map_or(0, |record| record.version);
-            let asked = match reference.version {
-                Version::Newest => String::new(),
-                Version::Number(number) => format!(" {number}"),
-                Version::Digest(digest) => format!(" {digest}"),
-            };
-            return Err(not_found(format!(
-                "module `{name}` has no version{asked}, its newest is {newest}; name one of those that \
-                 `GET /v1/modules/{name}` lists"
-            )));
-        };
+        let record = kept.version(reference.version);
+        let record = record.ok_or_else(|| kept.missing(name, reference.version))?;
         Ok(Found {
-            digest: record.digest.clone(),
+            record: Arc::clone(record),
             limits: record.description.limits,
         })
     }
 
-    /// Why a call of a module would fail, as far as that can be told.
+    /// Why a call of a version would fail, as far as that can be told.
     ///
     /// # Errors
-    /// [`CallProblem`]; a module that isn't uploaded has none.
-    pub fn check_call(&self, reference: ModuleReference<'_>, call: CallSketch<'_>) -> Result<(), CallProblem> {
-        match self.find(reference) {
-            Ok(found) => self.runner.check_call(&found.digest, call),
-            Err(_) => Ok(()),
-        }
+    /// [`CallProblem`]
+    pub fn check_call(&self, record: &ModuleRecord, call: CallSketch<'_>) -> Result<(), CallProblem> {
+        self.runner.check_call(&record.digest, call)
     }
 
-    /// What an attempt of a module is given beside its limits, and those with the policy's caps.
+    /// What an attempt is given beside its limits, and those with the policy's caps.
     ///
     /// # Errors
     /// The failure of a task whose module asks for more than the policy allows by now.
-    pub fn grant(
-        &self,
-        reference: ModuleReference<'_>,
-        limits: TaskLimits,
-    ) -> Result<(Option<Arc<Granted>>, TaskLimits), Failure> {
+    pub fn grant(&self, found: &Found) -> Result<(Option<Arc<Granted>>, TaskLimits), Failure> {
         let policy = self.policy.current();
-        let limits = policy.cap(reference.name, limits);
-        let Some(record) = self.record(reference) else {
-            return Ok((None, limits));
-        };
-        let granted = policy.granted(reference.name, &record.description.manifest);
+        let Found { record, limits } = found;
+        let limits = policy.cap(&record.name, *limits);
+        let granted = policy.granted(&record.name, &record.description.manifest);
         let granted = granted.map_err(|refused| {
             let cause = format!("{refused}; {}", refused.hint());
             Failure::new("Sandbox.NotGranted", cause)
@@ -246,22 +210,21 @@ impl Modules {
         Ok((granted, limits))
     }
 
-    /// Whether an attempt of a module may be run again after a crash.
-    pub fn may_repeat(&self, reference: ModuleReference<'_>) -> bool {
-        self.record(reference)
-            .is_none_or(|record| record.description.restart() == Restart::Repeat)
+    /// What an attempt of a module begins as. Of one that isn't there nothing runs.
+    pub fn beginning(&self, reference: ModuleReference<'_>) -> Beginning {
+        match self.record(reference) {
+            Some(record) => Beginning {
+                version: Some(record.version),
+                may_repeat: record.description.restart() == Restart::Repeat,
+            },
+            None => Beginning::REPEATABLE,
+        }
     }
 
-    /// The version a task asks for, where it is uploaded.
-    fn record(&self, reference: ModuleReference<'_>) -> Option<Arc<ModuleRecord>> {
+    /// The version that is meant, where it is uploaded.
+    pub(crate) fn record(&self, reference: ModuleReference<'_>) -> Option<Arc<ModuleRecord>> {
         let by_name = self.by_name.read().unwrap_or_else(PoisonError::into_inner);
-        of_version(by_name.get(reference.name)?, reference.version).map(Arc::clone)
-    }
-
-    /// Whether a module's answer is made of its input alone.
-    pub(crate) fn is_pure(&self, reference: ModuleReference<'_>) -> bool {
-        self.record(reference)
-            .is_some_and(|record| record.description.class() == Class::Pure)
+        by_name.get(reference.name)?.version(reference.version).map(Arc::clone)
     }
 
     /// The policy in force.
@@ -291,13 +254,14 @@ impl Modules {
         let _uploading = self.uploading.read().unwrap_or_else(PoisonError::into_inner);
         self.policy.current().check(name, &manifest)?;
         let prepared = self.runner.prepare_with(upload, manifest)?;
+        let _changing = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
         let record = self
             .catalogue
             .put_module(name, &prepared.component, prepared.description, at)?;
         let record = Arc::new(record);
         self.set_readiness(&record.digest, Readiness::Ready);
         let mut by_name = self.by_name.write().unwrap_or_else(PoisonError::into_inner);
-        let versions = by_name.entry(name.to_owned()).or_default();
+        let versions = &mut by_name.entry(name.to_owned()).or_default().versions;
         match versions.binary_search_by_key(&record.version, |known| known.version) {
             Ok(known) => Ok((Arc::clone(&versions[known]), false)),
             Err(place) => {
@@ -310,11 +274,31 @@ impl Modules {
     /// Takes all versions of a module away and says how many there were. Blocks until that is durable.
     ///
     /// # Errors
-    /// [`CatalogueError::ModuleInUse`] while a machine refers to it, unless `force`.
+    /// [`CatalogueError::ModuleInUse`] while a machine refers to it and [`CatalogueError::ModuleLabelled`] while it has
+    /// labels, unless `force`.
     pub fn delete(&self, name: &str, force: bool) -> Result<usize, CatalogueError> {
+        let _changing = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
         self.catalogue.delete_module(name, force)?;
         let mut by_name = self.by_name.write().unwrap_or_else(PoisonError::into_inner);
-        Ok(by_name.remove(name).map_or(0, |versions| versions.len()))
+        Ok(by_name.remove(name).map_or(0, |kept| kept.versions.len()))
+    }
+
+    /// Takes one version away. Blocks until that is durable.
+    ///
+    /// # Errors
+    /// [`CatalogueError::ModuleLabelled`] while labels point at it, unless `force`.
+    pub fn delete_version(&self, name: &str, version: u32, force: bool) -> Result<(), CatalogueError> {
+        let _changing = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
+        self.catalogue.delete_module_version(name, version, force)?;
+        let mut by_name = self.by_name.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(kept) = by_name.get_mut(name) {
+            kept.versions.retain(|record| record.version != version);
+            kept.labels.retain(|_, label| label.version != version);
+            if kept.versions.is_empty() {
+                by_name.remove(name);
+            }
+        }
+        Ok(())
     }
 
     /// Deletes compiled code that no version has, or counts it. Blocks while an upload is compiled.
@@ -332,7 +316,7 @@ impl Modules {
         let by_name = self.by_name.read().unwrap_or_else(PoisonError::into_inner);
         by_name
             .get(name)
-            .map(|versions| versions.iter().rev().cloned().collect())
+            .map(|kept| kept.versions.iter().rev().cloned().collect())
     }
 
     /// Every version of every module, by name, the newest first.
@@ -340,7 +324,7 @@ impl Modules {
         let by_name = self.by_name.read().unwrap_or_else(PoisonError::into_inner);
         by_name
             .values()
-            .flat_map(|versions| versions.iter().rev().cloned())
+            .flat_map(|kept| kept.versions.iter().rev().cloned())
             .collect()
     }
 
@@ -350,16 +334,4 @@ impl Modules {
             .unwrap_or_else(PoisonError::into_inner)
             .insert(digest.clone(), state);
     }
-}
-
-fn of_version<'m>(versions: &'m [Arc<ModuleRecord>], version: Version<'_>) -> Option<&'m Arc<ModuleRecord>> {
-    match version {
-        Version::Newest => versions.last(),
-        Version::Number(number) => versions.iter().find(|record| record.version == number),
-        Version::Digest(digest) => versions.iter().find(|record| record.digest.0 == digest),
-    }
-}
-
-fn not_found(cause: String) -> Failure {
-    Failure::new("Sandbox.ModuleNotFound", cause)
 }

@@ -11,6 +11,8 @@ use super::{ModuleReference, Modules};
 pub(crate) struct ModuleReach {
     module: String,
     version: u32,
+    /// What points at that version.
+    labels: Vec<String>,
     pub(crate) class: Class,
     restart: Restart,
     /// With the policy's caps.
@@ -46,18 +48,24 @@ impl Modules {
     /// What the version a task asks for can touch; `None` where it isn't uploaded.
     pub(crate) fn reach(&self, reference: ModuleReference<'_>) -> Option<ModuleReach> {
         let record = self.record(reference)?;
+        Some(self.reach_of(&record))
+    }
+
+    /// What a version can touch.
+    pub(crate) fn reach_of(&self, record: &ModuleRecord) -> ModuleReach {
         let description = &record.description;
         let policy = self.policy();
         let refused = policy.granted(&record.name, &description.manifest).err();
-        Some(ModuleReach {
+        ModuleReach {
             module: record.name.clone(),
             version: record.version,
+            labels: self.labels_at(&record.name, record.version),
             class: description.class(),
             restart: description.restart(),
             limits: policy.cap(&record.name, description.limits),
-            touches: touches(&record),
+            touches: touches(record),
             refused: refused.map(|refused| format!("{refused}; {}", refused.hint())),
-        })
+        }
     }
 }
 

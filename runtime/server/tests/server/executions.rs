@@ -78,7 +78,7 @@ async fn history_shows_what_a_task_cost() {
     assert_eq!(
         history["events"][4]["taskSucceededEventDetails"],
         json!({"output": "{}", "outputDetails": {"truncated": false}, "resource": "echo@1", "resourceType": "wasm",
-            "sandstep": {"module": module.digest.0, "fuel": 42, "durationMicros": 7}})
+            "sandstep": {"module": module.digest.0, "version": 1, "fuel": 42, "durationMicros": 7}})
     );
     let bare = world
         .ok(

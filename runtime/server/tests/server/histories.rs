@@ -110,7 +110,11 @@ fn journal(case: &Case) -> Vec<Event> {
             *used.entry(state).or_default() += 1;
             let started = Event {
                 at: now,
-                kind: EventKind::TaskStarted { scope, worker: None },
+                kind: EventKind::TaskStarted {
+                    scope,
+                    worker: None,
+                    version: None,
+                },
             };
             execution.apply(&started).unwrap();
             events.push(started);
@@ -238,7 +242,11 @@ fn details_are_spelled_as_the_service_spells_them() {
         },
         entered,
         scheduled("arn:aws:states:::lambda:invoke"),
-        EventKind::TaskStarted { scope, worker: None },
+        EventKind::TaskStarted {
+            scope,
+            worker: None,
+            version: None,
+        },
         EventKind::TaskTimedOut {
             scope,
             timeout: TimeoutKind::Heartbeat,

@@ -13,6 +13,7 @@ mod histories;
 mod http;
 mod http_tasks;
 mod items;
+mod labels;
 mod machines;
 mod manifests;
 mod map_runs;

@@ -128,8 +128,45 @@ async fn answers_are_as_described_and_every_described_answer_is_given() {
     reader
         .ok("PUT", "/v1/modules/{name}", &["echo"], manifest, b"echo")
         .await;
+    let (labels, label) = ("/v1/modules/{name}/labels", "/v1/modules/{name}/labels/{label}");
+    reader
+        .ok("PUT", "/v1/modules/{name}", &["echo"], "?label=canary", b"echo")
+        .await;
+    for (tail, status) in [
+        ("?version=1", 201),
+        ("?version=2\nif-match: \"1\"\r\n", 200),
+        ("?version=3\nif-match: \"1\"\r\n", 412),
+        ("?version=9", 404),
+        ("?version=x", 400),
+    ] {
+        let answer = reader.ask("PUT", label, &["echo", "prod"], tail, b"").await;
+        assert_eq!(answer.status, status, "{tail}");
+    }
+    for number in 2..=engine::ports::LABELS {
+        let number = format!("l{number}");
+        let answer = reader.ask("PUT", label, &["echo", &number], "?version=1", b"").await;
+        assert_eq!(answer.status, if number == "l100" { 409 } else { 201 });
+    }
+    reader.ok("GET", labels, &["echo"], "", b"").await;
+    reader.ask("GET", labels, &["nobody"], "", b"").await;
+    reader.ok("GET", label, &["echo", "prod"], "", b"").await;
+    reader.ask("GET", label, &["echo", "nobody"], "", b"").await;
+    for (name, tail) in [
+        ("prod", "?force=perhaps"),
+        ("nobody", ""),
+        ("prod", "\nif-match: \"1\"\r\n"),
+        ("prod", ""),
+    ] {
+        reader.ask("DELETE", label, &["echo", name], tail, b"").await;
+    }
     reader.ok("GET", "/v1/modules", &[], "", b"").await;
     reader.ok("GET", "/v1/modules/{name}", &["echo"], "", b"").await;
+    reader
+        .ok("GET", "/v1/modules/{name}", &["echo"], "?version=canary", b"")
+        .await;
+    reader
+        .ask("GET", "/v1/modules/{name}", &["echo"], "?version=%2B1", b"")
+        .await;
     reader.ask("GET", "/v1/modules/{name}", &["nobody"], "", b"").await;
     reader.ok("DELETE", "/v1/modules/{name}", &["gone"], "", b"").await;
     reader.ask("DELETE", "/v1/modules/{name}", &["gone"], "", b"").await;
@@ -143,13 +180,16 @@ async fn answers_are_as_described_and_every_described_answer_is_given() {
         assert_eq!(reader.ask("GET", component, &[name], query, b"").await.status, 404);
     }
     assert_eq!(
-        reader.ask("GET", component, &["echo"], "?version=x", b"").await.status,
+        reader
+            .ask("GET", component, &["echo"], "?version=x.y", b"")
+            .await
+            .status,
         400
     );
     reader.ok("GET", "/v1/modules/{name}/reach", &["echo"], "", b"").await;
-    reader
-        .ask("GET", "/v1/modules/{name}/reach", &["nobody"], "", b"")
-        .await;
+    for (name, query) in [("nobody", ""), ("echo", "?version=latest")] {
+        reader.ask("GET", "/v1/modules/{name}/reach", &[name], query, b"").await;
+    }
     let definition = task("wasm:echo").to_string();
     reader.ok("POST", "/v1/reach", &[], "", definition.as_bytes()).await;
     for no_definition in [&b"no JSON"[..], b"[null]"] {
@@ -179,6 +219,12 @@ async fn answers_are_as_described_and_every_described_answer_is_given() {
         .await;
     reader.ask("PUT", machine, &["calls"], "", b"{}").await;
     reader.ask("DELETE", "/v1/modules/{name}", &["echo"], "", b"").await;
+    let labelled = task("wasm:echo@canary");
+    reader.ok("PUT", machine, &["labelled"], "", &put(&labelled)).await;
+    assert_eq!(
+        reader.ask("DELETE", label, &["echo", "canary"], "", b"").await.status,
+        409
+    );
     reader.ok("GET", machines, &[], "", b"").await;
     reader.ok("GET", machine, &["calls"], "", b"").await;
     for method in ["GET", "DELETE"] {

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use asl::Timestamp;
 use engine::ids::{Digest, MachineId};
 use engine::ports::{
-    ActivityRecord, AliasRecord, Catalogue, CatalogueError, MachineRecord, MachineUpdate, ModuleDescription,
-    ModuleRecord, NewAlias, NewMachine, NewVersion, Tag, Tagged, VersionRecord,
+    ActivityRecord, AliasRecord, Catalogue, CatalogueError, Expected, LABELS, LabelRecord, MachineRecord,
+    MachineUpdate, ModuleDescription, ModuleRecord, NewAlias, NewMachine, NewVersion, Tag, Tagged, VersionRecord,
 };
 
 use engine::token::TokenKey;
@@ -23,6 +23,7 @@ pub(super) struct Kept {
     tags: BTreeMap<Tagged, Vec<Tag>>,
     pub(super) definitions: BTreeMap<Digest, String>,
     modules: BTreeMap<(String, u32), ModuleRecord>,
+    labels: BTreeMap<(String, String), LabelRecord>,
     last_versions: BTreeMap<String, u32>,
     components: BTreeMap<Digest, Vec<u8>>,
     activities: Vec<ActivityRecord>,
@@ -68,6 +69,43 @@ impl Kept {
             }
         }
         self.tags.insert(tagged, kept);
+    }
+
+    /// All versions of a module, or one, with what points at them.
+    fn take_versions(&mut self, name: &str, version: Option<u32>, force: bool) -> Result<(), CatalogueError> {
+        let is_meant = |number: u32| version.is_none_or(|version| version == number);
+        let pointing = self
+            .labels
+            .values()
+            .filter(|label| label.module == name && is_meant(label.version));
+        let labels: Vec<String> = pointing.map(|label| label.label.clone()).collect();
+        if !force && !labels.is_empty() {
+            let module = name.to_owned();
+            return Err(CatalogueError::ModuleLabelled { module, labels });
+        }
+        let Self {
+            modules,
+            components,
+            labels,
+            ..
+        } = self;
+        modules.retain(|_, module| module.name != name || !is_meant(module.version));
+        labels.retain(|_, label| label.module != name || !is_meant(label.version));
+        components.retain(|digest, _| modules.values().any(|module| module.digest == *digest));
+        Ok(())
+    }
+
+    fn check_expected(&self, (module, label): &(String, String), expected: Expected) -> Result<(), CatalogueError> {
+        let known = self.labels.get(&(module.clone(), label.clone()));
+        let version = known.map(|known| known.version);
+        if expected.holds(version) {
+            return Ok(());
+        }
+        Err(CatalogueError::LabelMoved {
+            module: module.clone(),
+            label: label.clone(),
+            version,
+        })
     }
 
     fn put_definition(&mut self, text: String) -> Digest {
@@ -281,7 +319,7 @@ impl Catalogue for Store {
         let mut kept = self.catalogue();
         let digest = digest_of(component);
         let last = kept.last_versions.get(name).copied().unwrap_or(0);
-        let newest = kept.modules.get(&(name.to_owned(), last));
+        let newest = kept.modules.values().rfind(|module| module.name == name);
         if let Some(newest) = newest.filter(|newest| newest.digest == digest && newest.description == description) {
             return Ok(newest.clone());
         }
@@ -322,12 +360,69 @@ impl Catalogue for Store {
                 machines,
             });
         }
-        let Kept {
-            modules, components, ..
-        } = &mut *kept;
-        modules.retain(|_, module| module.name != name);
-        components.retain(|digest, _| modules.values().any(|module| module.digest == *digest));
-        Ok(())
+        kept.take_versions(name, None, force)
+    }
+
+    fn delete_module_version(&self, name: &str, version: u32, force: bool) -> Result<(), CatalogueError> {
+        let mut kept = self.catalogue();
+        if !kept.modules.contains_key(&(name.to_owned(), version)) {
+            let module = name.to_owned();
+            return Err(CatalogueError::NoSuchModuleVersion { module, version });
+        }
+        kept.take_versions(name, Some(version), force)
+    }
+
+    fn put_label(
+        &self,
+        module: &str,
+        label: &str,
+        version: u32,
+        expected: Expected,
+        at: Timestamp,
+    ) -> Result<LabelRecord, CatalogueError> {
+        let mut kept = self.catalogue();
+        let key = (module.to_owned(), label.to_owned());
+        kept.check_expected(&key, expected)?;
+        if !kept.modules.contains_key(&(module.to_owned(), version)) {
+            let module = module.to_owned();
+            return Err(CatalogueError::NoSuchModuleVersion { module, version });
+        }
+        let labels = kept.labels.keys().filter(|(named, _)| named == module).count();
+        let record = match kept.labels.get(&key) {
+            Some(known) if known.version == version => known.clone(),
+            Some(known) => LabelRecord {
+                version,
+                moved: at,
+                ..known.clone()
+            },
+            None if labels >= LABELS => return Err(CatalogueError::TooManyLabels(module.to_owned())),
+            None => LabelRecord {
+                module: module.to_owned(),
+                label: label.to_owned(),
+                version,
+                created: at,
+                moved: at,
+            },
+        };
+        kept.labels.insert(key, record.clone());
+        Ok(record)
+    }
+
+    fn delete_label(&self, module: &str, label: &str, expected: Expected) -> Result<(), CatalogueError> {
+        let mut kept = self.catalogue();
+        let key = (module.to_owned(), label.to_owned());
+        kept.check_expected(&key, expected)?;
+        match kept.labels.remove(&key) {
+            Some(_) => Ok(()),
+            None => Err(CatalogueError::NoSuchLabel {
+                module: key.0,
+                label: key.1,
+            }),
+        }
+    }
+
+    fn labels(&self) -> Result<Vec<LabelRecord>, CatalogueError> {
+        Ok(self.catalogue().labels.values().cloned().collect())
     }
 
     fn component(&self, digest: &Digest) -> Result<Option<Vec<u8>>, CatalogueError> {

@@ -6,8 +6,8 @@
 use asl::Timestamp;
 use engine::ids::{Digest, MachineId};
 use engine::ports::{
-    ActivityRecord, AliasRecord, Catalogue, CatalogueError, MachineRecord, MachineUpdate, ModuleDescription,
-    ModuleRecord, NewAlias, NewMachine, NewVersion, StoreError, Tag, Tagged, VersionRecord,
+    ActivityRecord, AliasRecord, Catalogue, CatalogueError, Expected, LabelRecord, MachineRecord, MachineUpdate,
+    ModuleDescription, ModuleRecord, NewAlias, NewMachine, NewVersion, StoreError, Tag, Tagged, VersionRecord,
 };
 use engine::token::TokenKey;
 use rusqlite::{Connection, OptionalExtension, Row, params};
@@ -212,7 +212,30 @@ impl Catalogue for Store {
     }
 
     fn delete_module(&self, name: &str, force: bool) -> Result<(), CatalogueError> {
-        self.delete_every_version(name, force)
+        self.delete_versions(name, None, force)
+    }
+
+    fn delete_module_version(&self, name: &str, version: u32, force: bool) -> Result<(), CatalogueError> {
+        self.delete_versions(name, Some(version), force)
+    }
+
+    fn put_label(
+        &self,
+        module: &str,
+        label: &str,
+        version: u32,
+        expected: Expected,
+        at: Timestamp,
+    ) -> Result<LabelRecord, CatalogueError> {
+        self.set_label(module, label, version, expected, at)
+    }
+
+    fn delete_label(&self, module: &str, label: &str, expected: Expected) -> Result<(), CatalogueError> {
+        self.remove_label(module, label, expected)
+    }
+
+    fn labels(&self) -> Result<Vec<LabelRecord>, CatalogueError> {
+        self.every_label()
     }
 
     fn component(&self, digest: &Digest) -> Result<Option<Vec<u8>>, CatalogueError> {

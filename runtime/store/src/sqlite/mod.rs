@@ -14,6 +14,7 @@ mod directory;
 mod encoding;
 mod error;
 mod journal;
+mod labels;
 mod map_runs;
 mod modules;
 mod reader;

@@ -3,12 +3,13 @@
 use asl::Timestamp;
 use engine::ids::Digest;
 use engine::ports::{CatalogueError, ModuleDescription, ModuleRecord, StoreError};
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{Connection, OptionalExtension, Params, Row, params};
 
 use super::Store;
 use super::catalogue::json_in;
 use super::encoding::column;
-use super::error::store_error;
+use super::error::{ReadError, store_error};
+use super::labels::labels_at;
 use crate::address::digest_of;
 
 impl Store {
@@ -65,33 +66,45 @@ impl Store {
         )
     }
 
-    pub(super) fn delete_every_version(&self, name: &str, force: bool) -> Result<(), CatalogueError> {
+    /// All versions of a module, or one. Who uses one version is for those to say who read definitions.
+    pub(super) fn delete_versions(&self, name: &str, version: Option<u32>, force: bool) -> Result<(), CatalogueError> {
         let attempted = format!("delete module `{name}`");
+        let module = || name.to_owned();
         let _turn = self.catalogue_turn();
-        let digests = self.0.readers.read(
+        let (digests, machines, labels) = self.0.readers.read(
             || attempted.clone(),
-            |connection| strings(connection, "SELECT DISTINCT digest FROM modules WHERE name = ?1", name),
+            |connection| {
+                Ok((
+                    strings(connection, DIGESTS, params![name, version])?,
+                    strings(connection, USERS, [name])?,
+                    labels_at(connection, name, version)?,
+                ))
+            },
         )?;
-        if digests.is_empty() {
-            return Err(CatalogueError::NoSuchModule(name.to_owned()));
-        }
-        if !force {
-            let machines = self
-                .0
-                .readers
-                .read(|| attempted.clone(), |connection| strings(connection, USERS, name))?;
-            if !machines.is_empty() {
-                return Err(CatalogueError::ModuleInUse {
-                    module: name.to_owned(),
-                    machines,
-                });
+        match version {
+            _ if !digests.is_empty() => {}
+            None => return Err(CatalogueError::NoSuchModule(module())),
+            Some(version) => {
+                let module = module();
+                return Err(CatalogueError::NoSuchModuleVersion { module, version });
             }
         }
-        let module = name.to_owned();
+        if !force && version.is_none() && !machines.is_empty() {
+            let module = module();
+            return Err(CatalogueError::ModuleInUse { module, machines });
+        }
+        if !force && !labels.is_empty() {
+            let module = module();
+            return Err(CatalogueError::ModuleLabelled { module, labels });
+        }
+        let module = module();
         self.0.writer.change(&attempted, move |connection| {
-            connection
-                .prepare_cached("DELETE FROM modules WHERE name = ?1")?
-                .execute([module])?;
+            for table in [
+                "DELETE FROM modules WHERE name = ?1 AND version = coalesce(?2, version)",
+                "DELETE FROM module_labels WHERE module = ?1 AND version = coalesce(?2, version)",
+            ] {
+                connection.prepare_cached(table)?.execute(params![module, version])?;
+            }
             Ok(())
         })?;
         for digest in digests.into_iter().map(Digest) {
@@ -116,15 +129,18 @@ impl Store {
     }
 }
 
+/// The components of a module's versions, or of one.
+const DIGESTS: &str = "SELECT DISTINCT digest FROM modules WHERE name = ?1 AND version = coalesce(?2, version)";
+
 /// Names of the machines that refer to a module, now or in a version.
 const USERS: &str = "SELECT name FROM machines
      WHERE deleted = 0 AND (?1 IN (SELECT value FROM json_each(machines.modules))
          OR EXISTS (SELECT 1 FROM versions, json_each(versions.modules) AS module
                     WHERE versions.machine = machines.id AND module.value = ?1)) ORDER BY id";
 
-fn strings(connection: &Connection, sql: &str, name: &str) -> Result<Vec<String>, super::error::ReadError> {
+fn strings(connection: &Connection, sql: &str, parameters: impl Params) -> Result<Vec<String>, ReadError> {
     let mut statement = connection.prepare_cached(sql)?;
-    let rows = statement.query_map([name], |row| row.get(0))?;
+    let rows = statement.query_map(parameters, |row| row.get(0))?;
     Ok(rows.collect::<Result<_, _>>()?)
 }
 

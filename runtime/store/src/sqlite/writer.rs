@@ -284,6 +284,7 @@ mod tests {
             EventKind::TaskStarted {
                 scope: ScopeId::ROOT,
                 worker: None,
+                version: None,
             }
         } else {
             EventKind::ExecutionSucceeded { output }

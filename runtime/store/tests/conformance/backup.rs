@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use asl::Timestamp;
 use engine::batch::{Append, AppendOutcome};
 use engine::ids::{Digest, ExecutionId};
-use engine::ports::{Catalogue, ModuleDescription, Reader, Sweep, TaskLimits, Upkeep};
+use engine::ports::{Catalogue, Expected, ModuleDescription, Reader, Sweep, TaskLimits, Upkeep};
 use store::Store;
 use store::backup::{Error, Manifest, What, back_up, restore, verify};
 
@@ -70,6 +70,9 @@ fn filled(place: &Place) -> Store {
     let store = place.open("data");
     let definition = create(&store, "m", "{}");
     module(&store, "task", "component");
+    store
+        .put_label("task", "prod", 1, Expected::Anything, Timestamp(1))
+        .expect("is set");
     for id in 1..=50 {
         outcomes(&store, vec![of(&definition, start(id, &format!("n{id}"), "[1]"))]);
     }
@@ -115,6 +118,7 @@ fn what_is_restored_is_what_was_there() {
         again.definition(&listed[0].definition).expect("reads").as_deref(),
         Some("{}")
     );
+    assert_eq!(again.labels().expect("reads"), store.labels().expect("reads"));
     let module = &again.modules().expect("reads")[0];
     assert_eq!(
         again.component(&module.digest).expect("reads").as_deref(),

@@ -8,6 +8,7 @@ mod crash;
 #[cfg(feature = "sqlite")]
 mod disk;
 mod journal;
+mod labels;
 mod objects;
 mod random;
 mod retention;
@@ -135,6 +136,7 @@ fn task_started(at: i64) -> Event {
         EventKind::TaskStarted {
             scope: asl::ScopeId::ROOT,
             worker: None,
+            version: None,
         },
     )
 }

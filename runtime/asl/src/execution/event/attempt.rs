@@ -8,6 +8,9 @@ pub struct Attempt {
     /// The component that ran: `sha256:<hex>`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub module: Option<String>,
+    /// Which version of its module that was when the attempt began.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<u32>,
     /// Units of fuel burnt. Absent where the runner can't tell (a guest killed by the clock).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fuel: Option<u64>,

@@ -80,6 +80,9 @@ pub(super) struct Credentials<'a> {
 pub(super) struct Cost<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) module: Option<&'a str>,
+    /// Of the module, as its names meant it when the attempt began.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) version: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) fuel: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -110,6 +113,7 @@ impl<'a> Cost<'a> {
     pub(super) fn of(attempt: &'a Attempt) -> Option<Self> {
         (*attempt != Attempt::default()).then(|| Cost {
             module: attempt.module.as_deref(),
+            version: attempt.version,
             fuel: attempt.fuel,
             peak_memory_bytes: attempt.peak_memory,
             duration_micros: attempt.micros,
