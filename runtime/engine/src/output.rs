@@ -30,6 +30,8 @@ pub enum Output {
     Unrecorded {
         /// Which run: a restart after a crash is another one.
         execution: ExecutionId,
+        /// The version of the machine it was started through, if any.
+        version: Option<u32>,
         /// In order, with none left out.
         events: Vec<Event>,
     },

@@ -18,6 +18,8 @@ pub struct Pinned {
     pub machine: MachineId,
     /// The definition.
     pub definition: Digest,
+    /// The version of the machine it was started through, if any.
+    pub version: Option<u32>,
 }
 
 /// An execution being read back. Takes its events in order.

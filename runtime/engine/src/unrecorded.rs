@@ -119,7 +119,11 @@ impl Engine {
             return;
         };
         if !events.is_empty() {
-            self.outputs.push_back(Output::Unrecorded { execution: id, events });
+            self.outputs.push_back(Output::Unrecorded {
+                execution: id,
+                version: resident.pinned.version,
+                events,
+            });
         }
         if resident.journal.is_none() {
             // No commit will carry them.

@@ -148,6 +148,7 @@ fn pinned() -> Pinned {
     Pinned {
         machine: MachineId(1),
         definition: Digest("sha256:0".into()),
+        version: None,
     }
 }
 

@@ -352,10 +352,14 @@ impl Driver {
             Output::Cancel(task) => self.runner.cancel(task),
             Output::Forget(task) => self.runner.forget(task),
             Output::Load(execution) => self.disk.loaders.load(execution),
-            Output::Unrecorded { execution, events } => {
+            Output::Unrecorded {
+                execution,
+                version,
+                events,
+            } => {
                 let events: Arc<[Event]> = events.into();
                 self.express.record(execution, &events);
-                self.disk.hook.unrecorded(execution, events);
+                self.disk.hook.unrecorded(execution, version, events);
             }
             Output::ReadItems {
                 run,

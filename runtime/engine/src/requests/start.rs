@@ -70,6 +70,7 @@ impl Engine {
         let pinned = Pinned {
             machine: request.machine,
             definition: request.definition.clone(),
+            version: request.origin.as_ref().map(|origin| origin.version),
         };
         let started = guarded(|| Resident::start(Execution::new(machine), first, pinned, start, Some(answer), shown));
         let reason = match started {

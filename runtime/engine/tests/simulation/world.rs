@@ -348,6 +348,7 @@ impl World {
                 let pinned = Pinned {
                     machine: stored.start.machine,
                     definition: stored.start.definition.clone(),
+                    version: stored.start.origin.as_ref().map(|origin| origin.version),
                 };
                 let loaded = Loaded::replay(Arc::clone(&stored.machine), pinned, &stored.events);
                 let result = if self.rng.below(150) == 0 {
@@ -473,7 +474,7 @@ impl World {
                     let after = self.rng.between(0, 20);
                     self.plan(after, Happening::Read(execution));
                 }
-                Output::Unrecorded { execution, events } => self.see(execution, events),
+                Output::Unrecorded { execution, events, .. } => self.see(execution, events),
                 Output::ReadItems { run, from, limit, .. } => self.read_items(run, from, limit),
                 Output::LoadMapRun(request) => self.load_map_run(request),
                 Output::FinishMapRun { request, failure, .. } => self.finish_map_run(request, failure),

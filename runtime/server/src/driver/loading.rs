@@ -71,6 +71,7 @@ fn load(reader: &dyn Reader, machines: &Machines, execution: ExecutionId) -> Res
     let pinned = Pinned {
         machine: record.machine,
         definition: record.definition,
+        version: record.origin.map(|origin| origin.version),
     };
     let mut replay = Replay::new(state_machine, pinned);
     reader.visit_journal(execution, 0, &mut |event| replay.push(&event))?;

@@ -1,11 +1,9 @@
 //! Tells of executions, step by step, to those who keep what they hear: logs and traces.
 
-use std::collections::HashMap;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use asl::{Event, EventKind};
-use engine::batch::Start;
 use engine::ids::{ExecutionId, MachineId};
 use engine::ports::{Reader, StoreError};
 
@@ -16,9 +14,6 @@ use crate::aws::arn::{Namespace, unlabelled};
 use crate::execution_logs::{Logging, Writer};
 use crate::machines::Machines;
 use crate::traces::{self, Lineage, TraceParent, Traced};
-
-/// Executions of Express machines that were started through a version and haven't moved: the start is heard of first.
-const MOST_ORIGINS: usize = 65_536;
 
 /// Where the past and the names of executions are looked up.
 pub(crate) struct Archive {
@@ -35,8 +30,6 @@ pub(crate) struct Chronicle {
     /// What the children of the latest Map Run are a part of.
     family: Option<(ExecutionId, Option<TraceParent>)>,
     ongoing: Ongoing<Tale>,
-    /// Through which version Express executions were started, by their ARN.
-    origins: HashMap<String, u32>,
 }
 
 /// What is told of one execution.
@@ -66,22 +59,6 @@ impl Chronicle {
             traces,
             family: None,
             ongoing: Ongoing::new(),
-            origins: HashMap::new(),
-        }
-    }
-
-    /// An Express execution's start is on disk; its events come beside the journal.
-    pub(super) fn starts(&mut self, gain: &Gain<'_>) {
-        let version = gain
-            .start
-            .and_then(|start| start.origin.as_ref())
-            .map(|origin| origin.version);
-        if let (Some(version), Some(EventKind::ExecutionStarted { id, .. })) =
-            (version, gain.events.first().map(|event| &event.kind))
-            && self.listens()
-            && self.origins.len() < MOST_ORIGINS
-        {
-            self.origins.insert(id.clone(), version);
         }
     }
 
@@ -137,13 +114,12 @@ impl Chronicle {
     fn tale(&mut self, gain: &Gain<'_>) -> Result<Option<Tale>, StoreError> {
         let known = self.ongoing.take(gain.execution);
         if let Some(first) = gain.events.first()
-            && let Some((arn, _)) = begins(first)
+            && begins(first).is_some()
         {
-            let origin = |start: &Start| start.origin.as_ref().map(|origin| origin.version);
             let subject = Subject {
                 execution: gain.execution,
                 id: gain.start.map(|start| start.machine),
-                version: gain.start.and_then(origin).or_else(|| self.origins.remove(arn)),
+                version: gain.version,
                 recorded: gain.from.is_some(),
             };
             let parent = self.parent(first)?;

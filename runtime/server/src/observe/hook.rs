@@ -30,6 +30,8 @@ pub(crate) enum Observed {
     /// Events of an execution that isn't recorded step by step.
     Unrecorded {
         execution: ExecutionId,
+        /// The version it was started through, if any.
+        version: Option<u32>,
         events: Arc<[Event]>,
     },
 }
@@ -42,6 +44,8 @@ pub(crate) struct Gain<'a> {
     pub(crate) from: Option<u64>,
     /// With the first events of a journal.
     pub(crate) start: Option<&'a Start>,
+    /// The version it was started through, where that is known and there is one.
+    pub(crate) version: Option<u32>,
     pub(crate) events: &'a [Event],
 }
 
@@ -53,10 +57,15 @@ impl Observed {
             Observed::Unrecorded { .. } => (&[][..], &[][..]),
         };
         let unrecorded = match self {
-            Observed::Unrecorded { execution, events } => Some(Gain {
+            Observed::Unrecorded {
+                execution,
+                version,
+                events,
+            } => Some(Gain {
                 execution: *execution,
                 from: None,
                 start: None,
+                version: *version,
                 events,
             }),
             Observed::Committed { .. } => None,
@@ -66,6 +75,10 @@ impl Observed {
             execution: append.execution,
             from: Some(append.expected_position),
             start: append.start.as_ref(),
+            version: append
+                .start
+                .as_ref()
+                .and_then(|start| Some(start.origin.as_ref()?.version)),
             events: &append.events,
         });
         recorded.chain(unrecorded)
@@ -124,8 +137,12 @@ impl Hook {
     }
 
     /// Events that no commit carries have happened.
-    pub(crate) fn unrecorded(&self, execution: ExecutionId, events: Arc<[Event]>) {
-        self.hand_over(Observed::Unrecorded { execution, events });
+    pub(crate) fn unrecorded(&self, execution: ExecutionId, version: Option<u32>, events: Arc<[Event]>) {
+        self.hand_over(Observed::Unrecorded {
+            execution,
+            version,
+            events,
+        });
     }
 
     pub(super) fn hand_over(&self, observed: Observed) {

@@ -78,7 +78,7 @@ impl Observer {
     fn take(&mut self, gain: &Gain<'_>) {
         let machine_type = match gain.from {
             None => MachineType::Express,
-            Some(_) if self.is_express(gain) => return self.chronicle.starts(gain),
+            Some(_) if self.is_express(gain) => return,
             Some(_) => MachineType::Standard,
         };
         for event in gain.events {

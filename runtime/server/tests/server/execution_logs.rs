@@ -168,7 +168,11 @@ async fn express_machines_log_what_no_history_shows() {
         .await;
     let sync = sync["executionArn"].as_str().unwrap();
     let asynchronous = world.start(&quiet, "[2]").await;
-    let unlogged = world.start(&format!("{quiet}:1"), "[3]").await;
+    let version = format!("{quiet}:1");
+    let unlogged = world.start(&version, "[3]").await;
+    let sync_unlogged = world
+        .ok("StartSyncExecution", json!({"stateMachineArn": version}))
+        .await;
     let lines = logged(world, &directory).await;
     let expected = [
         "1<0 ExecutionStarted 0",
@@ -179,6 +183,8 @@ async fn express_machines_log_what_no_history_shows() {
     assert_eq!(chain(&lines, sync), expected);
     assert_eq!(chain(&lines, &asynchronous), expected);
     assert_eq!(chain(&lines, &unlogged), [""; 0]);
+    let sync_unlogged = sync_unlogged["executionArn"].as_str().unwrap();
+    assert_eq!(chain(&lines, sync_unlogged), [""; 0], "by the version's configuration");
     let last = lines.iter().rfind(|line| line["execution_arn"] == sync).unwrap();
     assert_eq!(
         last["details"],
