@@ -86,6 +86,7 @@ fn evaluate(of: &mut dyn FnMut(&Bindings<'_>) -> Result<Value, Fault>) {
         started: Timestamp(0),
         machine_id: "machine".into(),
         machine_name: "machine".into(),
+        redrivable: true,
         redrive_count: 0,
         redrive_time: None,
     };

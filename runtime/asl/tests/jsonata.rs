@@ -106,6 +106,7 @@ fn evaluated(expression: &str, input: &Value) -> Result<Option<Value>, String> {
         started: Timestamp(0),
         machine_id: "machine".into(),
         machine_name: "machine".into(),
+        redrivable: true,
         redrive_count: 0,
         redrive_time: None,
     };

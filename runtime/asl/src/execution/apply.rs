@@ -83,6 +83,7 @@ impl Execution {
                     started: event.at,
                     machine_id: machine_id.clone(),
                     machine_name: machine_name.clone(),
+                    redrivable: mode.is_standard(),
                     redrive_count: 0,
                     redrive_time: None,
                 });

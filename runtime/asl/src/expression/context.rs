@@ -26,6 +26,8 @@ pub struct ExecutionContext {
     pub machine_id: String,
     /// `$$.StateMachine.Name`.
     pub machine_name: String,
+    /// Whether `$$.Execution` has a RedriveCount: Express executions can't be redriven, and AWS's have none.
+    pub redrivable: bool,
     /// `$$.Execution.RedriveCount`.
     pub redrive_count: u32,
     /// `$$.Execution.RedriveTime`, once it was redriven.
@@ -245,7 +247,9 @@ impl<'a> Bindings<'a> {
         if let Some(role) = &self.execution.role {
             execution["RoleArn"] = json!(role);
         }
-        execution["RedriveCount"] = json!(self.execution.redrive_count);
+        if self.execution.redrivable {
+            execution["RedriveCount"] = json!(self.execution.redrive_count);
+        }
         if let Some(time) = self.execution.redrive_time {
             execution["RedriveTime"] = json!(time.to_string());
         }

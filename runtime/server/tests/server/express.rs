@@ -111,6 +111,20 @@ async fn a_synchronous_execution_answers_its_end_whatever_that_is() {
     let again = world.ok("StartSyncExecution", asked).await;
     assert_ne!(again["executionArn"], answer["executionArn"], "names may come again");
 
+    let context =
+        json!({"StartAt": "C", "States": {"C": {"Type": "Pass", "Parameters": {"c.$": "$$.Execution"}, "End": true}}});
+    let context = express(&world, "context", &context).await;
+    let answer = world
+        .ok("StartSyncExecution", json!({"stateMachineArn": context}))
+        .await;
+    let output: Value = serde_json::from_str(answer["output"].as_str().expect("a text")).expect("is JSON");
+    let fields: Vec<_> = output["c"].as_object().expect("an object").keys().collect();
+    assert_eq!(
+        fields,
+        ["Id", "Input", "StartTime", "Name", "RoleArn"],
+        "what can't be redriven has no RedriveCount"
+    );
+
     let bad = json!({"StartAt": "F", "States": {"F": {"Type": "Fail", "Error": "No", "Cause": "because"}}});
     let bad = express(&world, "bad", &bad).await;
     let bare = json!({"stateMachineArn": bad, "includedData": "METADATA_ONLY"});
