@@ -195,6 +195,17 @@ async fn an_execution_waits_for_the_one_it_started() {
     );
     let json = output(world.run("json", "x", "{}").await);
     assert_eq!(json["Output"], json!({"a": [1, 2]}));
+    let outer = world.start(&format!("{PREFIX}stateMachine:json"), "{}").await;
+    let submitted = |answer: &Value| answer["events"][4]["taskSubmittedEventDetails"].is_object();
+    let history = world
+        .until("GetExecutionHistory", json!({"executionArn": outer}), submitted)
+        .await;
+    let scheduled = &history["events"][2]["taskScheduledEventDetails"];
+    assert_eq!(
+        (&scheduled["resourceType"], &scheduled["resource"]),
+        (&json!("states"), &json!("startExecution.sync:2")),
+        "the colon is the action's"
+    );
 
     let broken = json!({"StartAt": "F", "States": {"F": {"Type": "Fail", "Error": "E", "Cause": "c"}}});
     let broken = world.machine("broken", &broken).await;

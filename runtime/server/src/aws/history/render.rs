@@ -311,7 +311,12 @@ fn service(resource: &str) -> Service<'_> {
         (Some("arn"), Some("lambda"), _) => Service::Function,
         (Some("arn"), Some("states"), Some(activity)) if activity.starts_with("activity:") => Service::Activity,
         (Some("arn"), Some("states"), Some(integration)) => {
-            let (resource_type, action) = integration.rsplit_once(':').unwrap_or(("", integration));
+            // a service's name comes before the action, and `aws-sdk` before that; a colon may stand in the action:
+            // `startExecution.sync:2`
+            let service = if integration.starts_with("aws-sdk:") { 1 } else { 0 };
+            let (at, _) = integration.match_indices(':').nth(service).unwrap_or_default();
+            let (resource_type, action) = integration.split_at(at);
+            let action = action.strip_prefix(':').unwrap_or(action);
             Service::Task {
                 resource: action,
                 resource_type,
