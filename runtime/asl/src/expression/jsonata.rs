@@ -78,8 +78,10 @@ impl Jsonata {
     /// # Errors
     /// A `States.QueryEvaluationError` when it throws or returns nothing.
     pub fn evaluate(&self, bindings: &Bindings<'_>) -> Result<Value, Fault> {
-        let threw =
-            |message: &str| self.fault(format!("threw an error during evaluation{}", messages::thrown(message)));
+        let threw = |message: &str| {
+            let thrown = messages::thrown(message, &self.0.reads.functions);
+            self.fault(format!("threw an error during evaluation{thrown}"))
+        };
         let tree = compiled::tree(&self.0).map_err(|message| threw(&message))?;
         let mut context = Context::new();
         let reads = &self.0.reads;
@@ -162,6 +164,14 @@ impl Jsonata {
             "returned an unexpected result type. Expected '{expected}', but was '{}' for value: {value}",
             type_name(value)
         ))
+    }
+
+    /// A value that isn't a number, or a number that can't be used here: one that is no `wanted`.
+    pub fn no_number(&self, wanted: &str, value: &Value) -> Fault {
+        if value.is_number() {
+            return self.fault(format!("must return {wanted}, but returned: {value}"));
+        }
+        self.unexpected("number", value)
     }
 
     /// As much of `$states` as the expression may read.

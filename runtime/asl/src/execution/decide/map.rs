@@ -190,7 +190,7 @@ pub(super) fn read<T: Copy>(
             let found = expression.evaluate(bindings)?;
             return take(&found)
                 .map(Some)
-                .ok_or_else(|| expression.unexpected("number", &found));
+                .ok_or_else(|| expression.no_number("a whole number that is not negative", &found));
         }
         Some(Dynamic::Path(path)) => path,
     };

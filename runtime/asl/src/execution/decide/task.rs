@@ -76,10 +76,7 @@ fn seconds(field: &str, value: Option<&Dynamic<u64>>, bindings: &Bindings<'_>) -
             let found = expression.evaluate(bindings)?;
             match found.as_u64() {
                 Some(seconds) if seconds > 0 => Ok(Some(seconds)),
-                _ if found.is_number() => Err(expression.fault(format!(
-                    "must return a positive whole number of seconds, but returned: {found}"
-                ))),
-                _ => Err(expression.unexpected("number", &found)),
+                _ => Err(expression.no_number("a positive whole number of seconds", &found)),
             }
         }
     }

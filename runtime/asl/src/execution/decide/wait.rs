@@ -36,15 +36,10 @@ impl At<'_> {
             Wait::SecondsExpression(expression) => {
                 let input = self.effective_input()?;
                 let found = expression.evaluate(&self.bindings(input.value()))?;
-                match found.as_u64() {
-                    Some(seconds) => env.now.plus_seconds(seconds as f64),
-                    None if found.is_number() => {
-                        return Err(expression.fault(format!(
-                            "must return a whole number of seconds that is not negative, but returned: {found}"
-                        )));
-                    }
-                    None => return Err(expression.unexpected("number", &found)),
-                }
+                let seconds = found
+                    .as_u64()
+                    .ok_or_else(|| expression.no_number("a whole number of seconds that is not negative", &found))?;
+                env.now.plus_seconds(seconds as f64)
             }
             Wait::TimestampExpression(expression) => {
                 let input = self.effective_input()?;

@@ -80,14 +80,14 @@ fn partition(arguments: &[JValue]) -> Answer {
     let items = arguments
         .first()
         .and_then(JValue::as_array)
-        .ok_or_else(|| error("T0410: Argument 1 of function \"partition\" is not an array"))?;
+        .ok_or_else(|| error("T0410: Argument 1 of function \"partition\" does not match function signature"))?;
     let size = arguments
         .get(1)
         .and_then(JValue::as_f64)
         .map(|size| size.trunc() as i64)
         .and_then(|size| usize::try_from(size).ok())
         .filter(|size| *size > 0)
-        .ok_or_else(|| error("T0410: Argument 2 of function \"partition\" is not a positive number"))?;
+        .ok_or_else(|| error("T0410: Argument 2 of function \"partition\" does not match function signature"))?;
     Ok(JValue::array(
         items.chunks(size).map(|chunk| JValue::array(chunk.to_vec())).collect(),
     ))
@@ -98,7 +98,7 @@ fn range(arguments: &[JValue]) -> Answer {
         let number = arguments.get(index).and_then(JValue::as_f64);
         number.ok_or_else(|| {
             error(format!(
-                "T0410: Argument {} of function \"range\" is not a number",
+                "T0410: Argument {} of function \"range\" does not match function signature",
                 index + 1
             ))
         })
@@ -119,7 +119,8 @@ fn range(arguments: &[JValue]) -> Answer {
 
 fn hash(arguments: &[JValue]) -> Answer {
     let text = |index: usize| arguments.get(index).and_then(JValue::as_str);
-    let data = text(0).ok_or_else(|| error("T0410: Argument 1 of function \"hash\" is not a string"))?;
+    let data =
+        text(0).ok_or_else(|| error("T0410: Argument 1 of function \"hash\" does not match function signature"))?;
     intrinsics::hash(data, text(1).unwrap_or("MD5"))
         .map(JValue::from)
         .map_err(error)
@@ -130,7 +131,9 @@ fn parse(arguments: &[JValue]) -> Answer {
         Some(JValue::String(text)) => JValue::from_json_str(text)
             .map_err(|reason| error(format!("D3200: the argument of $parse is not JSON: {reason}"))),
         Some(JValue::Undefined) | None => Ok(JValue::Undefined),
-        Some(_) => Err(error("T0410: Argument 1 of function \"parse\" is not a string")),
+        Some(_) => Err(error(
+            "T0410: Argument 1 of function \"parse\" does not match function signature",
+        )),
     }
 }
 

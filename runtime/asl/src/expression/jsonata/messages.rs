@@ -1,23 +1,140 @@
 //! What the evaluator says, in the words of the reference implementation, which are AWS's.
 
+use serde_json::Value;
+
 /// The end of AWS's sentence for an expression that throws, after "threw an error during evaluation": a message with
-/// its code, or the limit that was met.
-pub(super) fn thrown(message: &str) -> String {
-    let limit = match message.get(..5) {
-        Some("D1011" | "U1001") => Some(
-            "Stack overflow error: Check for non-terminating recursive function. Consider rewriting as tail-recursive.",
+/// its code, or the limit that was met. `functions` are those the expression calls.
+pub(super) fn thrown(message: &str, functions: &[String]) -> String {
+    let Some((code, words)) = message.split_once(": ").filter(|(code, _)| is_code(code)) else {
+        return format!(". {message}");
+    };
+    let limit = match code {
+        "D1011" | "U1001" => {
+            "Stack overflow error: Check for non-terminating recursive function. Consider rewriting as tail-recursive."
+        }
+        "D1012" => "Expression evaluation timeout: Check for infinite loop",
+        "D2015" => "Expression evaluation memory limit exceeded: Check for excessive memory usage",
+        _ => return format!(". {code}: {}", reference(code, words, functions)),
+    };
+    format!(": {limit}")
+}
+
+/// What the reference implementation says where the evaluator says something else.
+fn reference(code: &str, words: &str, functions: &[String]) -> String {
+    /// Messages of the reference that name no value.
+    const FIXED: [(&str, &str); 18] = [
+        ("D1004", "Regular expression matches zero length string"),
+        ("T1006", "Attempted to invoke a non-function"),
+        ("T1008", "Attempted to partially apply a non-function"),
+        (
+            "T2003",
+            "The left side of the range operator (..) must evaluate to an integer",
         ),
-        Some("D1012") => Some("Expression evaluation timeout: Check for infinite loop"),
-        Some("D2015") => Some("Expression evaluation memory limit exceeded: Check for excessive memory usage"),
+        (
+            "T2004",
+            "The right side of the range operator (..) must evaluate to an integer",
+        ),
+        (
+            "T2006",
+            "The right side of the function application operator ~> must be a function",
+        ),
+        (
+            "T2008",
+            "The expressions within an order-by clause must evaluate to numeric or string values",
+        ),
+        ("D3001", "Attempting to invoke string function on Infinity or NaN"),
+        ("D3010", "Second argument of replace function cannot be an empty string"),
+        (
+            "D3011",
+            "Fourth argument of replace function must evaluate to a positive number",
+        ),
+        ("D3012", "Attempted to replace a matched string with a non-string value"),
+        (
+            "D3020",
+            "Third argument of split function must evaluate to a positive number",
+        ),
+        (
+            "D3040",
+            "Third argument of match function must evaluate to a positive number",
+        ),
+        (
+            "D3050",
+            "The second argument of reduce function must be a function with at least two arguments",
+        ),
+        (
+            "D3131",
+            "In a decimal digit pattern, all digits must be from the same decimal group",
+        ),
+        (
+            "D3134",
+            "The timezone integer format specifier cannot have more than four digits",
+        ),
+        (
+            "D3136",
+            "The date/time picture string is missing specifiers required to parse the timestamp",
+        ),
+        (
+            "D3138",
+            "The $single() function expected exactly 1 matching result.  Instead it matched more.",
+        ),
+    ];
+    if let Some((_, fixed)) = FIXED.into_iter().find(|(fixed, _)| *fixed == code) {
+        return fixed.to_owned();
+    }
+    let said = match code {
+        "T2001" | "T2002" => between(words, " of the ", " operator").map(|operator| {
+            let side = if code == "T2001" { "left" } else { "right" };
+            format!("The {side} side of the \"{operator}\" operator must evaluate to a number")
+        }),
+        "D3030" => between(words, "Cannot convert ", " to number").map(|value| {
+            let text = value.strip_prefix('\'').and_then(|text| text.strip_suffix('\''));
+            let value = text.map_or_else(|| value.to_owned(), |text| Value::from(text).to_string());
+            format!("Unable to cast value to a number: {value}")
+        }),
+        "D3100" => words.rsplit_once(' ').map(|(_, radix)| {
+            format!("The radix of the formatBase function must be between 2 and 36.  It was given {radix}")
+        }),
+        "T0410" | "T0412" => argument(code, words, functions),
         _ => None,
     };
-    // the evaluator names the function that isn't one; the reference doesn't
-    const NOT_A_FUNCTION: &str = "T1006: Attempted to invoke a non-function";
-    match limit {
-        Some(limit) => format!(": {limit}"),
-        None if message.starts_with(NOT_A_FUNCTION) => format!(". {NOT_A_FUNCTION}"),
-        None => format!(". {message}"),
+    said.unwrap_or_else(|| words.to_owned())
+}
+
+/// An argument of the wrong type. The evaluator doesn't always say whose: then it is told where only one can be meant.
+fn argument(code: &str, words: &str, functions: &[String]) -> Option<String> {
+    let rest = words.strip_prefix("Argument ")?;
+    let digits = rest.find(|c: char| !c.is_ascii_digit())?;
+    let index = match &rest[..digits] {
+        "" => "1",
+        index => index,
+    };
+    let named = rest[digits..].strip_prefix(" of function ").and_then(|rest| {
+        let name = rest.split(' ').next()?.trim_matches('"').trim_start_matches('$');
+        Some(name).filter(|name| !["", "does", "must", "undefined"].contains(name))
+    });
+    let name = match (named, functions) {
+        (Some(name), _) => name,
+        (None, [name]) => name,
+        (None, _) => return None,
+    };
+    if code == "T0410" {
+        return Some(format!(
+            "Argument {index} of function \"{name}\" does not match function signature"
+        ));
     }
+    let elements = rest.rsplit_once(' ')?.1.to_lowercase();
+    Some(format!(
+        "Argument {index} of function \"{name}\" must be an array of \"{elements}s\""
+    ))
+}
+
+fn between<'t>(text: &'t str, before: &str, after: &str) -> Option<&'t str> {
+    let (_, rest) = text.split_once(before)?;
+    rest.rsplit_once(after).map(|(inside, _)| inside)
+}
+
+fn is_code(text: &str) -> bool {
+    text.len() == 5 && text.bytes().skip(1).all(|byte| byte.is_ascii_digit())
 }
 
 /// What is wrong with an expression that can't be parsed: `Expected "]", got ","`, without the code in front.
@@ -41,7 +158,7 @@ pub(super) fn syntax(message: &str) -> String {
 
 fn without_code(message: &str) -> &str {
     match message.split_once(": ") {
-        Some((code, rest)) if code.len() == 5 && code.bytes().skip(1).all(|byte| byte.is_ascii_digit()) => rest,
+        Some((code, rest)) if is_code(code) => rest,
         _ => message,
     }
 }
@@ -121,14 +238,65 @@ mod tests {
 
     #[test]
     fn limits_have_no_code() {
-        assert_eq!(thrown("D3030: no number"), ". D3030: no number");
         assert_eq!(
-            thrown("D1012: Evaluation timeout after 5000 milliseconds. Check for infinite loop"),
+            thrown(
+                "D1012: Evaluation timeout after 5000 milliseconds. Check for infinite loop",
+                &[]
+            ),
             ": Expression evaluation timeout: Check for infinite loop"
         );
+    }
+
+    #[test]
+    fn errors_are_told_as_the_reference_tells_them() {
+        for (expression, said) in [
+            (
+                "1 + 'a'",
+                "T2002: The right side of the \"+\" operator must evaluate to a number",
+            ),
+            (
+                "null * 1",
+                "T2001: The left side of the \"*\" operator must evaluate to a number",
+            ),
+            ("$number('a\"')", "D3030: Unable to cast value to a number: \"a\\\"\""),
+            (
+                "$length(1)",
+                "T0410: Argument 1 of function \"length\" does not match function signature",
+            ),
+            (
+                "$sum(['a'])",
+                "T0412: Argument 1 of function \"sum\" must be an array of \"numbers\"",
+            ),
+            (
+                "$formatBase(1, 99)",
+                "D3100: The radix of the formatBase function must be between 2 and 36.  It was given 99",
+            ),
+            (
+                "$single([1, 2])",
+                "D3138: The $single() function expected exactly 1 matching result.  Instead it matched more.",
+            ),
+            (
+                "[1.5..2]",
+                "T2003: The left side of the range operator (..) must evaluate to an integer",
+            ),
+            ("$nothing()", "T1006: Attempted to invoke a non-function"),
+            ("$error('no luck')", "D3137: no luck"),
+        ] {
+            let tree = jsonata_core::parser::parse(expression).expect("an expression");
+            let error = jsonata_core::evaluator::Evaluator::new()
+                .evaluate(&tree, &jsonata_core::value::JValue::Undefined)
+                .expect_err("one that throws");
+            let function = expression.strip_prefix('$').and_then(|rest| rest.split('(').next());
+            let functions: Vec<String> = function.into_iter().map(str::to_owned).collect();
+            assert_eq!(thrown(error.message(), &functions), format!(". {said}"), "{expression}");
+        }
         assert_eq!(
-            thrown("T1006: Attempted to invoke a non-function: x"),
-            ". T1006: Attempted to invoke a non-function"
+            thrown(
+                "T0410: Argument 2 must be Function",
+                &["map".to_owned(), "sum".to_owned()]
+            ),
+            ". T0410: Argument 2 must be Function",
+            "whose argument it is can't be told"
         );
     }
 }

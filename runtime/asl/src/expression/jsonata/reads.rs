@@ -44,6 +44,8 @@ pub(super) struct Reads {
     pub names: Vec<(String, Part)>,
     /// Variables that states must have assigned: no functions, no parameters, none the expression binds itself.
     pub variables: Vec<String>,
+    /// Functions it calls by a name that isn't its own.
+    pub functions: Vec<String>,
 }
 
 impl Reads {
@@ -64,8 +66,12 @@ impl Reads {
                 reads.add_states(rest, climbs);
                 continue;
             }
-            if !rest.starts_with('(') && !own(name) && !reads.variables.iter().any(|known| known == name) {
-                reads.variables.push((*name).to_owned());
+            let kind = match rest.starts_with('(') {
+                true => &mut reads.functions,
+                false => &mut reads.variables,
+            };
+            if !own(name) && !kind.iter().any(|known| known == name) {
+                kind.push((*name).to_owned());
             }
             let part = part_of(&mut reads.names, |known| known == name, || (*name).to_owned());
             part.add(if climbs { "" } else { rest });
