@@ -50,9 +50,11 @@ pub async fn call(handle: &Handle, asked: Asked) -> Answer<Answered> {
     let mut constraints = Constraints::new();
     constraints
         .text("name", asked.name.as_deref(), NAME_LENGTH)
-        .text(
+        .required("definition", asked.definition.as_deref())
+        .sensitive(
             "definition",
             asked.definition.as_deref(),
+            1,
             handle.inner().limits.definition_characters,
         )
         .text("roleArn", asked.role_arn.as_deref(), ARN_LENGTH)

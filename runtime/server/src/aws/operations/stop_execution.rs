@@ -27,8 +27,8 @@ pub struct Answered {
 pub async fn call(handle: &Handle, asked: Asked) -> Answer<Answered> {
     Constraints::new()
         .text("executionArn", asked.execution_arn.as_deref(), ARN_LENGTH)
-        .length("error", asked.error.as_deref(), 0, ERROR_LENGTH)
-        .length("cause", asked.cause.as_deref(), 0, CAUSE_LENGTH)
+        .sensitive_length("error", asked.error.as_deref(), ERROR_LENGTH)
+        .sensitive_length("cause", asked.cause.as_deref(), CAUSE_LENGTH)
         .check()?;
     let arn = asked.execution_arn.unwrap_or_default();
     let execution = find_stop_date(handle, &arn).await?;

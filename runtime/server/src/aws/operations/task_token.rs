@@ -95,8 +95,8 @@ pub async fn success(handle: &Handle, asked: Success) -> Answer<Heard> {
 pub async fn failure(handle: &Handle, asked: Failed) -> Answer<Heard> {
     Constraints::new()
         .text("taskToken", asked.task_token.as_deref(), TASK_TOKEN_LENGTH)
-        .length("error", asked.error.as_deref(), 0, ERROR_LENGTH)
-        .length("cause", asked.cause.as_deref(), 0, CAUSE_LENGTH)
+        .sensitive_length("error", asked.error.as_deref(), ERROR_LENGTH)
+        .sensitive_length("cause", asked.cause.as_deref(), CAUSE_LENGTH)
         .check()?;
     let failure = Failure {
         error: asked.error,

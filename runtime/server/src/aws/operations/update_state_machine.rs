@@ -43,7 +43,7 @@ pub async fn call(handle: &Handle, asked: Asked) -> Answer<Answered> {
     let mut constraints = Constraints::new();
     constraints
         .text("stateMachineArn", asked.state_machine_arn.as_deref(), ARN_LENGTH)
-        .length(
+        .sensitive(
             "definition",
             asked.definition.as_deref(),
             1,

@@ -30,9 +30,11 @@ pub struct Answered {
 
 pub async fn call(handle: &Handle, asked: Asked) -> Answer<Answered> {
     Constraints::new()
-        .text(
+        .required("definition", asked.definition.as_deref())
+        .sensitive(
             "definition",
             asked.definition.as_deref(),
+            1,
             handle.inner().limits.definition_characters,
         )
         .one_of("type", asked.r#type.as_deref(), &["STANDARD", "EXPRESS"])

@@ -267,8 +267,12 @@ impl Asked {
             }
         }
         let what = match &state.kind {
-            Kind::Map(_) => "Map states",
-            Kind::Parallel(_) => "Parallel states",
+            Kind::Map(_) | Kind::Parallel(_) => {
+                return Err(ApiError::validation(format!(
+                    "State type '{}' is not supported when a mock is not specified",
+                    state.state_kind().as_str()
+                )));
+            }
             Kind::Task(task) => match Integration::read(&task.resource).pattern {
                 Pattern::RequestResponse => return Ok(()),
                 Pattern::Sync => "the .sync service integration pattern",
