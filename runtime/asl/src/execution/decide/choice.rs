@@ -26,12 +26,15 @@ impl At<'_> {
         }
         match &choice.default {
             Some(default) => {
-                let way = Way { next: Some(default.clone()), ..self.way() };
+                let way = Way {
+                    next: Some(default.clone()),
+                    ..self.way()
+                };
                 self.leave(way, None, &input, &ResultPath::Replace, env)
             }
             None => Err(Fault {
                 error: "States.NoChoiceMatched",
-                cause: "Failed to transition out of the state. The state's choice rules did not match, and no default was defined.".into(),
+                cause: "Failed to transition out of the state. The state does not point to a next state.".into(),
                 location: None,
             }),
         }
