@@ -12,6 +12,7 @@ use crate::grants::Wasi;
 use crate::guest_threads::{Finished, OpenAttempt};
 use crate::limits::MemoryBudget;
 use crate::module_cache::ModuleCache;
+use crate::outbound::{Network, Outbound};
 use crate::outcome::{self, Phase};
 use crate::standard_streams::Written;
 
@@ -23,6 +24,9 @@ pub(crate) struct Guest {
     /// The answer of a guest that speaks on its standard streams.
     written: Option<Written>,
     denials: Denials,
+    network: Arc<Network>,
+    /// Its requests, from the first one on.
+    outbound: Option<Box<Outbound>>,
 }
 
 impl Guest {
@@ -37,6 +41,19 @@ impl Guest {
         let (attempt, written) = (&self.attempt, &self.written);
         self.wasi
             .get_or_insert_with(|| Box::new(Wasi::new(attempt, written.as_ref())))
+    }
+
+    /// Its WASI, and what makes its requests.
+    pub(crate) fn wasi_and_outbound(&mut self) -> (&mut Wasi, &mut Outbound) {
+        let (attempt, written) = (&self.attempt, &self.written);
+        let wasi = self
+            .wasi
+            .get_or_insert_with(|| Box::new(Wasi::new(attempt, written.as_ref())));
+        let network = &self.network;
+        let outbound = self
+            .outbound
+            .get_or_insert_with(|| Box::new(Outbound::new(attempt, network)));
+        (wasi, outbound)
     }
 
     /// What it was refused.
@@ -66,7 +83,12 @@ impl ResourceLimiter for Guest {
 }
 
 /// Runs the attempt's guest. Clocks and cancelling are not looked at here: they drop this future.
-pub(crate) async fn run(modules: Arc<ModuleCache>, attempt: Arc<OpenAttempt>, output_bytes: usize) -> Finished {
+pub(crate) async fn run(
+    modules: Arc<ModuleCache>,
+    network: Arc<Network>,
+    attempt: Arc<OpenAttempt>,
+    output_bytes: usize,
+) -> Finished {
     let module = match modules.loaded(&attempt.job().module) {
         Ok(module) => module,
         Err(error) => {
@@ -96,6 +118,8 @@ pub(crate) async fn run(modules: Arc<ModuleCache>, attempt: Arc<OpenAttempt>, ou
         wasi: None,
         written: way.speaks_on_streams().then(|| Written::at_most(output_bytes)),
         denials: Denials::default(),
+        network,
+        outbound: None,
         attempt: Arc::clone(&attempt),
     };
     let mut store = Store::new(modules.engine(), guest);

@@ -11,6 +11,7 @@ use wasmtime_wasi::p2::bindings::filesystem::types::{
 };
 use wasmtime_wasi::p2::bindings::sockets::ip_name_lookup::Host as _;
 use wasmtime_wasi::p2::bindings::sockets::network;
+use wasmtime_wasi::p2::bindings::sockets::{tcp::TcpSocket, udp::UdpSocket};
 use wasmtime_wasi::p2::{FsResult, Network};
 use wasmtime_wasi::sockets::WasiSocketsView as _;
 
@@ -31,6 +32,7 @@ pub(crate) fn link(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
     looking(linker)?;
     files(linker)?;
     names(linker)?;
+    sockets(linker)?;
     linker.allow_shadowing(false);
     Ok(())
 }
@@ -122,8 +124,35 @@ fn names(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
         )
 }
 
+type SocketMade<T> = (Result<Resource<T>, network::ErrorCode>,);
+
+/// Nobody has sockets. Telling so when one is made is sooner than telling it when it is used.
+fn sockets(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
+    linker
+        .instance(&format!("wasi:sockets/tcp-create-socket@{VERSION}"))?
+        .func_wrap(
+            "create-tcp-socket",
+            |mut store: StoreContextMut<Guest>, (_,): (network::IpAddressFamily,)| {
+                store.data_mut().deny("the task wanted a TCP socket", NO_SOCKETS);
+                let none: SocketMade<TcpSocket> = (Err(network::ErrorCode::AccessDenied),);
+                Ok(none)
+            },
+        )?;
+    linker
+        .instance(&format!("wasi:sockets/udp-create-socket@{VERSION}"))?
+        .func_wrap(
+            "create-udp-socket",
+            |mut store: StoreContextMut<Guest>, (_,): (network::IpAddressFamily,)| {
+                store.data_mut().deny("the task wanted a UDP socket", NO_SOCKETS);
+                let none: SocketMade<UdpSocket> = (Err(network::ErrorCode::AccessDenied),);
+                Ok(none)
+            },
+        )
+}
+
 /// What a guest that wants a connection of its own can do.
-const NO_SOCKETS: &str = "tasks have no network; call services from the workflow (`http:invoke`)";
+const NO_SOCKETS: &str = "tasks have no sockets; `[grants]` `http = [\"GET https://HOST/*\"]` in module.toml lets it make \
+                          requests through `wasi:http`, and workflows call services (`http:invoke`)";
 
 /// Bytes of a guest's own names in a message.
 const NAME_BYTES: usize = 200;

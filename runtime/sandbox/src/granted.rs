@@ -94,8 +94,16 @@ impl Denials {
         self.tell_as(Source::Warn, attempt, what, line);
     }
 
+    /// A request that was granted came to nothing: the guest's language may keep the reason to itself.
+    pub(crate) fn tell_failure(&mut self, attempt: &OpenAttempt, message: &str) {
+        self.tell_once(Source::Warn, attempt, message.to_owned());
+    }
+
     fn tell_as(&mut self, level: Source, attempt: &OpenAttempt, what: &str, line: &str) {
-        let message = format!("denied: {what}; {line}");
+        self.tell_once(level, attempt, format!("denied: {what}; {line}"));
+    }
+
+    fn tell_once(&mut self, level: Source, attempt: &OpenAttempt, message: String) {
         if self.told.len() < DENIALS && !self.told.contains(&message) {
             attempt.output().log(level, &message);
             self.told.push(message);

@@ -6,6 +6,7 @@ use bytes::Bytes;
 use wasmtime::component::{Linker, ResourceTable};
 use wasmtime_wasi::p2::pipe::MemoryInputPipe;
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
+use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
 use crate::attempt::Guest;
 use crate::guest_output::Source;
@@ -27,6 +28,9 @@ const INPUT_VARIABLE_BYTES: usize = 32 << 10;
 /// The variable.
 const INPUT_VARIABLE: &str = "SANDSTEP_INPUT";
 
+/// Bytes of the headers a guest may hold in one place, as they take up memory here; larger ones are taken by no server.
+const FIELDS_BYTES: usize = 128 << 10;
+
 /// What a program finds as its own name.
 const PROGRAM: &str = "task";
 
@@ -47,6 +51,8 @@ const WASI_INTERFACES: &[&str] = &[
     "wasi:clocks/wall-clock",
     "wasi:filesystem/preopens",
     "wasi:filesystem/types",
+    "wasi:http/outgoing-handler",
+    "wasi:http/types",
     "wasi:io/error",
     "wasi:io/poll",
     "wasi:io/streams",
@@ -65,6 +71,7 @@ const WASI_INTERFACES: &[&str] = &[
 /// Links WASI 0.2.
 pub(crate) fn link(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
     wasmtime_wasi::p2::add_to_linker_async(linker)?;
+    wasmtime_wasi_http::p2::add_only_http_to_linker_async(linker)?;
     denials::link(linker)
 }
 
@@ -80,9 +87,11 @@ pub(crate) fn is_granted(name: &str) -> bool {
 /// What somebody whose component imports `name` can do.
 pub(crate) fn advice(name: &str) -> &'static str {
     if name.starts_with("wasi:http/") {
-        "tasks have no network: leave HTTP out of the component (componentize-js wants `-d http -d fetch-event`) and call services from the workflow"
+        "a task makes requests through `wasi:http/outgoing-handler` and takes them through `wasi:http/incoming-handler`, both of WASI 0.2: leave the rest out of the component"
     } else if name.starts_with("sandstep:task/") {
         "the component was built for another version of `sandstep:task`: build it against the package in `wit/`, version 0.1"
+    } else if name.starts_with("wasi:sockets/") {
+        "tasks have no sockets: leave them out of the component, grant it requests (`http = [\"GET https://HOST/*\"]` below `[grants]`) or call services from the workflow"
     } else if name.starts_with("wasi:") {
         "the sandbox serves the `wasi:cli` world of WASI 0.2: build for `wasm32-wasip2`, and without asynchronous (0.3) interfaces"
     } else {
@@ -93,6 +102,7 @@ pub(crate) fn advice(name: &str) -> &'static str {
 /// The WASI state of one guest.
 pub(crate) struct Wasi {
     context: WasiCtx,
+    http: WasiHttpCtx,
     resources: ResourceTable,
 }
 
@@ -123,16 +133,33 @@ impl Wasi {
         };
         granted::give(&mut context, attempt);
         let context = context.build();
-        Self { context, resources }
+        let mut http = WasiHttpCtx::new();
+        http.set_field_size_limit(FIELDS_BYTES);
+        Self {
+            context,
+            http,
+            resources,
+        }
     }
 }
 
 impl WasiView for Guest {
     fn ctx(&mut self) -> WasiCtxView<'_> {
-        let Wasi { context, resources } = self.wasi();
+        let Wasi { context, resources, .. } = self.wasi();
         WasiCtxView {
             ctx: context,
             table: resources,
+        }
+    }
+}
+
+impl WasiHttpView for Guest {
+    fn http(&mut self) -> WasiHttpCtxView<'_> {
+        let (Wasi { http, resources, .. }, hooks) = self.wasi_and_outbound();
+        WasiHttpCtxView {
+            hooks,
+            table: resources,
+            ctx: http,
         }
     }
 }

@@ -27,6 +27,7 @@ use crate::epoch::Ticker;
 use crate::granted;
 use crate::guest_output::GuestOutput;
 use crate::limits::Peak;
+use crate::outbound::LOOK_UPS;
 use crate::outcome::out_of_time;
 
 /// Turns between looks at sleeping guests' timers. The default of 61 would let sleepers oversleep by
@@ -37,8 +38,9 @@ const TURNS_BETWEEN_TIMERS: u32 = 16;
 /// long ones, and they never wait for all the short ones.
 const TURNS_BETWEEN_ARRIVALS: u32 = 2;
 
-/// Threads for what blocks: the file calls of guests that were given directories. More would not make a disk faster.
-const BLOCKING_THREADS: usize = 4;
+/// Threads for what blocks: the file calls of guests that were given directories (more than four would not make a disk
+/// faster), and names that are looked up, which never take all of them.
+const BLOCKING_THREADS: usize = 4 + LOOK_UPS;
 
 /// Called with an attempt's report.
 pub(crate) type Done = Box<dyn FnOnce(Report) + Send>;
@@ -194,6 +196,25 @@ impl Open {
 }
 
 impl OpenAttempt {
+    /// An attempt that nothing runs, for tests of what it is given.
+    #[cfg(test)]
+    pub(crate) fn alone(granted: Option<engine::ports::Granted>) -> Arc<Self> {
+        let mut job = tests::job();
+        job.granted = granted.map(Arc::new);
+        Arc::new(Self {
+            clocks: Clocks::start(None, None, None),
+            limits: job.limits,
+            job,
+            began_micros: AtomicU64::new(0),
+            peak: Arc::default(),
+            output: Mutex::default(),
+            stop: AtomicU8::new(RUNS),
+            slot: Mutex::default(),
+            done: Mutex::new(None),
+            open: Weak::new(),
+        })
+    }
+
     /// What is to be run.
     pub(crate) fn job(&self) -> &Job {
         &self.job
@@ -407,7 +428,7 @@ mod tests {
         GuestThreads::start(wasmtime::Engine::default(), 1).expect("a thread")
     }
 
-    fn job() -> Job {
+    pub(super) fn job() -> Job {
         Job {
             task: TaskId {
                 execution: ExecutionId(1),

@@ -19,6 +19,7 @@ mod host_calls;
 mod limits;
 mod module_cache;
 mod module_sizes;
+mod outbound;
 mod outcome;
 mod prepare;
 mod runner;

@@ -12,6 +12,7 @@ use wasmtime::component::Linker;
 use crate::guest_threads::{Done, GuestThreads};
 use crate::limits::{DEFAULT_CEILING, OUTPUT_BYTES, within};
 use crate::module_cache::ModuleCache;
+use crate::outbound::Network;
 use crate::wasm_config::{self, Allocation};
 use crate::{Error, attempt, grants, host_calls, prepare};
 
@@ -52,6 +53,7 @@ impl Options {
 /// Runs tasks in WebAssembly. Dropping it stops every guest, without reports.
 pub struct Sandbox {
     modules: Arc<ModuleCache>,
+    network: Arc<Network>,
     threads: GuestThreads,
     slots: usize,
     ceiling: TaskLimits,
@@ -85,6 +87,7 @@ impl Sandbox {
         );
         Ok(Self {
             modules,
+            network: Arc::new(Network::new()),
             threads,
             slots,
             ceiling: options.ceiling,
@@ -131,7 +134,8 @@ impl TaskRunner for Sandbox {
         let limits = within(job.limits, self.ceiling);
         let output_bytes = self.output_bytes;
         self.threads.run(job, limits, done, |attempt| {
-            attempt::run(Arc::clone(&self.modules), attempt, output_bytes)
+            let (modules, network) = (Arc::clone(&self.modules), Arc::clone(&self.network));
+            attempt::run(modules, network, attempt, output_bytes)
         });
     }
 

@@ -17,21 +17,7 @@ use std::time::Duration;
 
 use asl::TimeoutKind;
 use engine::ports::{Job, Outcome, TaskRunner};
-use world::{World, in_time, job};
-
-const PRELUDE: &str = r#"
-  (memory (export "memory") 16)
-  (global $heap (mut i32) (i32.const 65536))
-  (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) (local $at i32)
-    (local.set $at (global.get $heap))
-    (global.set $heap (i32.add (global.get $heap) (i32.and (i32.add (local.get 3) (i32.const 15)) (i32.const -16))))
-    (local.get $at))
-  (func $answer (param i32 i32) (result i32)
-    (i32.store8 (i32.const 0) (i32.const 0))
-    (i32.store (i32.const 4) (local.get 0))
-    (i32.store (i32.const 8) (local.get 1))
-    (i32.const 0))
-"#;
+use world::{PRELUDE, World, in_time, job};
 
 /// What the host may hold when all of them have run: compiled code of each, the pool's warm slots, this test.
 const MOST_RESIDENT: u64 = 512 << 20;

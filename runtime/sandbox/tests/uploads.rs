@@ -69,7 +69,7 @@ fn unknown_imports_are_all_named() {
     let error = world.refusal(&guest("unknown_interface"));
     assert_eq!(error.code, "UnknownImport");
     assert!(
-        error.message.contains("`wasi:http/outgoing-handler@0.2.0`"),
+        error.message.contains("`wasi:keyvalue/store@0.2.0`"),
         "{}",
         error.message
     );
@@ -79,7 +79,15 @@ fn unknown_imports_are_all_named() {
         "types ask nothing of the host: {}",
         error.message
     );
-    assert!(error.hint.contains("tasks have no network"), "{}", error.hint);
+    assert!(error.hint.contains("`wasi:cli` world of WASI 0.2"), "{}", error.hint);
+    for (import, advice) in [
+        ("wasi:sockets/tcp@0.3.0", "tasks have no sockets"),
+        ("wasi:http/handler@0.3.0", "`wasi:http/outgoing-handler`"),
+    ] {
+        let wanted = format!("(component (import \"{import}\" (instance (export \"open\" (func)))))");
+        let error = world.refusal(&wat::parse_str(wanted).expect("WAT"));
+        assert!(error.hint.contains(advice), "{}", error.hint);
+    }
 }
 
 #[test]

@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 /// Longest pattern, in bytes; what is longer is no address anybody would read.
 const PATTERN_BYTES: usize = 2048;
 
-/// Methods that change nothing where they are answered (RFC 9110, 9.2.1).
-const SAFE_METHODS: [&str; 3] = ["GET", "HEAD", "OPTIONS"];
+/// Methods that read and change nothing where they are answered (RFC 9110, 9.2.1).
+const SAFE_METHODS: [&str; 2] = ["GET", "HEAD"];
 
 /// A method, or `*` for each; a scheme, a host and perhaps a port, exactly; and a path in which `*` stands for any
 /// text. `*.` before a host, in policies, means what is under it.
@@ -179,14 +179,25 @@ fn host_and_port(authority: &str) -> Result<(String, Option<u16>), &'static str>
     Ok((host, port))
 }
 
-/// Whether a path has a segment `.` or `..`, percent-encoded or not, or a backslash, which some take for a slash.
+/// Whether a path has a segment `.` or `..`, or a backslash, which some take for a slash: written plainly or
+/// percent-encoded, once or several times, in as few bytes as it takes or in more, with parameters behind it or not.
 fn has_dots(path: &str) -> bool {
-    let lower = path
-        .to_ascii_lowercase()
-        .replace("%2e", ".")
-        .replace("%2f", "/")
-        .replace("%5c", "\\");
-    lower.contains('\\') || lower.split('/').any(|segment| segment == "." || segment == "..")
+    let mut plain = path.to_ascii_lowercase();
+    while plain.contains("%25") {
+        plain = plain.replace("%25", "%");
+    }
+    for (encoded, meant) in [
+        ("%2e", "."),
+        ("%c0%ae", "."),
+        ("%2f", "/"),
+        ("%c0%af", "/"),
+        ("%5c", "\\"),
+        ("%3b", ";"),
+    ] {
+        plain = plain.replace(encoded, meant);
+    }
+    let is_dots = |segment: &str| matches!(segment.split(';').next(), Some("." | ".."));
+    plain.contains('\\') || plain.split('/').any(is_dots)
 }
 
 /// Whether `text` is `pattern` with a text for each `*`.
@@ -259,6 +270,14 @@ mod tests {
             get("api.example.com", "/v1/%2E%2e/v2"),
             get("api.example.com", "/v1/..%2fv2"),
             get("api.example.com", "/v1/..\\v2"),
+            get("api.example.com", "/v1/%252e%252E/v2"),
+            get("api.example.com", "/v1/%2525252e%2e/v2"),
+            get("api.example.com", "/v1/%c0%ae%C0%AE/v2"),
+            get("api.example.com", "/v1/..;a=b/v2"),
+            get("api.example.com", "/v1/..%3b/v2"),
+            get("api.example.com", "/v1/a/.."),
+            get("api.example.com.", "/v1/a"),
+            get("user@api.example.com", "/v1/a"),
             get("api.example.com.evil.example", "/v1/a"),
             get("evil.api.example.com", "/v1/a"),
             Requested {

@@ -152,6 +152,9 @@ pub enum SecretPlace {
         name: String,
         /// Scheme, host and port of those requests: `https://api.example.com`.
         origin: String,
+        /// What stands before it in the header, such as `Bearer `.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        prefix: String,
     },
 }
 
@@ -197,6 +200,8 @@ pub struct SecretHeader {
     pub name: String,
     /// Scheme, host and port of the requests.
     pub origin: String,
+    /// What stands before the value.
+    pub prefix: String,
     /// Its value.
     pub value: Sensitive,
 }

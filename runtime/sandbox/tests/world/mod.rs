@@ -2,6 +2,8 @@
 
 #![allow(dead_code, reason = "every test binary uses its own part")]
 
+pub mod http;
+
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{self, Receiver};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -17,6 +19,21 @@ pub const GRACE: Duration = Duration::from_millis(100);
 
 /// Longer than any test waits for something that happens.
 pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A memory of a MiB, an allocator that only goes up, and `$answer`, which answers a text.
+pub const PRELUDE: &str = r#"
+  (memory (export "memory") 16)
+  (global $heap (mut i32) (i32.const 65536))
+  (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) (local $at i32)
+    (local.set $at (global.get $heap))
+    (global.set $heap (i32.add (global.get $heap) (i32.and (i32.add (local.get 3) (i32.const 15)) (i32.const -16))))
+    (local.get $at))
+  (func $answer (param i32 i32) (result i32)
+    (i32.store8 (i32.const 0) (i32.const 0))
+    (i32.store (i32.const 4) (local.get 0))
+    (i32.store (i32.const 8) (local.get 1))
+    (i32.const 0))
+"#;
 
 /// The folder of guests.
 pub fn guests() -> PathBuf {

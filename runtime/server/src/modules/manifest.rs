@@ -13,6 +13,19 @@ use super::amount::{Bytes, Fuel, Millis};
 pub const MANIFEST_BYTES: usize = 16 << 10;
 /// Grants of one kind in a manifest. Each directory is opened for every attempt.
 const GRANTS: usize = 64;
+/// Bytes before a secret in a header: the name of a scheme.
+const PREFIX_BYTES: usize = 64;
+/// Headers that say how a request is read, not what it asks.
+const OF_THE_CONNECTION: [&str; 8] = [
+    "connection",
+    "content-length",
+    "host",
+    "keep-alive",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+];
 /// Bytes of a variable's name and value.
 const VARIABLE_BYTES: usize = 8 << 10;
 
@@ -122,6 +135,7 @@ struct SecretWritten {
     name: String,
     env: Option<String>,
     header: Option<String>,
+    prefix: Option<String>,
     #[serde(rename = "for")]
     origin: Option<String>,
 }
@@ -131,22 +145,6 @@ struct SecretWritten {
 /// # Errors
 /// The first [`Mistake`].
 pub fn manifest(text: &str) -> Result<Manifest, Mistake> {
-    let manifest = whole(text)?;
-    let in_header = |secret: &SecretUse| matches!(secret.place, SecretPlace::Header { .. });
-    if !manifest.grants.http.is_empty() || manifest.grants.secrets.iter().any(in_header) {
-        // Granting what no component can use yet would promise something.
-        let at = text.find("http").or_else(|| text.find("header")).unwrap_or_default();
-        return Err(Mistake::at(text, at, NO_REQUESTS));
-    }
-    Ok(manifest)
-}
-
-/// What a manifest that asks for requests is told.
-const NO_REQUESTS: &str = "this server's tasks make no requests of their own; leave `http` and headers out, and call \
-                           services from the workflow (`http:invoke`)";
-
-/// A manifest with all that manifests know.
-pub(super) fn whole(text: &str) -> Result<Manifest, Mistake> {
     if text.len() > MANIFEST_BYTES {
         let message = format!(
             "the manifest has `{}` bytes, at most `{MANIFEST_BYTES}` are read",
@@ -169,7 +167,7 @@ pub(super) fn whole(text: &str) -> Result<Manifest, Mistake> {
 impl GrantsWritten {
     fn grants(self, text: &str) -> Result<Grants, Mistake> {
         if let Some(sockets) = self.sockets.filter(|sockets| *sockets.get_ref()) {
-            let why = "sockets are never granted; call services from the workflow (`http:invoke`)";
+            let why = "sockets are never granted; grant the requests that are made (`http = [\"GET https://api.example.com/*\"]`), or call services from the workflow (`http:invoke`)";
             return Err(Mistake::at(text, sockets.span().start, why));
         }
         let lengths = [self.env.len(), self.dirs.len(), self.http.len(), self.secrets.len()];
@@ -260,40 +258,54 @@ pub(super) fn is_plain_and_absolute(path: &Path) -> bool {
     path.is_absolute() && path.components().all(plain) && !path.as_os_str().as_encoded_bytes().contains(&0)
 }
 
+/// Scheme, host and port of the requests that a secret goes with: nothing secret leaves without TLS.
+pub(super) fn secret_origin(origin: &str) -> Result<String, String> {
+    let pattern = format!("GET {origin}").parse::<HttpPattern>();
+    let read = pattern.map(|pattern| pattern.origin());
+    let written = origin.trim_end_matches('/').to_ascii_lowercase();
+    match read {
+        Ok(read) if read == written && read.starts_with("https://") && !read.contains('*') => Ok(read),
+        _ => Err(format!(
+            "`for = \"{origin}\"` must be https, a host and perhaps a port, like \"https://api.example.com\""
+        )),
+    }
+}
+
 fn secret(written: SecretWritten) -> Result<SecretUse, String> {
     let SecretWritten {
         name,
         env,
         header,
+        prefix,
         origin,
     } = written;
     let place = match (env, header, origin) {
-        (Some(variable), None, None) => {
+        (Some(variable), None, None) if prefix.is_none() => {
             check_name(&variable)?;
             SecretPlace::Env(variable)
         }
         (None, Some(header), Some(origin)) => {
             let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
-            if header.is_empty() || !header.bytes().all(fits) {
-                return Err(format!("`{header}` can't name a header"));
+            let header = header.to_ascii_lowercase();
+            if header.is_empty() || !header.bytes().all(fits) || OF_THE_CONNECTION.contains(&&*header) {
+                return Err(format!("`{header}` can't name a header that a secret is put into"));
             }
-            let pattern: HttpPattern = format!("GET {origin}")
-                .parse()
-                .map_err(|_| format!("`for = \"{origin}\"` must be like \"https://api.example.com\""))?;
-            if pattern.origin() != origin.trim_end_matches('/') || !origin.starts_with("https://") {
+            let prefix = prefix.unwrap_or_default();
+            if !prefix.bytes().all(|byte| matches!(byte, b' '..=b'~')) || prefix.len() > PREFIX_BYTES {
                 return Err(format!(
-                    "`for = \"{origin}\"` must be https, a host and perhaps a port, like \"https://api.example.com\""
+                    "`prefix` has letters that can't stand in a header, or more than {PREFIX_BYTES}"
                 ));
             }
             SecretPlace::Header {
-                name: header.to_ascii_lowercase(),
-                origin: pattern.origin(),
+                name: header,
+                origin: secret_origin(&origin)?,
+                prefix,
             }
         }
         _ => {
             return Err(format!(
-                "secret `{name}` goes into one place: `env = \"VARIABLE\"`, or `header = \"authorization\"` with \
-                 `for = \"https://api.example.com\"`"
+                "secret `{name}` goes into one place: `env = \"VARIABLE\"`, or `header = \"authorization\"` (perhaps with \
+                 `prefix = \"Bearer \"`) and `for = \"https://api.example.com\"`"
             ));
         }
     };
@@ -302,7 +314,6 @@ fn secret(written: SecretWritten) -> Result<SecretUse, String> {
 
 #[cfg(test)]
 mod tests {
-    use super::whole as manifest;
     use super::*;
 
     const WHOLE: &str = r#"
@@ -320,7 +331,7 @@ dirs = [{ path = "/srv/prices", guest = "/prices" }, { path = "/srv/out", write 
 http = ["GET https://api.example.com/v1/*"]
 secrets = [
     { name = "stripe", env = "STRIPE_KEY" },
-    { name = "crm", header = "Authorization", for = "https://api.example.com" },
+    { name = "crm", header = "Authorization", prefix = "Bearer ", for = "https://API.example.com/" },
 ]
 sockets = false
 "#;
@@ -341,6 +352,14 @@ sockets = false
         assert_eq!(read.grants.env.len(), 2);
         assert_eq!(read.grants.dirs[1].guest, "/srv/out");
         assert!(read.grants.dirs[1].write && !read.grants.dirs[0].write);
+        assert_eq!(
+            read.grants.secrets[1].place,
+            SecretPlace::Header {
+                name: "authorization".to_owned(),
+                origin: "https://api.example.com".to_owned(),
+                prefix: "Bearer ".to_owned(),
+            }
+        );
         let text = serde_json::to_string(&read).expect("JSON");
         assert_eq!(serde_json::from_str::<Manifest>(&text).expect("itself"), read);
         assert_eq!(manifest("").expect("nothing"), Manifest::default());
@@ -368,6 +387,26 @@ sockets = false
                 (2, 12),
                 "https",
             ),
+            (
+                "[grants]\nsecrets = [{ name = \"k\", header = \"Host\", for = \"https://a.example\" }]",
+                (2, 12),
+                "host",
+            ),
+            (
+                "[grants]\nsecrets = [{ name = \"k\", header = \"x\", for = \"https://*.a.example\" }]",
+                (2, 12),
+                "https",
+            ),
+            (
+                "[grants]\nsecrets = [{ name = \"k\", header = \"x\", prefix = \"a\\nb\", for = \"https://a.example\" }]",
+                (2, 12),
+                "prefix",
+            ),
+            (
+                "[grants]\nsecrets = [{ name = \"k\", env = \"K\", prefix = \"Bearer \" }]",
+                (2, 12),
+                "one place",
+            ),
             ("restart = \"never\"", (1, 11), "never"),
             ("limits = 1", (1, 10), "a table of limits"),
         ] {
@@ -376,9 +415,5 @@ sockets = false
             assert_eq!((mistake.line, mistake.column), place, "{text}: {mistake}");
         }
         assert!(manifest(&"#".repeat(MANIFEST_BYTES + 1)).is_err());
-        for text in ["[grants]\nhttp = [\"GET https://a.example\"]", WHOLE] {
-            let mistake = super::manifest(text).expect_err("no requests");
-            assert!(mistake.message.contains("http:invoke"), "{mistake}");
-        }
     }
 }

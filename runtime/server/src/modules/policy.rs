@@ -11,7 +11,7 @@ use engine::ports::{
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::manifest::{LimitsWritten, Mistake, is_plain_and_absolute, read};
+use super::manifest::{LimitsWritten, Mistake, is_plain_and_absolute, read, secret_origin};
 use crate::http_task::Written;
 
 /// The policy in force, which can be exchanged while the server runs.
@@ -60,7 +60,30 @@ struct Rule {
     dirs: Vec<AllowedDirectory>,
     http: Vec<HttpPattern>,
     private: bool,
-    secrets: Vec<String>,
+    secrets: Vec<AllowedSecret>,
+}
+
+/// Secrets, and where they may go.
+#[derive(Debug, PartialEq, Eq)]
+struct AllowedSecret {
+    /// Which, with `*`.
+    name: String,
+    /// Into a header of requests to this origin, and nowhere else, where it is said.
+    origin: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(
+    untagged,
+    expecting = "expected \"NAME\" or { name = \"NAME\", for = \"https://api.example.com\" }"
+)]
+enum SecretWritten {
+    Name(String),
+    Header {
+        name: String,
+        #[serde(rename = "for")]
+        origin: String,
+    },
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -97,7 +120,7 @@ struct RuleWritten {
     #[serde(default)]
     private: bool,
     #[serde(default)]
-    secrets: Vec<String>,
+    secrets: Vec<SecretWritten>,
 }
 
 /// What a manifest asks for and the policy doesn't let it have.
@@ -233,23 +256,30 @@ impl Policy {
         }
         for secret in &grants.secrets {
             let name = &secret.name;
-            if !self.rules_for(module).any(|rule| any(&rule.secrets, name)) {
-                let line = format!("secrets = [\"{name}\"]");
+            let line = match &secret.place {
+                SecretPlace::Env(_) => format!("secrets = [\"{name}\"]"),
+                SecretPlace::Header { origin, .. } => {
+                    format!("secrets = [{{ name = \"{name}\", for = \"{origin}\" }}]")
+                }
+            };
+            let mut allowed = self.rules_for(module).flat_map(|rule| &rule.secrets);
+            if !allowed.any(|allowed| allowed.covers(name, &secret.place)) {
                 return Err(refuse(format!("the secret `{name}`"), line));
             }
             let Some(value) = self.secrets.get(name) else {
                 return Err(NotAllowed {
                     module: module.to_owned(),
                     asked: format!("the secret `{name}`, which it doesn't know"),
-                    line: format!("secrets = [\"{name}\"]` and, below `[secrets]`, `{name} = {{ file = \"FILE\" }}"),
+                    line: format!("{line}` and, below `[secrets]`, `{name} = {{ file = \"FILE\" }}"),
                 });
             };
             granted.secrets.push((name.clone(), value.clone()));
             match &secret.place {
                 SecretPlace::Env(variable) => granted.env.push((variable.clone(), value.clone())),
-                SecretPlace::Header { name, origin } => granted.headers.push(SecretHeader {
+                SecretPlace::Header { name, origin, prefix } => granted.headers.push(SecretHeader {
                     name: name.clone(),
                     origin: origin.clone(),
+                    prefix: prefix.clone(),
                     value: value.clone(),
                 }),
             }
@@ -289,6 +319,29 @@ impl Policy {
     }
 }
 
+impl AllowedSecret {
+    fn covers(&self, name: &str, place: &SecretPlace) -> bool {
+        let allows_place = match (&self.origin, place) {
+            (None, _) => true,
+            (Some(allowed), SecretPlace::Header { origin, .. }) => allowed == origin,
+            (Some(_), SecretPlace::Env(_)) => false,
+        };
+        allows_place && glob(&self.name, name)
+    }
+}
+
+impl SecretWritten {
+    fn allowed(self) -> Result<AllowedSecret, String> {
+        Ok(match self {
+            Self::Name(name) => AllowedSecret { name, origin: None },
+            Self::Header { name, origin } => AllowedSecret {
+                name,
+                origin: Some(secret_origin(&origin)?),
+            },
+        })
+    }
+}
+
 impl RuleWritten {
     fn rule(self, text: &str, at: usize) -> Result<Rule, Mistake> {
         if self.modules.is_empty() {
@@ -309,6 +362,8 @@ impl RuleWritten {
             private,
             secrets,
         } = self;
+        let secrets: Result<Vec<_>, String> = secrets.into_iter().map(SecretWritten::allowed).collect();
+        let secrets = secrets.map_err(|why| Mistake::at(text, at, why))?;
         Ok(Rule {
             modules,
             caps,
@@ -328,7 +383,7 @@ fn any(patterns: &[String], name: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::manifest::whole as manifest;
+    use super::super::manifest::manifest;
     use super::*;
 
     const POLICY: &str = r#"
@@ -341,11 +396,12 @@ limits = { memory = "1GiB", time = "5m" }
 env = ["PATH", "SANDSTEP_TEST_*"]
 dirs = [{ path = "/srv/data" }, { path = "/srv/out", write = true }]
 http = ["GET https://api.example.com/*"]
-secrets = ["stripe*"]
+secrets = ["stripe*", { name = "mail", for = "https://mail.example.com" }]
 
 [secrets]
 stripe = "hush"
 crm = "quiet"
+mail = "psst"
 "#;
 
     fn policy(text: &str) -> Result<Policy, Mistake> {
@@ -367,6 +423,8 @@ crm = "quiet"
             "[grants]\ndirs = [{ path = \"/srv/data/2024\" }, { path = \"/srv/out\", write = true }]",
             "[grants]\nhttp = [\"GET https://api.example.com/v1/*\"]",
             "[grants]\nsecrets = [{ name = \"stripe\", env = \"KEY\" }]",
+            "[grants]\nsecrets = [{ name = \"stripe\", header = \"x-key\", for = \"https://a.example\" }]",
+            "[grants]\nsecrets = [{ name = \"mail\", header = \"x-key\", for = \"https://mail.example.com\" }]",
             "[limits]\nmemory = \"1GiB\"\ntime = \"5m\"",
         ] {
             assert_eq!(asked("etl-prices", text), Ok(()), "{text}");
@@ -403,6 +461,16 @@ crm = "quiet"
                 "report",
                 "[grants]\nsecrets = [{ name = \"crm\", env = \"KEY\" }]",
                 "secrets = [\"crm\"]",
+            ),
+            (
+                "report",
+                "[grants]\nsecrets = [{ name = \"mail\", env = \"KEY\" }]",
+                "secrets = [\"mail\"]",
+            ),
+            (
+                "report",
+                "[grants]\nsecrets = [{ name = \"mail\", header = \"x-key\", for = \"https://a.example\" }]",
+                "secrets = [{ name = \"mail\", for = \"https://a.example\" }]",
             ),
             (
                 "other",
@@ -461,6 +529,11 @@ crm = "quiet"
             ("\n[[allow]]\nmodules = [\"a\"]\ndir = []", 4, "dir"),
             ("[[allow]]\nmodules = [\"a\"]\ndirs = [{ path = \"x\" }]", 1, "absolute"),
             ("[secrets]\na = { env = \"NOWHERE\" }", 1, "NOWHERE"),
+            (
+                "[[allow]]\nmodules = [\"a\"]\nsecrets = [{ name = \"k\", for = \"http://a.example\" }]",
+                1,
+                "https",
+            ),
             ("[secrets]\na = \"\"", 1, "empty"),
             ("[limits]\nfuel = \"much\"", 2, "much"),
         ] {

@@ -118,7 +118,7 @@ fn touches(record: &ModuleRecord) -> Vec<Touch> {
                 let how = format!("given to the guest in the variable {variable}");
                 touches.push(Touch::new("secret", &secret.name, how));
             }
-            SecretPlace::Header { name, origin } if requests => {
+            SecretPlace::Header { name, origin, .. } if requests => {
                 let how = format!("put by the host into the header {name} of requests to {origin}");
                 touches.push(Touch::new("secret", &secret.name, how));
             }
