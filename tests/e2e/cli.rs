@@ -203,7 +203,7 @@ fn modules_and_machines_are_listed_shown_and_deleted() -> Result<()> {
     ensure!(pushed.contains("\nexports  sandstep:task/handler@0.1.0"), "{pushed}");
     assert_eq!(
         shell.run("modules list")?,
-        "status 0\nNAME  VERSION  DIGEST  SIZE  CLASS  UPLOADED\necho  1  <digest>  <size>  pure  <time>\n"
+        "status 0\nNAME  VERSION  DIGEST  SIZE  CLASS  LABELS  UPLOADED\necho  1  <digest>  <size>  pure  <time>\n"
     );
     ensure!(
         shell.run("deploy shop")?.starts_with("status 0\n"),
@@ -216,6 +216,92 @@ fn modules_and_machines_are_listed_shown_and_deleted() -> Result<()> {
     );
     assert_eq!(shell.run("machines delete shop")?, "status 0\ndeleted  shop\n");
     assert_eq!(shell.run("modules delete echo")?, "status 0\ndeleted  echo\n");
+    Ok(())
+}
+
+#[test]
+fn labels_are_set_moved_listed_and_deleted() -> Result<()> {
+    let shell = Shell::new()?;
+    shell.deployable()?;
+    ensure!(
+        shell
+            .run("modules push echo shop/modules/echo.wasm --label prod")?
+            .contains("\nlabels  prod\n")
+    );
+    shell.run("modules push echo shop/modules/declined.wasm")?;
+    assert_eq!(
+        shell.run("modules label echo canary 2")?,
+        format!(
+            "status 0\nmodule  echo\nlabel  canary\nversion  2\ndigest  {}\nmoved  <time>\n",
+            {
+                let digest = shell.run("modules describe echo@canary")?;
+                let line = digest.lines().find_map(|line| line.strip_prefix("digest  "));
+                line.context("it has one")?.to_owned()
+            }
+        )
+    );
+    let stale = shell.run("modules label echo prod canary --from 2")?;
+    ensure!(
+        stale.starts_with("status 3\n! error: ") && stale.contains("points at version `1` by now (LabelMoved)"),
+        "{stale}"
+    );
+    ensure!(
+        shell
+            .run("modules label echo prod canary --from 1")?
+            .contains("\nversion  2\n")
+    );
+    assert_eq!(
+        shell.run("modules label echo")?,
+        "status 0\nLABEL  VERSION  DIGEST  MOVED\ncanary  2  <digest>  <time>\nprod  2  <digest>  <time>\n"
+    );
+    shell.file(
+        "named/workflow.asl.json",
+        guests::one_task("echo@prod").to_string().as_bytes(),
+    )?;
+    shell.file(
+        "other/workflow.asl.json",
+        guests::one_task("echo@beta").to_string().as_bytes(),
+    )?;
+    let deployed = shell.run("deploy named")?;
+    ensure!(!deployed.contains("warning"), "{deployed}");
+    let deployed = shell.run("deploy other")?;
+    ensure!(
+        deployed.starts_with("status 0\n")
+            && deployed.contains(
+                "\n! warning: other, /States/Only/Resource: module `echo` has no label `beta`, it has `canary`, `prod`; "
+            ),
+        "{deployed}"
+    );
+    let refused = shell.run("modules unlabel echo prod")?;
+    ensure!(
+        refused.contains("is used by state machines [\"named\"]") && refused.contains("--force"),
+        "{refused}"
+    );
+    assert_eq!(
+        shell.run("modules unlabel echo canary")?,
+        "status 0\ndeleted  echo@canary\n"
+    );
+    let refused = shell.run("modules delete echo@2")?;
+    ensure!(refused.contains("(ModuleInUse)"), "{refused}");
+    assert_eq!(shell.run("modules delete echo@1")?, "status 0\ndeleted  echo@1\n");
+    ensure!(
+        shell
+            .run("modules get echo@prod fetched.wasm")?
+            .starts_with("status 0\n")
+    );
+    ensure!(
+        shell
+            .run("modules reach echo@prod")?
+            .contains("module  echo@2\nlabels  prod\n")
+    );
+    let [fetched, missing] = [
+        "modules get echo@prod fetched.wasm",
+        "modules get echo@beta fetched2.wasm",
+    ];
+    ensure!(shell.run(fetched)?.starts_with("status 0"));
+    ensure!(shell.run(missing)?.contains("(NoSuchLabel)"));
+    ensure!(!shell.server.home().path("fetched2.wasm").exists());
+    assert_eq!(&fs::read(shell.server.home().path("fetched.wasm"))?[..4], b"\0asm");
     Ok(())
 }
 

@@ -3,6 +3,7 @@
 //! What can be tested deeper down is tested there; here it is proven that the rooms are wired together. Every test starts
 //! its own server on a free port and a fresh directory, and waits for conditions, never for a time.
 
+mod artefacts;
 mod bad_input;
 mod cli;
 mod clients;

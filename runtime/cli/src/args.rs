@@ -2,6 +2,7 @@
 
 mod entrance;
 mod map_runs;
+mod modules;
 mod new;
 mod objects;
 #[cfg(test)]
@@ -19,6 +20,7 @@ use server::access::Secret;
 
 pub use entrance::{Entrance, Keys, NewKey};
 pub use map_runs::{MapRuns, UpdateMapRun};
+pub use modules::{ModuleName, Modules};
 pub use new::{Language, New};
 pub use objects::{ObjectName, Objects};
 pub use test_state::TestState;
@@ -338,43 +340,6 @@ pub struct Deploy {
     /// Holds modules/*.wasm and *.asl.json; `workflow.asl.json` takes the directory's name
     #[arg(value_name = "DIR")]
     pub directory: PathBuf,
-}
-
-/// `sandstep modules`
-#[derive(Debug, Subcommand)]
-pub enum Modules {
-    /// List every version of every module
-    List,
-    /// Show a module
-    Describe {
-        /// Its name
-        name: String,
-    },
-    /// Upload a component or core module as the next version
-    Push {
-        /// Its name
-        name: String,
-        /// A .wasm file, or the directory of a project that was built
-        #[arg(value_name = "FILE-or-DIR")]
-        file: PathBuf,
-        /// What it asks for, a TOML file; without it NAME.toml beside NAME.wasm, or module.toml where that is the only
-        /// component there
-        #[arg(long, value_name = "FILE")]
-        manifest: Option<PathBuf>,
-    },
-    /// Show all that a module can touch
-    Reach {
-        /// Its name
-        name: String,
-    },
-    /// Delete all versions of a module no state machine uses
-    Delete {
-        /// Its name
-        name: String,
-        /// Also when state machines use it
-        #[arg(long)]
-        force: bool,
-    },
 }
 
 /// `sandstep machines`

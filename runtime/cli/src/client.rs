@@ -1,16 +1,15 @@
 //! The server as commands see it: AWS's JSON 1.0 protocol for workflows, plain HTTP for modules.
 
 mod identity;
+mod modules;
 mod objects;
 
 use std::fs::File;
-use std::io::Seek as _;
+use std::io::{Read, Seek as _};
 use std::path::Path;
 use std::time::Duration;
 
 use asl::Timestamp;
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use server::aws::signature::{CONTENT_SHA256, payload_digest, reader_digest};
 use ureq::http::Response;
@@ -21,6 +20,7 @@ use crate::args::{Common, ExecutionName};
 use crate::config::read_text;
 use crate::problem::Problem;
 use identity::Identity;
+pub use modules::{Guard, Upload};
 
 /// A server on this network answers a connection at once, or isn't there.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -35,8 +35,6 @@ const UPLOAD_TIMEOUT: Duration = Duration::from_secs(900);
 const ANSWER_LIMIT: u64 = 1 << 30;
 /// All public authorities together have a quarter of this.
 const LARGEST_PEM: u64 = 1 << 20;
-/// Header of an upload with its manifest, in base64.
-const MANIFEST: &str = "sandstep-manifest";
 /// Events asked for at once.
 pub const HISTORY_PAGE: usize = 100;
 /// Things asked for at once in lists, the most AWS allows.
@@ -325,47 +323,6 @@ impl Client {
         Some(self.read(self.agent.get(url).query("after", after.to_string()).call()))
     }
 
-    /// Every version of every module.
-    pub fn modules(&self) -> Result<Value> {
-        self.read(self.agent.get(format!("{}/v1/modules", self.endpoint)).call())
-    }
-
-    /// A module's versions.
-    pub fn module(&self, name: &str) -> Result<Value> {
-        self.read(self.agent.get(self.module_url(name)).call())
-    }
-
-    /// Uploads the next version of a module, with the text of its manifest; empty where it has none.
-    pub fn push_module(&self, name: &str, file: &Path, manifest: &str) -> Result<Value> {
-        let cannot = |error: std::io::Error| Error::File {
-            path: file.display().to_string(),
-            reason: error.to_string(),
-        };
-        let mut upload = File::open(file).map_err(cannot)?;
-        let digest = self.digest_of(&mut upload).map_err(cannot)?;
-        let request = self
-            .agent
-            .put(self.module_url(name))
-            .config()
-            .timeout_recv_response(Some(UPLOAD_TIMEOUT))
-            .build()
-            .header("Content-Type", "application/wasm");
-        let request = match digest {
-            Some(digest) => request.header(CONTENT_SHA256, digest),
-            None => request,
-        };
-        let request = match manifest {
-            "" => request,
-            manifest => request.header(MANIFEST, STANDARD.encode(manifest)),
-        };
-        self.read(request.send(upload))
-    }
-
-    /// All that a module can touch.
-    pub fn module_reach(&self, name: &str) -> Result<Value> {
-        self.read(self.agent.get(format!("{}/reach", self.module_url(name))).call())
-    }
-
     /// All that the tasks of a state machine can touch.
     pub fn machine_reach(&self, name: &str) -> Result<Value> {
         let name = percent_encoded(name);
@@ -377,13 +334,6 @@ impl Client {
     pub fn definition_reach(&self, definition: &str) -> Result<Value> {
         let request = self.agent.post(format!("{}/v1/reach", self.endpoint));
         self.read(request.send(definition))
-    }
-
-    /// Takes a module away.
-    pub fn delete_module(&self, name: &str, force: bool) -> Result<Value> {
-        let request = self.agent.delete(self.module_url(name));
-        let request = if force { request.query("force", "true") } else { request };
-        self.read(request.call())
     }
 
     /// What the server has to delete.
@@ -410,8 +360,17 @@ impl Client {
         Ok(Some(digest))
     }
 
-    fn module_url(&self, name: &str) -> String {
-        format!("{}/v1/modules/{}", self.endpoint, percent_encoded(name))
+    /// An answer that is as large as it is: it goes to a file, not into memory.
+    fn stream(&self, answer: std::result::Result<Response<Body>, ureq::Error>) -> Result<Box<dyn Read>> {
+        match answer {
+            Ok(answer) if answer.status().is_success() => {
+                Ok(Box::new(answer.into_body().into_with_config().limit(u64::MAX).reader()))
+            }
+            other => match self.read(other) {
+                Err(error) => Err(error),
+                Ok(_) => Err(self.unreadable("an answer that is neither what was asked for nor an error".to_owned())),
+            },
+        }
     }
 
     fn read(&self, answer: std::result::Result<Response<Body>, ureq::Error>) -> Result<Value> {

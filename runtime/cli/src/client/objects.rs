@@ -57,17 +57,7 @@ impl Client {
 
     /// Opens an object for reading.
     pub fn get_object(&self, at: &ObjectName) -> Result<Box<dyn Read>> {
-        let answer = self.agent.get(self.object_url(at)).call();
-        match answer {
-            // As large as it is: it goes to a file, not into memory.
-            Ok(answer) if answer.status().is_success() => {
-                Ok(Box::new(answer.into_body().into_with_config().limit(u64::MAX).reader()))
-            }
-            other => match self.read(other) {
-                Err(error) => Err(error),
-                Ok(_) => Err(self.unreadable("an answer that is neither an object nor an error".to_owned())),
-            },
-        }
+        self.stream(self.agent.get(self.object_url(at)).call())
     }
 
     /// Takes an object away.

@@ -9,10 +9,10 @@ use serde_json::{Value, json};
 use super::modules::short_digest;
 use super::{size, text, validate};
 use crate::args;
-use crate::client::Client;
+use crate::client::{Client, Upload};
 use crate::config::{self, ModuleFile, WorkflowFile};
 use crate::manifest::manifest;
-use crate::output::{Align, Output, Style, Table, hint};
+use crate::output::{Align, Output, Style, Table, hint, note};
 use crate::problem::{Ending, Problem, Result};
 use crate::progress::Progress;
 
@@ -66,7 +66,12 @@ pub fn deploy(client: &Client, asked: &args::Deploy, output: &Output) -> Result 
             let known = existing
                 .iter()
                 .find(|machine| machine["name"] == workflow.name.as_str());
-            deployed.push(create_or_update(client, workflow, known)?);
+            let mut result = create_or_update(client, workflow, known)?;
+            let warnings = warnings(client, workflow)?;
+            if !warnings.is_empty() {
+                result["warnings"] = Value::from(warnings);
+            }
+            deployed.push(result);
         }
     }
     drop(progress);
@@ -74,8 +79,10 @@ pub fn deploy(client: &Client, asked: &args::Deploy, output: &Output) -> Result 
 }
 
 fn push(client: &Client, module: &ModuleFile) -> Result<Value> {
+    let manifest = &manifest(&module.file, None)?;
+    let with = Upload { manifest, label: None };
     client
-        .push_module(&module.name, &module.file, &manifest(&module.file, None)?)
+        .push_module(&module.name, &module.file, with)
         .map_err(|error| match Problem::from(error) {
             Problem::Refused { message, hint } => Problem::Refused {
                 message: format!("{}: {message}", module.file.display()),
@@ -104,6 +111,17 @@ fn create_or_update(client: &Client, workflow: &WorkflowFile, known: Option<&Val
     }
     let result = if changed { "updated" } else { "unchanged" };
     Ok(json!({ "name": workflow.name, "stateMachineArn": arn, "result": result }))
+}
+
+/// What the server warns of that knows which modules and labels there are.
+fn warnings(client: &Client, workflow: &WorkflowFile) -> Result<Vec<Value>> {
+    let parameters = json!({ "definition": workflow.source.text, "severity": "WARNING" });
+    let answer = client.call("ValidateStateMachineDefinition", &parameters)?;
+    let found = answer["diagnostics"].as_array().cloned().unwrap_or_default();
+    Ok(found
+        .into_iter()
+        .filter(|found| found["severity"] == "WARNING")
+        .collect())
 }
 
 fn show(modules: &[Value], machines: &[Value], output: &Output) -> Result {
@@ -135,6 +153,13 @@ fn show(modules: &[Value], machines: &[Value], output: &Output) -> Result {
         ]);
     }
     output.table(&mut table)?;
+    for machine in machines {
+        for warning in machine["warnings"].as_array().into_iter().flatten() {
+            let (place, message) = (text(warning, "location"), text(warning, "message"));
+            let (name, code) = (text(machine, "name"), text(warning, "code"));
+            note(&format!("warning: {name}, {place}: {message} ({code})\n"));
+        }
+    }
     if let Some(machine) = machines.first() {
         let name = text(machine, "name");
         hint(

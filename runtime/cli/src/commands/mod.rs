@@ -5,6 +5,7 @@ pub mod backup;
 pub mod completions;
 pub mod deploy;
 pub mod describe;
+mod download;
 pub mod gc;
 pub mod history;
 pub mod keys;
@@ -23,6 +24,9 @@ pub mod validate;
 
 use asl::Timestamp;
 use serde_json::Value;
+
+/// The name that stands for standard input or output.
+const STREAM: &str = "-";
 
 /// A text field of an answer; empty where it is absent.
 fn text<'a>(value: &'a Value, key: &str) -> &'a str {

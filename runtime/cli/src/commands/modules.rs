@@ -1,13 +1,16 @@
 //! `sandstep modules`: the components that tasks run.
 
+mod labels;
+
 use std::path::Path;
 
 use serde_json::{Map, Value};
 
+use super::download::download;
 use super::{size, text};
-use crate::args;
+use crate::args::{self, ModuleName};
 use crate::built;
-use crate::client::{Client, Error};
+use crate::client::{Client, Error, Guard, Upload};
 use crate::manifest::manifest;
 use crate::output::{Align, Output, Style, Table, hint, printable};
 use crate::problem::{Ending, Problem, Result};
@@ -16,14 +19,39 @@ use crate::progress::Progress;
 /// Digits of a digest that tell it from every other in sight.
 const DIGEST_DIGITS: usize = 12;
 
-/// Lists, shows, uploads or deletes modules.
+/// Lists, shows, uploads, fetches, labels or deletes modules.
 pub fn modules(client: &Client, command: Option<&args::Modules>, output: &Output) -> Result {
     match command {
         None | Some(args::Modules::List) => list(client, output),
-        Some(args::Modules::Describe { name }) => describe(client, name, output),
-        Some(args::Modules::Push { name, file, manifest }) => push(client, name, file, manifest.as_deref(), output),
-        Some(args::Modules::Reach { name }) => super::reach::module(client, name, output),
-        Some(args::Modules::Delete { name, force }) => delete(client, name, *force, output),
+        Some(args::Modules::Describe { module }) => show(&client.module(module)?, output),
+        Some(args::Modules::Push {
+            name,
+            file,
+            manifest,
+            label,
+        }) => push(client, name, file, manifest.as_deref(), label.as_deref(), output),
+        Some(args::Modules::Get { module, file }) => {
+            let mut content = client.get_component(module)?;
+            download(&mut content, &module.name, file)
+        }
+        Some(args::Modules::Label {
+            name,
+            label: Some(label),
+            version: Some(version),
+            from,
+            new,
+        }) => {
+            let guard = match from {
+                Some(version) => Guard::From(*version),
+                None if *new => Guard::New,
+                None => Guard::None,
+            };
+            labels::set(client, name, label, version, guard, output)
+        }
+        Some(args::Modules::Label { name, .. }) => labels::list(client, name, output),
+        Some(args::Modules::Unlabel { name, label, force }) => labels::delete(client, name, label, *force, output),
+        Some(args::Modules::Reach { module }) => super::reach::module(client, module, output),
+        Some(args::Modules::Delete { module, force }) => delete(client, module, *force, output),
     }
 }
 
@@ -39,6 +67,7 @@ fn list(client: &Client, output: &Output) -> Result {
         ("DIGEST", Align::Left),
         ("SIZE", Align::Right),
         ("CLASS", Align::Left),
+        ("LABELS", Align::Left),
         ("UPLOADED", Align::Left),
     ];
     let mut table = Table::new(&columns, 0);
@@ -49,6 +78,7 @@ fn list(client: &Client, output: &Output) -> Result {
             (short_digest(text(module, "digest")), Style::Plain),
             (size(module["size"].as_u64().unwrap_or_default()), Style::Plain),
             (text(module, "class").to_owned(), Style::Plain),
+            (joined(module, "labels"), Style::Plain),
             (text(module, "created").to_owned(), Style::Plain),
         ]);
     }
@@ -60,17 +90,20 @@ fn list(client: &Client, output: &Output) -> Result {
     Ok(Ending::Good)
 }
 
-fn describe(client: &Client, name: &str, output: &Output) -> Result {
-    let answer = client.module(name)?;
-    show(&answer, output)
-}
-
-fn push(client: &Client, name: &str, file: &Path, named: Option<&Path>, output: &Output) -> Result {
+fn push(
+    client: &Client,
+    name: &str,
+    file: &Path,
+    named: Option<&Path>,
+    label: Option<&str>,
+    output: &Output,
+) -> Result {
     let manifest = manifest(file, named)?;
     let file = built::module(file)?;
     let answer = {
         let _progress = Progress::start(format!("compiling {name}"));
-        client.push_module(name, &file, &manifest)?
+        let manifest = &manifest;
+        client.push_module(name, &file, Upload { manifest, label })?
     };
     show(&answer, output)
 }
@@ -80,15 +113,13 @@ fn show(answer: &Value, output: &Output) -> Result {
         output.json(answer)?;
         return Ok(Ending::Good);
     }
-    let names = |key: &str| {
-        let names = answer[key].as_array().into_iter().flatten().filter_map(Value::as_str);
-        names.collect::<Vec<_>>().join(", ")
-    };
+    let names = |key: &str| joined(answer, key);
     let limits = &answer["limits"];
     output.pairs(&[
         ("name", text(answer, "name").to_owned()),
         ("version", answer["version"].to_string()),
         ("digest", text(answer, "digest").to_owned()),
+        ("labels", names("labels")),
         ("size", size(answer["size"].as_u64().unwrap_or_default())),
         ("uploaded", text(answer, "created").to_owned()),
         ("as", text(answer, "uploadedAs").to_owned()),
@@ -146,21 +177,45 @@ fn show_way(way: &Value, output: &Output) -> Result<()> {
     Ok(())
 }
 
-fn delete(client: &Client, name: &str, force: bool, output: &Output) -> Result {
-    let answer = client.delete_module(name, force).map_err(|error| match error {
-        // The server's hint is for whoever speaks HTTP.
-        Error::Refused { code, message, .. } if code == "ModuleInUse" => Problem::refused(
-            format!("{message} ({code})"),
-            "update or delete those state machines first, or add --force: their tasks will fail then",
-        ),
-        other => other.into(),
-    })?;
+/// The texts of a list, in one line.
+pub fn joined(answer: &Value, key: &str) -> String {
+    let texts = answer[key].as_array().into_iter().flatten().filter_map(Value::as_str);
+    texts.collect::<Vec<_>>().join(", ")
+}
+
+fn delete(client: &Client, module: &ModuleName, force: bool, output: &Output) -> Result {
+    let number = module.version.as_deref().map(str::parse::<u32>);
+    if let (Some(Err(_)), Some(version)) = (number, &module.version) {
+        return Err(Problem::usage(
+            format!("`{version}` is no version's number"),
+            format!("`sandstep modules describe {}` shows its versions", module.name),
+        ));
+    }
+    let answer = client.delete_module(module, force).map_err(unless_forced)?;
     if output.is_json() {
         output.json(&answer)?;
     } else {
-        output.pairs(&[("deleted", name.to_owned())])?;
+        let version = module.version.as_ref().map(|version| format!("@{version}"));
+        output.pairs(&[("deleted", format!("{}{}", module.name, version.unwrap_or_default()))])?;
     }
     Ok(Ending::Good)
+}
+
+/// What the server's hints say to whoever speaks HTTP.
+fn unless_forced(error: Error) -> Problem {
+    let hint = match &error {
+        Error::Refused { code, .. } if code == "ModuleInUse" => {
+            "update or delete those state machines first, or add --force: their tasks will fail then"
+        }
+        Error::Refused { code, .. } if code == "ModuleLabelled" => {
+            "move or delete those labels first (`sandstep modules unlabel`), or add --force: they go with it then"
+        }
+        _ => return error.into(),
+    };
+    let Error::Refused { code, message, .. } = error else {
+        return error.into();
+    };
+    Problem::refused(format!("{message} ({code})"), hint)
 }
 
 /// Enough of a digest to recognise it.

@@ -1,21 +1,17 @@
 //! `sandstep objects`: data sets that workflows read, and results they write.
 
 use std::fs::File;
-use std::io::{self, Read, Seek as _, Write};
+use std::io::{self, Read, Seek as _};
 use std::path::Path;
 
 use serde_json::{Value, json};
 
-use super::{size, text};
+use super::download::download;
+use super::{STREAM, size, text};
 use crate::args::{self, ObjectName};
 use crate::client::Client;
 use crate::output::{Align, Output, Style, Table, hint};
 use crate::problem::{Ending, Problem, Result};
-
-/// The name that stands for standard input or output.
-const STREAM: &str = "-";
-/// Bytes fetched at a time.
-const PIECE: usize = 64 << 10;
 
 /// Lists, writes, reads or deletes objects.
 pub fn objects(client: &Client, command: Option<&args::Objects>, output: &Output) -> Result {
@@ -135,39 +131,7 @@ fn spooled(stream: &mut dyn Read) -> Result<File> {
 
 fn get(client: &Client, at: &ObjectName, file: &Path) -> Result {
     let mut content = client.get_object(at)?;
-    if file == Path::new(STREAM) {
-        copy(at, &mut content, &mut io::stdout().lock(), Problem::Stdout)?;
-        return Ok(Ending::Good);
-    }
-    let mut target = File::create(file).map_err(|error| cannot("write", file, &error))?;
-    let copied = copy(at, &mut content, &mut target, |error| cannot("write", file, &error));
-    if copied.is_err() {
-        drop(target);
-        // Half an object under the name of a whole one would be taken for it.
-        let _ = std::fs::remove_file(file);
-    }
-    copied.map(|()| Ending::Good)
-}
-
-fn copy(
-    at: &ObjectName,
-    content: &mut dyn Read,
-    target: &mut dyn Write,
-    unwritable: impl Fn(io::Error) -> Problem,
-) -> Result<()> {
-    let mut piece = vec![0; PIECE];
-    loop {
-        let read = content.read(&mut piece).map_err(|error| {
-            Problem::refused(
-                format!("`s3://{}/{}` broke off: {error}", at.bucket, at.key),
-                "check the connection, and fetch it again",
-            )
-        })?;
-        if read == 0 {
-            return target.flush().map_err(unwritable);
-        }
-        target.write_all(&piece[..read]).map_err(&unwritable)?;
-    }
+    download(&mut content, &format!("s3://{}/{}", at.bucket, at.key), file)
 }
 
 fn delete(client: &Client, at: &ObjectName, output: &Output) -> Result {

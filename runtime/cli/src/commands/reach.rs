@@ -4,21 +4,24 @@ use std::path::Path;
 
 use serde_json::Value;
 
+use super::modules::joined;
 use super::text;
+use crate::args::ModuleName;
 use crate::client::Client;
 use crate::config;
 use crate::output::{Align, Output, Style, Table, hint};
 use crate::problem::{Ending, Result};
 
-/// Shows what a module's newest version can touch.
-pub fn module(client: &Client, name: &str, output: &Output) -> Result {
-    let answer = client.module_reach(name)?;
+/// Shows what a version of a module can touch.
+pub fn module(client: &Client, module: &ModuleName, output: &Output) -> Result {
+    let answer = client.module_reach(module)?;
     if output.is_json() {
         output.json(&answer)?;
         return Ok(Ending::Good);
     }
     output.pairs(&[
-        ("module", format!("{name}@{}", answer["version"])),
+        ("module", format!("{}@{}", module.name, answer["version"])),
+        ("labels", joined(&answer, "labels")),
         ("class", text(&answer, "class").to_owned()),
         ("on a crash", text(&answer, "restart").to_owned()),
         ("refused", text(&answer, "refused").to_owned()),
