@@ -7,6 +7,7 @@
 pub mod definition;
 pub mod execution;
 pub mod expression;
+pub mod json_syntax;
 pub mod limits;
 pub mod payload;
 pub mod timestamp;

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::json_syntax::complaint;
+
 /// How bad it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Severity {
@@ -139,88 +141,31 @@ impl Diagnostic {
         }
     }
 
-    /// AWS's parser is Jackson; its words for the commonest mistake, a bare word, are given as it gives them.
+    /// A text that is none of JSON, in the words of AWS's parser.
     pub(super) fn not_json(text: &str, error: &serde_json::Error) -> Self {
-        let (message, position) = json_error(text, error);
-        let location = format!(
-            "[Source: (String)\"{}\"; line: {}, column: {}]",
-            abbreviated(text),
-            position.line,
-            position.column
-        );
+        let complaint = complaint(text);
+        let message = match &complaint {
+            Some(complaint) => format!("{}\n at {}", complaint.message, complaint.location),
+            None => error.to_string(),
+        };
         Self {
             severity: Severity::Error,
             code: Code::InvalidJsonDescription,
-            message: format!("{message}\n at {location}"),
-            location: Some(location),
-            position: Some(position),
+            message,
+            location: complaint.map(|complaint| complaint.location),
+            position: Some(position(text, error)),
             path: Vec::new(),
         }
     }
 }
 
-/// Jackson quotes at most this many characters of its source.
-const SOURCE_CHARS: usize = 500;
-
-fn abbreviated(text: &str) -> String {
-    let count = text.chars().count();
-    if count <= SOURCE_CHARS {
-        return text.to_owned();
-    }
-    let head: String = text.chars().take(SOURCE_CHARS).collect();
-    format!("{head}\"[truncated {} chars]", count - SOURCE_CHARS)
-}
-
-/// The message and place of a JSON syntax error in Jackson's words where they are known.
-pub(crate) fn json_error(text: &str, error: &serde_json::Error) -> (String, Position) {
-    if text.trim().is_empty() {
-        return (
-            "No content to map due to end-of-input".into(),
-            Position {
-                line: 1,
-                column: text.chars().count().max(1),
-            },
-        );
-    }
+/// Where a parser gave up; it counts columns in bytes.
+fn position(text: &str, error: &serde_json::Error) -> Position {
     let line = error.line().max(1);
     let row = text.lines().nth(line - 1).unwrap_or_default();
-    let at = error.column().saturating_sub(1).min(row.len());
-    let bytes = row.as_bytes();
-    let is_word = |index: usize| {
-        bytes
-            .get(index)
-            .is_some_and(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'$') || *byte >= 0x80)
-    };
-    let mut from = at;
-    while from > 0 && is_word(from - 1) {
-        from -= 1;
-    }
-    let mut to = from;
-    while is_word(to) {
-        to += 1;
-    }
-    let word = row.get(from..to).unwrap_or_default();
-    if word.starts_with(|c: char| c.is_alphabetic() || c == '_' || c == '$') && !error.is_eof() {
-        let column = row.get(..to).unwrap_or(row).chars().count() + 1;
-        return (
-            format!(
-                "Unrecognized token '{word}': was expecting (JSON String, Number, Array, Object or token 'null', 'true' or 'false')"
-            ),
-            Position { line, column },
-        );
-    }
-    let message = error.to_string();
-    let message = message
-        .rsplit_once(" at line")
-        .map_or(message.as_str(), |(message, _)| message)
-        .to_owned();
-    (
-        message,
-        Position {
-            line,
-            column: row.get(..at).unwrap_or(row).chars().count() + 1,
-        },
-    )
+    let before = error.column().saturating_sub(1).min(row.len());
+    let column = row.char_indices().filter(|(at, _)| *at < before).count() + 1;
+    Position { line, column }
 }
 
 pub(super) fn location(path: &[Step]) -> String {

@@ -10,7 +10,6 @@ mod constraints;
 mod definition;
 pub mod errors;
 pub mod history;
-mod json_syntax;
 pub mod lambda;
 mod module_call;
 mod module_findings;

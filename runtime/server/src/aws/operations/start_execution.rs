@@ -1,12 +1,13 @@
 //! StartExecution.
 
+use asl::json_syntax::complaint;
 use asl::{Payload, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::aws::constraints::{ARN_LENGTH, Constraints, NAME_LENGTH, is_name};
 use crate::aws::errors::{Answer, ApiError};
 use crate::aws::target::Throw;
-use crate::aws::{json_syntax, wire};
+use crate::aws::wire;
 use crate::handle::Handle;
 use crate::traces::{TraceParent, on_behalf_of};
 
@@ -87,7 +88,8 @@ pub(super) fn read_name(name: Option<String>) -> Answer<String> {
 pub(super) fn read_input(input: Option<String>) -> Answer<Payload> {
     match input {
         None => Ok(Payload::empty_object()),
-        Some(text) => Payload::from_text(text.as_str())
-            .map_err(|error| ApiError::invalid_execution_input(&json_syntax::complaint(&text).unwrap_or(error.0))),
+        Some(text) => Payload::from_text(text.as_str()).map_err(|error| {
+            ApiError::invalid_execution_input(&complaint(&text).map_or(error.0, |found| found.message))
+        }),
     }
 }

@@ -1,5 +1,6 @@
 //! GetActivityTask, SendTaskSuccess, SendTaskFailure and SendTaskHeartbeat.
 
+use asl::json_syntax::complaint;
 use asl::{Failure, Payload};
 use engine::input::Word;
 use serde::{Deserialize, Serialize};
@@ -8,7 +9,6 @@ use super::activity;
 use crate::activities::LONG_POLL;
 use crate::aws::constraints::{ARN_LENGTH, CAUSE_LENGTH, Constraints, ERROR_LENGTH, NAME_LENGTH};
 use crate::aws::errors::{Answer, ApiError};
-use crate::aws::json_syntax;
 use crate::handle::Handle;
 
 /// Longest task token, in characters.
@@ -88,7 +88,7 @@ pub async fn success(handle: &Handle, asked: Success) -> Answer<Heard> {
         .check()?;
     let text = asked.output.unwrap_or_default();
     let output = Payload::from_text(text.as_str())
-        .map_err(|error| ApiError::invalid_output(&json_syntax::complaint(&text).unwrap_or(error.0)))?;
+        .map_err(|error| ApiError::invalid_output(&complaint(&text).map_or(error.0, |found| found.message)))?;
     say(handle, asked.task_token, Word::Succeeded(output)).await
 }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use asl::definition::{self, FlowId, Kind, State, StateMachine};
+use asl::json_syntax::complaint;
 use asl::trial::{Setup, Trial};
 use asl::{Limits, Payload, Timestamp};
 use engine::ports::MachineType;
@@ -18,7 +19,7 @@ use crate::aws::arn::Namespace;
 use crate::aws::constraints::{ARN_LENGTH, CAUSE_LENGTH, Constraints, ERROR_LENGTH};
 use crate::aws::definition::{Finding, Part, parts};
 use crate::aws::errors::{Answer, ApiError};
-use crate::aws::{json_syntax, wire};
+use crate::aws::wire;
 use crate::http_task::Secrets;
 
 /// Longest name of a state, in characters.
@@ -178,8 +179,9 @@ impl Asked {
         }
         let input = match &self.input {
             None => Payload::empty_object(),
-            Some(text) => Payload::from_text(text.as_str())
-                .map_err(|error| ApiError::invalid_execution_input(&json_syntax::complaint(text).unwrap_or(error.0)))?,
+            Some(text) => Payload::from_text(text.as_str()).map_err(|error| {
+                ApiError::invalid_execution_input(&complaint(text).map_or(error.0, |found| found.message))
+            })?,
         };
         let context = match &self.context {
             Some(text) => context::given(text, state)?,
