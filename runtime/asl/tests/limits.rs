@@ -123,6 +123,15 @@ fn a_result_over_the_limit_is_a_failure_of_the_task() {
         )
     );
     assert_eq!(run(one, &over, Limits::OFF).status(), Status::Succeeded);
+
+    let service = json!({"StartAt": "A", "States": {"A": {"Type": "Task", "End": true,
+        "Resource": "arn:aws:states:::aws-sdk:s3:getObject"}}});
+    let execution = run(service, &over, Limits::default());
+    let cause = execution.failure().and_then(|failure| failure.cause.as_deref());
+    assert!(
+        cause.is_some_and(|cause| cause.starts_with("The state/task 'aws-sdk:s3' returned")),
+        "{cause:?}"
+    );
 }
 
 /// A Pass state for each of `sizes`, assigning one variable of so many bytes; or all in one Assign.

@@ -2,6 +2,7 @@
 
 use super::Execution;
 use super::event::{Attempt, EventKind, Failure, ScopeId, TimeoutKind};
+use super::integration::integration;
 use super::scope::{Phase, Place, TaskAttempt};
 use crate::limits::Limits;
 use crate::payload::Payload;
@@ -117,7 +118,7 @@ impl Execution {
         Some(match outcome {
             TaskOutcome::Succeeded(output) if output.len() > limits.payload_bytes => EventKind::TaskFailed {
                 scope,
-                failure: too_large(task.resource),
+                failure: too_large(integration(task.resource).map_or(task.resource, |(service, _)| service)),
                 attempt,
             },
             TaskOutcome::Succeeded(output) => EventKind::TaskSucceeded { scope, output, attempt },
@@ -145,7 +146,8 @@ impl Execution {
     }
 }
 
-/// AWS's failure for a result over the payload limit; `what` is the state's name or the task's resource.
+/// AWS's failure for a result over the payload limit; `what` is the state's name, or for a task the service that
+/// answered or the resource itself.
 pub fn too_large(what: &str) -> Failure {
     Failure::new(
         "States.DataLimitExceeded",

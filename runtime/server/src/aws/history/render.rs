@@ -5,6 +5,7 @@ mod details;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
+use asl::execution::integration;
 use asl::{Assignment, EventKind, Failure, Payload, TimeoutKind};
 use engine::ids::{ExecutionId, TaskId};
 use serde::Serialize;
@@ -305,23 +306,17 @@ fn service(resource: &str) -> Service<'_> {
             resource_type: "wasm",
         };
     }
+    if let Some((resource_type, resource)) = integration(resource) {
+        return Service::Task {
+            resource,
+            resource_type,
+        };
+    }
     let mut parts = resource.splitn(6, ':');
     let (arn, service) = (parts.next(), parts.nth(1));
     match (arn, service, parts.nth(2)) {
         (Some("arn"), Some("lambda"), _) => Service::Function,
         (Some("arn"), Some("states"), Some(activity)) if activity.starts_with("activity:") => Service::Activity,
-        (Some("arn"), Some("states"), Some(integration)) => {
-            // a service's name comes before the action, and `aws-sdk` before that; a colon may stand in the action:
-            // `startExecution.sync:2`
-            let service = if integration.starts_with("aws-sdk:") { 1 } else { 0 };
-            let (at, _) = integration.match_indices(':').nth(service).unwrap_or_default();
-            let (resource_type, action) = integration.split_at(at);
-            let action = action.strip_prefix(':').unwrap_or(action);
-            Service::Task {
-                resource: action,
-                resource_type,
-            }
-        }
         _ => Service::Task {
             resource,
             resource_type: "",
