@@ -96,7 +96,7 @@ pub(super) async fn once(handle: &Handle, request: &TaskRequest) -> Result<Paylo
 /// What StartExecution answered, as the integration hands it on.
 fn started(answered: &Value) -> Payload {
     let request_id = Uuid::new_v4().to_string();
-    let length = answered.to_string().len().to_string();
+    let length = length(answered).to_string();
     let date = httpdate::fmt_http_date(std::time::SystemTime::now());
     let headers = json!({
         "connection": "keep-alive",
@@ -118,6 +118,18 @@ fn started(answered: &Value) -> Payload {
         "SdkResponseMetadata": {"RequestId": request_id},
         "StartDate": answer["StartDate"],
     }))
+}
+
+/// Bytes of the answer as AWS sends it, which writes its times as Java does: `1.795347201265E9`.
+fn length(answered: &Value) -> usize {
+    let bytes = answered.to_string().len();
+    match &answered["startDate"] {
+        Value::Number(date) => {
+            let javas = format!("{:e}", date.as_f64().unwrap_or_default());
+            bytes - date.to_string().len() + javas.len()
+        }
+        _ => bytes,
+    }
 }
 
 /// The task's outcome, from what DescribeExecution says of the closed execution.
