@@ -2,11 +2,16 @@
 """Writes the table of what AWS's services answer, from botocore's models of them.
 
     pip install botocore
-    tools/service-models/generate.py runtime/server/src/aws/test_state/service_models.bin
+    pip install --no-deps --target older botocore==1.41.5
+    tools/service-models/generate.py older/botocore/data runtime/server/src/aws/test_state/service_models.bin
 
 TestState checks the mocked result of a service integration against the service's own model. The table holds, for
 every operation of every service, the shape of its answer: names, types, required fields, enumerations and ranges.
 Nothing else of the models is in it. botocore is Apache-2.0 (c) Amazon.com, Inc.; see NOTICE beside this script.
+
+Step Functions' own models are older than the services'. Numbers are bound as they were in November 2025, when what it
+answers was recorded: it refuses a function's MemorySize above 10240, which Lambda by now knows up to 32768. What is
+new since then, fields and services and enumerations, is taken as it is now.
 
 The file: the lengths of the index and of the dictionary as four bytes each (little endian), both of them, and the
 chunks. A line of the index is a service: `<key> <first byte of its chunk> <bytes> <bytes once inflated>`, the chunks
@@ -54,6 +59,9 @@ DICTIONARY = 32_000
 PLAIN = re.compile(r"[^,|()\n]+")
 
 
+NUMBERS = {kind for kind, letter in SCALARS.items() if letter == "#"}
+
+
 def bounds(shape):
     low, high = shape.get("min"), shape.get("max")
     # bounds that bind nothing
@@ -65,8 +73,9 @@ def bounds(shape):
 
 
 class Service:
-    def __init__(self, model):
+    def __init__(self, model, older):
         self.shapes = model["shapes"]
+        self.older = older["shapes"]
         self.lines = []
         self.numbers = {}
         operations = []
@@ -86,7 +95,9 @@ class Service:
                 # long enumerations are worth a line of their own
                 text = "$" + "|".join(values)
                 return text if len(values) < 3 else self.line(name, lambda: text)
-            return SCALARS[kind] + bounds(shape)
+            older = self.older.get(name, shape)
+            bound = older if kind in NUMBERS and older["type"] in NUMBERS else shape
+            return SCALARS[kind] + bounds(bound)
         return self.line(name, lambda: getattr(self, kind)(shape))
 
     def line(self, name, text):
@@ -141,16 +152,18 @@ def dictionary(texts):
     return found
 
 
-def main(target):
+def main(older, target):
     services = {}
     for folder in sorted((Path(botocore.__file__).parent / "data").iterdir()):
         path = newest(folder) if folder.is_dir() else None
         if path is None:
             continue
         model = read(path)
+        past = Path(older) / folder.name
+        past = newest(past) if past.is_dir() else None
         # ARNs of SDK integrations name a service by its id in lower case, without what isn't a letter or a digit
         key = re.sub("[^a-z0-9]", "", model["metadata"]["serviceId"].lower())
-        services[key] = Service(model).text.encode()
+        services[key] = Service(model, read(past) if past else model).text.encode()
     before = dictionary(services.values())
     index, chunks, at = [], [], 0
     for key, text in sorted(services.items()):
@@ -168,6 +181,6 @@ def main(target):
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 2:
+    if len(sys.argv) != 3:
         sys.exit(__doc__)
-    main(sys.argv[1])
+    main(*sys.argv[1:])

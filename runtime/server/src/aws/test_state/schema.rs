@@ -251,6 +251,14 @@ mod tests {
             (
                 "lambda",
                 "GetFunction",
+                json!({"Configuration": {"MemorySize": 10241}}),
+                Sdk,
+                Present,
+                "Field 'MemorySize' exceeds the maximum value",
+            ),
+            (
+                "lambda",
+                "GetFunction",
                 json!({"Tags": {"a": 1}}),
                 Sdk,
                 Present,
