@@ -6,14 +6,14 @@ use asl::Failure;
 use engine::ports::Outcome;
 use wasmtime::{ResourceLimiter, Store};
 
-use crate::entry::Room;
+use crate::entry::{Answer, HOST_CALL_BYTES, Room};
 use crate::granted::{self, Denials};
 use crate::grants::Wasi;
 use crate::guest_threads::{Finished, OpenAttempt};
 use crate::limits::MemoryBudget;
 use crate::module_cache::ModuleCache;
 use crate::outbound::{Network, Outbound};
-use crate::outcome::{self, Phase};
+use crate::outcome::{self, Copied, Phase};
 use crate::standard_streams::Written;
 
 /// What host functions see of the guest that calls them.
@@ -64,6 +64,11 @@ impl Guest {
     /// Tells the attempt's log of something refused, and the line of the manifest that would allow it.
     pub(crate) fn deny(&mut self, what: &str, line: &str) {
         self.denials.tell(&self.attempt, what, line);
+    }
+
+    /// Ends what it left open.
+    pub(crate) fn forget_wasi(&mut self) {
+        self.wasi = None;
     }
 
     /// What it wrote to standard output, where that is its answer.
@@ -124,7 +129,8 @@ pub(crate) async fn run(
     };
     let mut store = Store::new(modules.engine(), guest);
     store.limiter(|guest| guest);
-    store.set_hostcall_fuel(copied);
+    let in_one_call = copied.max(HOST_CALL_BYTES);
+    store.set_hostcall_fuel(in_one_call);
     store.set_epoch_deadline(1);
     store.epoch_deadline_async_yield_and_update(1);
 
@@ -137,8 +143,17 @@ pub(crate) async fn run(
     }
     .await;
     let outcome = match answer {
+        Ok(Answer::Output(text)) if text.len() > room.output => {
+            Outcome::Failed(Failure::new(outcome::OUTPUT_TOO_LARGE, outcome::too_large(room.output)))
+        }
         Ok(answer) => outcome::of_answer(answer),
-        Err(error) => Outcome::Failed(outcome::of_error(&error, phase, copied, &mut attempt.output())),
+        Err(error) => {
+            let copied = Copied {
+                result: copied,
+                in_one_call,
+            };
+            Outcome::Failed(outcome::of_error(&error, phase, copied, &mut attempt.output()))
+        }
     };
     if matches!(outcome, Outcome::Failed(_)) {
         store.data_mut().denials.tell_at_failure(&attempt);

@@ -28,6 +28,8 @@ pub(crate) const INVALID_OUTPUT: &str = "Sandbox.InvalidOutput";
 pub(crate) const EXITED: &str = "Sandbox.Exited";
 /// The input doesn't fit the types of the function it is for.
 pub(crate) const INVALID_INPUT: &str = "Sandbox.InvalidInput";
+/// The handler of a request gave no response.
+pub(crate) const NO_RESPONSE: &str = "Sandbox.NoResponse";
 /// The module has no such function, or none that can be called with JSON.
 pub(crate) const FUNCTION_NOT_FOUND: &str = "Sandbox.FunctionNotFound";
 /// No instance could be made.
@@ -61,6 +63,15 @@ pub(crate) enum Phase {
     Call,
 }
 
+/// Bytes that a guest may hand over.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Copied {
+    /// As its result.
+    pub(crate) result: usize,
+    /// In one call of the host.
+    pub(crate) in_one_call: usize,
+}
+
 /// What an answer means.
 pub(crate) fn of_answer(answer: Answer) -> Outcome {
     match answer {
@@ -83,12 +94,7 @@ pub(crate) fn of_answer(answer: Answer) -> Outcome {
 }
 
 /// What an error of wasmtime means.
-pub(crate) fn of_error(
-    error: &wasmtime::Error,
-    phase: Phase,
-    output_bytes: usize,
-    output: &mut GuestOutput,
-) -> Failure {
+pub(crate) fn of_error(error: &wasmtime::Error, phase: Phase, copied: Copied, output: &mut GuestOutput) -> Failure {
     if let Some(exceeded) = error.downcast_ref::<MemoryExceeded>() {
         return Failure::new(MEMORY_EXCEEDED, exceeded.to_string());
     }
@@ -109,7 +115,7 @@ pub(crate) fn of_error(
         Some(Trap::StackOverflow) => Failure::new(STACK_EXHAUSTED, with_backtrace("calls nested too deep", error)),
         Some(trap) => trapped(&trap.to_string(), error, output),
         None if error.downcast_ref::<WasmBacktrace>().is_some() => {
-            trapped(&trap_reason(error, output_bytes), error, output)
+            trapped(&trap_reason(error, copied.in_one_call), error, output)
         }
         None if phase == Phase::Instantiate => {
             Failure::new(INSTANTIATION_FAILED, cut(&format!("{error:#}"), CAUSE_BYTES))
@@ -117,7 +123,7 @@ pub(crate) fn of_error(
         None => {
             let reason = reason(error);
             if reason.starts_with(TOO_MUCH_COPIED) {
-                return Failure::new(OUTPUT_TOO_LARGE, too_large(output_bytes));
+                return Failure::new(OUTPUT_TOO_LARGE, too_large(copied.result));
             }
             Failure::new(
                 INVALID_OUTPUT,

@@ -4,6 +4,8 @@
 //! ```text
 //! ;;! ends Sandbox.Trapped | Timeout Deadline | Timeout Heartbeat | refused CODE | succeeds JSON
 //! ;;! cause part of the cause      ;;! fuel 1000000      ;;! deadline MILLISECONDS      ;;! heartbeat SECONDS
+//! ;;! guest a guest of the folder `http`, in place of text below      ;;! input JSON
+//! ;;! grants requests, and private addresses with them      ;;! log part of the attempt's log
 //! ```
 //!
 //! After each the next task must run at once, and the process must not have grown.
@@ -13,11 +15,12 @@ mod world;
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
-use asl::TimeoutKind;
+use asl::{Payload, TimeoutKind};
 use engine::ports::{Job, Outcome, TaskRunner};
-use world::{PRELUDE, World, in_time, job};
+use world::{PRELUDE, World, http, in_time, job};
 
 /// What the host may hold when all of them have run: compiled code of each, the pool's warm slots, this test.
 const MOST_RESIDENT: u64 = 512 << 20;
@@ -48,6 +51,9 @@ impl Case {
     }
 
     fn upload(&self) -> Vec<u8> {
+        if let Some(guest) = self.says("guest") {
+            return http::guest(guest);
+        }
         let source = self.source.replace("$PRELUDE", PRELUDE);
         wat::parse_str(source).unwrap_or_else(|error| panic!("{}: {error}", self.name))
     }
@@ -58,21 +64,31 @@ impl Case {
             .number("deadline")
             .map(|millis| in_time(Duration::from_millis(millis)));
         job.heartbeat_seconds = self.number("heartbeat");
+        if let Some(input) = self.says("input") {
+            job.input = Payload::from_text(input).expect("JSON");
+        }
+        if let Some(pattern) = self.says("grants") {
+            job.granted = Some(Arc::new(http::requests(&[pattern.to_owned()])));
+        }
         job
     }
 
-    /// Runs it; how it ended in the words of the table, and the cause.
-    fn run(&self, world: &World) -> (String, String) {
+    /// Runs it; how it ended in the words of the table, the cause and the log.
+    fn run(&self, world: &World) -> (String, String, String) {
         let module = match world.sandbox.prepare(&self.upload()) {
             Ok(prepared) => prepared.digest,
-            Err(error) => return (format!("refused {}", error.code), error.message),
+            Err(error) => return (format!("refused {}", error.code), error.message, String::new()),
         };
-        match world.run(self.set(job(&module))).outcome {
+        let report = world.run(self.set(job(&module)));
+        let log = report.attempt.log.iter().map(|line| line.message.as_str());
+        let log = log.collect::<Vec<_>>().join("\n");
+        let (end, cause) = match report.outcome {
             Outcome::Succeeded(output) => (format!("succeeds {}", output.text()), String::new()),
             Outcome::TimedOut(TimeoutKind::Deadline) => ("Timeout Deadline".to_owned(), String::new()),
             Outcome::TimedOut(TimeoutKind::Heartbeat) => ("Timeout Heartbeat".to_owned(), String::new()),
             Outcome::Failed(failure) => (failure.error.unwrap_or_default(), failure.cause.unwrap_or_default()),
-        }
+        };
+        (end, cause, log)
     }
 }
 
@@ -95,7 +111,7 @@ fn every_hostile_guest_ends_as_the_table_says_and_the_next_task_is_unaffected() 
     let world = World::new();
     let mut wrong = Vec::new();
     for case in cases() {
-        let (end, cause) = case.run(&world);
+        let (end, cause, log) = case.run(&world);
         let wanted = case.says("ends").expect("every guest says how it ends");
         println!("{:<46} {end:.60}", case.name);
         if end != wanted {
@@ -105,6 +121,11 @@ fn every_hostile_guest_ends_as_the_table_says_and_the_next_task_is_unaffected() 
             && !cause.contains(part)
         {
             wrong.push(format!("{}: `{part}` isn't in `{cause:.600}`", case.name));
+        }
+        if let Some(part) = case.says("log")
+            && !log.contains(part)
+        {
+            wrong.push(format!("{}: `{part}` isn't in the log `{log:.600}`", case.name));
         }
         world.still_runs();
     }

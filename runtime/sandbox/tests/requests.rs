@@ -15,7 +15,7 @@ use world::{World, in_time, job};
 const OK: &str = "HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\n\"ok\"";
 
 fn asks(world: &World) -> Digest {
-    let prepared = world.sandbox.prepare(&guest("asks", "asks"));
+    let prepared = world.sandbox.prepare(&guest("asks"));
     prepared.expect("a task that makes requests").digest
 }
 

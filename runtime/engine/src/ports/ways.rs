@@ -31,6 +31,8 @@ pub enum WayKind {
     Function,
     /// A program: the input on standard input, the output on standard output.
     Command,
+    /// A handler of HTTP requests: the input says the request, the output is the response.
+    Http,
 }
 
 /// A call as far as it is known before it is made.

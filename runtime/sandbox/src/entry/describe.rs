@@ -4,6 +4,7 @@ use engine::ports::{CallProblem, CallSketch, WayIn, WayKind};
 use serde_json::{Value, json};
 
 use super::command::CommandEntry;
+use super::http::HttpEntry;
 use super::{Entries, Way};
 use crate::guest_output::cut;
 use crate::values::Checked;
@@ -37,10 +38,11 @@ impl Entries {
                     .check(&Checked { input, unknown })
                     .map_err(CallProblem::WrongInput)
             }
+            (Way::Http(_), Some(input)) => HttpEntry::check(input, call.unknown).map_err(CallProblem::WrongInput),
             (Way::Refused(why), _) => Err(CallProblem::NoSuchFunction(format!(
                 "the function can't be called with JSON: {why}"
             ))),
-            (Way::Function(_), None) | (Way::Task(_) | Way::Command(_), _) => Ok(()),
+            (Way::Function(_) | Way::Http(_), None) | (Way::Task(_) | Way::Command(_), _) => Ok(()),
         }
     }
 }
@@ -54,6 +56,10 @@ impl Way {
                 (WayKind::Task, signature.to_owned(), any(), any(), None)
             }
             Way::Command(_) => (WayKind::Command, CommandEntry::SIGNATURE.to_owned(), any(), any(), None),
+            Way::Http(_) => {
+                let (input, output) = (HttpEntry::input_schema(), HttpEntry::output_schema());
+                (WayKind::Http, HttpEntry::SIGNATURE.to_owned(), input, output, None)
+            }
             Way::Function(function) => {
                 let signature = function.signature();
                 let shown = cut(&signature.to_string(), SIGNATURE_BYTES);

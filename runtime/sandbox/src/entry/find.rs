@@ -5,6 +5,7 @@ use wasmtime::component::{Component, ComponentExportIndex};
 
 use super::command::CommandEntry;
 use super::function::FunctionEntry;
+use super::http::HttpEntry;
 use super::task::{self, TaskEntry};
 use super::{Entries, NoEntry, Way};
 
@@ -29,6 +30,9 @@ impl Entries {
         }
         if let Some(entry) = CommandEntry::find(component) {
             entries.ways.push((CommandEntry::NAME.to_owned(), Way::Command(entry)));
+        }
+        if let Some(entry) = HttpEntry::find(component) {
+            entries.ways.push((HttpEntry::NAME.to_owned(), Way::Http(entry)));
         }
         let engine = component.engine();
         for (name, export) in component.component_type().exports(engine) {
@@ -73,11 +77,12 @@ impl Entries {
         self.ways.push((name, way));
     }
 
-    /// The task world, else a program, else the only function, else the only one in an interface (tool chains add
+    /// The task world, else a program, else a handler of requests, else the only function, else the only one in an interface (tool chains add
     /// functions of their own outside), else the one named for it.
     fn choose_default(&mut self) {
         let is_task = |(_, way): &(String, Way)| matches!(way, Way::Task(_));
         let is_program = |(_, way): &(String, Way)| matches!(way, Way::Command(_));
+        let is_handler = |(_, way): &(String, Way)| matches!(way, Way::Http(_));
         let is_function = |(_, way): &(String, Way)| matches!(way, Way::Function(_));
         let in_interface = |way: &(String, Way)| is_function(way) && way.0.contains('/');
         let is_named = |way: &(String, Way)| {
@@ -87,6 +92,7 @@ impl Entries {
         self.default = self
             .only(is_task)
             .or_else(|| self.only(is_program))
+            .or_else(|| self.only(is_handler))
             .or_else(|| self.only(is_function))
             .or_else(|| self.only(in_interface))
             .or_else(|| self.only(is_named));
@@ -102,5 +108,8 @@ impl Entries {
 /// Interfaces that are called in a way of their own.
 fn has_own_way(interface: &str) -> bool {
     let name = interface.split_once('@').map_or(interface, |(name, _)| name);
-    matches!(name, "sandstep:task/handler" | "wasi:cli/run")
+    matches!(
+        name,
+        "sandstep:task/handler" | "wasi:cli/run" | "wasi:http/incoming-handler"
+    )
 }

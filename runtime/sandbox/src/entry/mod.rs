@@ -7,6 +7,7 @@ mod command;
 mod describe;
 mod find;
 mod function;
+mod http;
 mod task;
 
 use wasmtime::Store;
@@ -56,6 +57,8 @@ pub(crate) enum Way {
     Function(function::FunctionEntry),
     /// A program.
     Command(command::CommandEntry),
+    /// A handler of HTTP requests.
+    Http(http::HttpEntry),
     /// A function that can't be called, and why.
     Refused(String),
 }
@@ -129,6 +132,10 @@ impl Entries {
     }
 }
 
+/// Bytes that any guest may hand the host in one call, however little it may answer: a piece of a request's body, a log
+/// line.
+pub(crate) const HOST_CALL_BYTES: usize = 128 << 10;
+
 /// Names listed in one message.
 const NAMES_LISTED: usize = 20;
 
@@ -181,6 +188,7 @@ impl Way {
             Way::Task(entry) => entry.call(store, instance, input).await,
             Way::Function(entry) => entry.call(store, instance, input, room).await,
             Way::Command(entry) => entry.call(store, instance).await,
+            Way::Http(entry) => entry.call(store, instance, input, room).await,
             Way::Refused(why) => Ok(Answer::Refused {
                 error: crate::outcome::FUNCTION_NOT_FOUND,
                 cause: format!("the function can't be called with JSON: {why}"),
@@ -188,11 +196,11 @@ impl Way {
         }
     }
 
-    /// Bytes that wasmtime may copy out of the guest in one host call or result.
+    /// Bytes of a result that wasmtime may copy out of the guest.
     pub(crate) fn copied(&self, room: Room) -> usize {
         match self {
             Way::Function(_) => room.values.max(room.output),
-            Way::Task(_) | Way::Command(_) | Way::Refused(_) => room.output,
+            Way::Task(_) | Way::Command(_) | Way::Http(_) | Way::Refused(_) => room.output,
         }
     }
 

@@ -14,5 +14,7 @@ mod to_json;
 mod wit_type;
 
 pub(crate) use arguments::{Checked, Refused, arguments, check};
+pub(crate) use path::At;
+pub(crate) use reader::BASE64;
 pub(crate) use to_json::{NotAnswered, answer, failure};
 pub(crate) use wit_type::{Signature, Unsupported, WitType};

@@ -9,7 +9,7 @@ const NAME_BYTES: usize = 64;
 
 /// Where in the input something is, as a list that lives on the stack.
 #[derive(Clone, Copy)]
-pub(super) struct At<'a> {
+pub(crate) struct At<'a> {
     parent: Option<&'a At<'a>>,
     step: Step<'a>,
 }
@@ -23,19 +23,19 @@ enum Step<'a> {
 
 impl<'a> At<'a> {
     /// The whole input.
-    pub(super) const ROOT: At<'static> = At {
+    pub(crate) const ROOT: At<'static> = At {
         parent: None,
         step: Step::Root,
     };
 
-    pub(super) fn field<'b>(&'b self, name: &'b str) -> At<'b> {
+    pub(crate) fn field<'b>(&'b self, name: &'b str) -> At<'b> {
         At {
             parent: Some(self),
             step: Step::Field(name),
         }
     }
 
-    pub(super) fn element<'b>(&'b self, index: usize) -> At<'b> {
+    pub(crate) fn element<'b>(&'b self, index: usize) -> At<'b> {
         At {
             parent: Some(self),
             step: Step::Element(index),

@@ -25,7 +25,7 @@ pub(super) const QUOTE_BYTES: usize = 64;
 const TYPE_BYTES: usize = 200;
 
 /// The standard alphabet; whether the end is padded makes no difference.
-pub(super) const BASE64: GeneralPurpose = GeneralPurpose::new(
+pub(crate) const BASE64: GeneralPurpose = GeneralPurpose::new(
     &STANDARD,
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );

@@ -1,7 +1,7 @@
 //! Guests that speak HTTP, and servers they meet.
 
 use std::io::{Read as _, Write as _};
-use std::net::{TcpListener, TcpStream};
+use std::net::{Shutdown, TcpListener, TcpStream};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
@@ -26,8 +26,9 @@ pub fn core_module(source: &str, world: &str) -> Vec<u8> {
     module
 }
 
-/// A guest of the folder `http`.
-pub fn guest(name: &str, world: &str) -> Vec<u8> {
+/// A guest of the folder `http`; the world of one that `serves` is that of handlers.
+pub fn guest(name: &str) -> Vec<u8> {
+    let world = if name == "serves" { "answers" } else { "asks" };
     let path = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("tests/http")
         .join(name)
@@ -79,10 +80,15 @@ impl Server {
         Self { port, heads }
     }
 
-    /// Answers everybody with these bytes and closes.
+    /// Answers everybody with these bytes, and closes when they have hung up: closing while they write would break what
+    /// they read.
     pub fn answering(answer: &str) -> Self {
         let answer = answer.to_owned();
-        Self::start(move |mut stream| drop(stream.write_all(answer.as_bytes())))
+        Self::start(move |mut stream| {
+            drop(stream.write_all(answer.as_bytes()));
+            drop(stream.shutdown(Shutdown::Write));
+            drop(std::io::copy(&mut stream, &mut std::io::sink()));
+        })
     }
 
     /// The heads that came.

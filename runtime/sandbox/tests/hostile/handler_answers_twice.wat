@@ -1,0 +1,4 @@
+;; Answers the same request twice.
+;;! ends Sandbox.Trapped
+;;! guest serves
+;;! input {"path": "/t"}

@@ -1,0 +1,4 @@
+;; A whole response, and a trap.
+;;! ends Sandbox.Trapped
+;;! guest serves
+;;! input {"path": "/x"}
