@@ -168,11 +168,11 @@ fn functions_run_under_the_limits_of_every_task() {
         Outcome::TimedOut(asl::TimeoutKind::Deadline)
     );
 
-    // The arguments count as memory: a number of JSON has many times its size as a value.
+    // The arguments count as memory before the guest has them.
     let echo = world.component(&echo_of("", "u16"));
     let mut large = job(&echo);
     large.limits.memory = 1 << 20;
-    large.input = Payload::from_text(format!("[{}1]", "1,".repeat(50_000))).expect("JSON");
+    large.input = Payload::from_text(format!("[{}1]", "1,".repeat(600_000))).expect("JSON");
     let cause = world.fails(large.clone(), "Sandbox.MemoryExceeded");
     assert!(cause.contains("`1048576` bytes"), "{cause}");
     large.limits.memory = 64 << 20;
@@ -180,7 +180,7 @@ fn functions_run_under_the_limits_of_every_task() {
         world.run(large.clone()).outcome,
         Outcome::Succeeded(large.input.clone())
     );
-    // So does what comes back, and its text has the limit of every output.
+    // The text of what comes back has the limit of every output.
     large.input = Payload::from_text(format!("[{}1]", "60000,".repeat(400_000))).expect("JSON");
     let cause = world.fails(large, "Sandbox.OutputTooLarge");
     assert!(cause.contains(&format!("`{}` bytes", sandbox::OUTPUT_BYTES)), "{cause}");

@@ -409,12 +409,111 @@ fn values_that_are_none_are_no_answer() {
             "{result} {core}: {cause}"
         );
     }
-    // More elements than the guest may have memory for on the host: 64 KiB of ones are 20 times as much there.
-    let many = lie("(type $l (list s8))", "$l", &pair("0", "0x10000"));
-    let mut small = job(&many);
-    small.limits.memory = 64 << 10;
-    small.function = Some("lie".to_owned());
-    world.fails(small, "Sandbox.OutputTooLarge");
+    // A list of lists that are all in one place has a text many times the guest's memory.
+    let place = "\\00\\00\\00\\00\\00\\80\\00\\00".repeat(128);
+    let lists = format!("(data (i32.const 64) \"{place}\") {}", pair("64", "128"));
+    let many = lie("(type $i (list s8)) (type $l (list $i))", "$l", &lists);
+    let mut many = job(&many);
+    many.function = Some("lie".to_owned());
+    world.fails(many, "Sandbox.OutputTooLarge");
+}
+
+#[test]
+fn texts_of_every_encoding_come_back() {
+    let world = World::new();
+    let texts = r#"["","plain","caf\u00e9 \u00ff","\u65e5\u672c\u8a9e \ud83e\udd80"]"#;
+    for encoding in ["utf8", "utf16", "latin1+utf16"] {
+        let lift = format!("string-encoding={encoding} (realloc (core func $i");
+        let module = world.component(&echo_of("", "string").replace("(realloc (core func $i", &lift));
+        let expected: Value = serde_json::from_str(texts).expect("JSON");
+        match world.call(&module, None, texts) {
+            Outcome::Succeeded(answer) => {
+                let answer: Value = serde_json::from_str(answer.text()).expect("JSON");
+                assert_eq!(answer, expected, "{encoding}");
+            }
+            other => panic!("{encoding}: {other:?}"),
+        }
+    }
+}
+
+/// Parameters that are values of core WebAssembly and no memory, and so many that they are memory again.
+#[test]
+fn arguments_arrive_as_values_and_in_memory() {
+    let world = World::new();
+    let numbers: String = (0..15).map(|index| format!("(param \"p{index}\" u32)")).collect();
+    let module = world.component(&format!(
+        r#"(component
+          (core module $m
+            (memory (export "mem") 1)
+            (global $top (mut i32) (i32.const 1024))
+            (func (export "realloc") (param i32 i32 i32 i32) (result i32)
+              (global.get $top)
+              (global.set $top (i32.and (i32.add (i32.add (global.get $top) (local.get 3)) (i32.const 7)) (i32.const -8))))
+            (func (export "flat") (param i32 i32 f32 i32 i64 i32 i32 i64 i32) (result i32)
+              (i32.store (i32.const 0) (local.get 0))
+              (i32.store (i32.const 4) (local.get 1))
+              (f32.store (i32.const 8) (local.get 2))
+              (i32.store (i32.const 12) (local.get 3))
+              (i64.store (i32.const 16) (local.get 4))
+              (i32.store (i32.const 24) (local.get 5))
+              (i32.store (i32.const 28) (local.get 6))
+              (i64.store (i32.const 32) (local.get 7))
+              (i32.store (i32.const 40) (local.get 8))
+              (i32.const 0))
+            (func (export "many") (param i32) (result i32) (i32.add (local.get 0) (i32.const 60)))
+            (func (export "one") (param i32) (result i32) (local.get 0)))
+          (core instance $i (instantiate $m))
+          (type $v' (variant (case "x" u64) (case "y" f32) (case "z")))
+          (export $v "v" (type $v'))
+          (type $f' (flags "r" "w" "x"))
+          (export $f "f" (type $f'))
+          (type $r' (record (field "inner" (tuple s16))))
+          (export $r "r" (type $r'))
+          (func (export "flat") (param "a" s8) (param "b" (option f32)) (param "c" $v) (param "d" (tuple bool char))
+              (param "e" s64) (param "f" $f) (result (tuple s32 u32 f32 u32 u64 u32 u32 s64 u32))
+            (canon lift (core func $i "flat") (memory (core memory $i "mem")) (realloc (core func $i "realloc"))))
+          (func (export "many") {numbers} (param "text" string) (result string)
+            (canon lift (core func $i "many") (memory (core memory $i "mem")) (realloc (core func $i "realloc"))))
+          (func (export "one") (param "r" $r) (result $r) (canon lift (core func $i "one")))
+          (func (export "truth") (param "b" u32) (result bool) (canon lift (core func $i "one"))))"#
+    ));
+    let many: String = (0..15).map(|index| format!("\"p{index}\":{index},")).collect();
+    for (function, input, output) in [
+        (
+            "flat",
+            r#"{"a":-2,"b":1.5,"c":{"y":1.0},"d":[true,"\u00e9"],"e":-5,"f":["w","x"]}"#,
+            "[-2,1,1.5,1,1065353216,1,233,-5,6]",
+        ),
+        (
+            "flat",
+            r#"{"a":127,"c":{"x":18446744073709551615},"d":[false,"a"],"e":5,"f":[]}"#,
+            "[127,0,0.0,0,18446744073709551615,0,97,5,0]",
+        ),
+        (
+            "flat",
+            r#"{"a":0,"b":null,"c":"z","d":[false,"a"],"e":0,"f":["r"]}"#,
+            "[0,0,0.0,2,0,0,97,0,1]",
+        ),
+        (
+            "many",
+            &format!(r#"{{{many}"text":"behind them"}}"#),
+            r#""behind them""#,
+        ),
+        // Of a name that comes twice, the last one counts, and nothing is left of the first.
+        (
+            "flat",
+            r#"{"c":{"x":7},"a":1,"b":2.0,"c":"z","d":[false,"a"],"e":0,"f":[]}"#,
+            "[1,1,2.0,2,0,0,97,0,0]",
+        ),
+        ("one", r#"{"r":{"inner":[-300]}}"#, r#"{"inner":[-300]}"#),
+        // Any number but zero is true.
+        ("truth", r#"{"b":256}"#, "true"),
+        ("truth", r#"{"b":0}"#, "false"),
+    ] {
+        let answer = world.call(&module, Some(function), input);
+        let expected = Payload::from_text(output).expect("JSON");
+        assert_eq!(answer, Outcome::Succeeded(expected), "{function}({input})");
+    }
 }
 
 #[test]

@@ -1,14 +1,16 @@
 //! An exported function of any type: JSON in, its arguments in WIT's types; its result, JSON out.
 
+use std::sync::Arc;
+
 use wasmtime::Store;
 use wasmtime::component::types::ComponentFunc;
-use wasmtime::component::{ComponentExportIndex, Instance, Val};
+use wasmtime::component::{ComponentExportIndex, Instance};
 
 use super::{Answer, Room};
 use crate::attempt::Guest;
 use crate::guest_output::cut;
 use crate::outcome;
-use crate::values::{self, NotAnswered, Refused, Signature, Unsupported, WitType};
+use crate::values::{self, Refused, Signature, Unsupported};
 
 /// Bytes of a function's type quoted in a message.
 const SIGNATURE_BYTES: usize = 400;
@@ -17,7 +19,7 @@ const SIGNATURE_BYTES: usize = 400;
 #[derive(Debug)]
 pub(crate) struct FunctionEntry {
     index: ComponentExportIndex,
-    signature: Signature,
+    signature: Arc<Signature>,
 }
 
 impl FunctionEntry {
@@ -28,7 +30,7 @@ impl FunctionEntry {
     pub(super) fn new(index: ComponentExportIndex, function: &ComponentFunc) -> Result<Self, Unsupported> {
         Ok(Self {
             index,
-            signature: Signature::of(function)?,
+            signature: Arc::new(Signature::of(function)?),
         })
     }
 
@@ -59,40 +61,15 @@ impl FunctionEntry {
         let function = instance
             .get_func(&mut *store, self.index)
             .ok_or_else(|| wasmtime::format_err!("the function is gone from the component"))?;
-        let mut results = [const { Val::Bool(false) }; 1];
-        let results = &mut results[..usize::from(self.signature.result.is_some())];
-        function.call_async(store, &arguments, results).await?;
-        drop(arguments);
-        Ok(self.answer(results.first(), room.output))
-    }
-
-    fn answer(&self, result: Option<&Val>, bytes: usize) -> Answer {
-        let output = match (&self.signature.result, result) {
-            (None, _) | (Some(WitType::Result(None, _)), Some(Val::Result(Ok(_)))) => Ok("null".to_owned()),
-            (Some(WitType::Result(Some(ok), _)), Some(Val::Result(Ok(Some(value))))) => {
-                values::answer(ok, value, bytes)
-            }
-            (Some(WitType::Result(_, err)), Some(Val::Result(Err(value)))) => {
-                let err = err.as_deref().zip(value.as_deref());
-                match values::failure(err, bytes) {
-                    Ok((error, cause)) => return Answer::Failure { error, cause },
-                    Err(why) => Err(why),
-                }
-            }
-            (Some(ty), Some(value)) => values::answer(ty, value, bytes),
-            (Some(_), None) => Err(NotAnswered::OtherType),
-        };
-        match output {
-            Ok(output) => Answer::Output(output),
-            Err(NotAnswered::TooLarge) => Answer::Refused {
+        let answer = values::call(store, function, &self.signature, arguments, room.output).await?;
+        Ok(match answer {
+            values::Answer::Output(output) => Answer::Output(output),
+            values::Answer::Failure { error, cause } => Answer::Failure { error, cause },
+            values::Answer::TooLarge => Answer::Refused {
                 error: outcome::OUTPUT_TOO_LARGE,
-                cause: outcome::too_large(bytes),
+                cause: outcome::too_large(room.output),
             },
-            Err(NotAnswered::OtherType) => Answer::Refused {
-                error: outcome::INVALID_OUTPUT,
-                cause: format!("the function answered something else than its type: {}", self.shown()),
-            },
-        }
+        })
     }
 
     fn refusal(&self, refused: Refused) -> (&'static str, String) {

@@ -75,7 +75,7 @@ pub(crate) struct Entries {
 pub(crate) struct Room {
     /// Bytes of the answer's text.
     pub(crate) output: usize,
-    /// Bytes of the arguments and results while they are neither JSON nor in the guest's memory.
+    /// Bytes of the arguments while they are neither JSON nor in the guest's memory.
     pub(crate) values: usize,
 }
 
@@ -193,14 +193,6 @@ impl Way {
                 error: crate::outcome::FUNCTION_NOT_FOUND,
                 cause: format!("the function can't be called with JSON: {why}"),
             }),
-        }
-    }
-
-    /// Bytes of a result that wasmtime may copy out of the guest.
-    pub(crate) fn copied(&self, room: Room) -> usize {
-        match self {
-            Way::Function(_) => room.values.max(room.output),
-            Way::Task(_) | Way::Command(_) | Way::Http(_) | Way::Refused(_) => room.output,
         }
     }
 

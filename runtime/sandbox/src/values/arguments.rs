@@ -5,9 +5,9 @@ use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, Visitor};
 use serde_json::Value;
-use wasmtime::component::Val;
 
 use super::fields::Fields;
+use super::image::{BlockNumber, Image, Place};
 use super::path::At;
 use super::reader::Reader;
 use super::wit_type::Signature;
@@ -22,11 +22,11 @@ pub(crate) enum Refused {
 }
 
 /// The arguments in a JSON text: an object with the parameters by name, or, where there is one parameter, its value.
-/// A function without parameters takes any input. No more than `room` bytes of memory are used for them.
+/// A function without parameters takes any input. No more than `room` bytes of the guest's memory are used for them.
 ///
 /// # Errors
 /// [`Refused`]
-pub(crate) fn arguments(signature: &Signature, text: &str, room: usize) -> Result<Vec<Val>, Refused> {
+pub(crate) fn arguments(signature: &Signature, text: &str, room: usize) -> Result<Image, Refused> {
     let by_name = by_name(signature, &mut serde_json::Deserializer::from_str(text));
     let input = &mut serde_json::Deserializer::from_str(text);
     read(signature, input, by_name, room, None)
@@ -55,34 +55,46 @@ fn read<'de>(
     by_name: bool,
     room: usize,
     unknown: Option<&str>,
-) -> Result<Vec<Val>, Refused> {
+) -> Result<Image, Refused> {
     let context = Context {
         room: Cell::new(room),
         refused: RefCell::new(None),
+        image: RefCell::default(),
         unknown,
     };
-    let arguments = match &signature.types[..] {
-        [] => return Ok(Vec::new()),
+    let block = context.image.borrow_mut().new_block();
+    let place = context.grow::<serde::de::value::Error>(block, signature.places.layout.size);
+    let Ok(place) = place else {
+        return Err(Refused::TooLarge(room));
+    };
+    let read = match &signature.types[..] {
+        [] => Ok(()),
         [ty] if !by_name => {
             let reader = Reader {
                 context: &context,
                 ty,
                 at: &At::ROOT,
+                place,
             };
-            reader.deserialize(input).map(|value| vec![value])
+            reader.deserialize(input)
         }
         types => input.deserialize_any(Fields {
             context: &context,
             names: &signature.parameters,
             types,
+            offsets: &signature.places.offsets,
             at: &At::ROOT,
+            place,
         }),
     };
-    arguments.map_err(|error| match context.refused.take() {
-        Some(Refused::TooLarge(_)) => Refused::TooLarge(room),
-        Some(mismatch) => mismatch,
-        None => Refused::Mismatch(format!("the input can't be read: {error}")),
-    })
+    match read {
+        Ok(()) => Ok(context.image.into_inner()),
+        Err(error) => Err(match context.refused.take() {
+            Some(Refused::TooLarge(_)) => Refused::TooLarge(room),
+            Some(mismatch) => mismatch,
+            None => Refused::Mismatch(format!("the input can't be read: {error}")),
+        }),
+    }
 }
 
 /// Whether the one parameter of a function is given as an object with its name and nothing else.
@@ -121,6 +133,8 @@ pub(super) struct Context<'a> {
     room: Cell<usize>,
     /// Why reading stopped: serde's errors carry text only.
     refused: RefCell<Option<Refused>>,
+    /// What was read so far.
+    image: RefCell<Image>,
     pub(super) unknown: Option<&'a str>,
 }
 
@@ -138,6 +152,49 @@ impl Context<'_> {
             }
             None => Err(self.stop(Refused::TooLarge(0))),
         }
+    }
+
+    /// A block for the elements of a list.
+    pub(super) fn new_block(&self) -> BlockNumber {
+        self.image.borrow_mut().new_block()
+    }
+
+    /// Room for a value at the end of a block.
+    pub(super) fn grow<E: Error>(&self, block: BlockNumber, bytes: usize) -> Result<Place, E> {
+        self.take(bytes)?;
+        Ok(self.image.borrow_mut().grow(block, bytes))
+    }
+
+    /// Writes a number or a part of one.
+    pub(super) fn put(&self, place: Place, bytes: &[u8]) {
+        self.image.borrow_mut().put(place, bytes);
+    }
+
+    /// Writes a text.
+    pub(super) fn put_text<E: Error>(&self, place: Place, text: &str) -> Result<(), E> {
+        self.take(text.len())?;
+        self.image.borrow_mut().put_text(place, text);
+        Ok(())
+    }
+
+    /// Writes a list of bytes.
+    pub(super) fn put_bytes<E: Error>(&self, place: Place, bytes: Vec<u8>) -> Result<(), E> {
+        self.take(bytes.len())?;
+        let mut image = self.image.borrow_mut();
+        let (block, length) = (image.new_block(), bytes.len());
+        image.fill(block, bytes);
+        image.put_list(place, block, length, 1);
+        Ok(())
+    }
+
+    /// Writes a list whose elements are in a block of their own.
+    pub(super) fn put_list(&self, place: Place, block: BlockNumber, length: usize, align: usize) {
+        self.image.borrow_mut().put_list(place, block, length, align);
+    }
+
+    /// Takes back what was written for a value.
+    pub(super) fn clear(&self, place: Place, bytes: usize) {
+        self.image.borrow_mut().clear(place, bytes);
     }
 
     pub(super) fn stop<E: Error>(&self, why: Refused) -> E {

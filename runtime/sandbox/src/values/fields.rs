@@ -3,9 +3,9 @@
 use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
-use wasmtime::component::Val;
 
 use super::arguments::{Context, Refused};
+use super::image::Place;
 use super::path::At;
 use super::reader::{QUOTE_BYTES, Reader, wanted};
 use super::wit_type::{Names, WitType};
@@ -19,7 +19,10 @@ pub(super) struct Fields<'a> {
     pub(super) context: &'a Context<'a>,
     pub(super) names: &'a Names,
     pub(super) types: &'a [WitType],
+    /// Where each is behind `place`.
+    pub(super) offsets: &'a [usize],
     pub(super) at: &'a At<'a>,
+    pub(super) place: Place,
 }
 
 impl Fields<'_> {
@@ -45,46 +48,45 @@ impl Fields<'_> {
 }
 
 impl<'de> Visitor<'de> for Fields<'_> {
-    type Value = Vec<Val>;
+    type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("an object")
     }
 
-    fn visit_unit<E: Error>(self) -> Result<Vec<Val>, E> {
+    fn visit_unit<E: Error>(self) -> Result<(), E> {
         Err(self.not_an_object("`null`"))
     }
 
-    fn visit_bool<E: Error>(self, value: bool) -> Result<Vec<Val>, E> {
+    fn visit_bool<E: Error>(self, value: bool) -> Result<(), E> {
         Err(self.not_an_object(format_args!("`{value}`")))
     }
 
-    fn visit_u64<E: Error>(self, number: u64) -> Result<Vec<Val>, E> {
+    fn visit_u64<E: Error>(self, number: u64) -> Result<(), E> {
         Err(self.not_an_object(format_args!("`{number}`")))
     }
 
-    fn visit_i64<E: Error>(self, number: i64) -> Result<Vec<Val>, E> {
+    fn visit_i64<E: Error>(self, number: i64) -> Result<(), E> {
         Err(self.not_an_object(format_args!("`{number}`")))
     }
 
-    fn visit_f64<E: Error>(self, number: f64) -> Result<Vec<Val>, E> {
+    fn visit_f64<E: Error>(self, number: f64) -> Result<(), E> {
         Err(self.not_an_object(format_args!("`{number}`")))
     }
 
-    fn visit_str<E: Error>(self, text: &str) -> Result<Vec<Val>, E> {
+    fn visit_str<E: Error>(self, text: &str) -> Result<(), E> {
         if self.context.unknown == Some(text) {
-            return Ok(Vec::new());
+            return Ok(());
         }
         Err(self.not_an_object(format_args!("the text `{}`", cut(text, QUOTE_BYTES))))
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, _: A) -> Result<Vec<Val>, A::Error> {
+    fn visit_seq<A: SeqAccess<'de>>(self, _: A) -> Result<(), A::Error> {
         Err(self.not_an_object("a list"))
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Vec<Val>, A::Error> {
-        let mut values: Vec<Option<Val>> = Vec::new();
-        values.resize_with(self.types.len(), || None);
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        let mut read = Read::of(self.types.len());
         let mut expected = 0;
         while let Some(field) = map.next_key_seed(FieldName {
             names: self.names,
@@ -94,27 +96,63 @@ impl<'de> Visitor<'de> for Fields<'_> {
                 let at = self.at.field(&name);
                 self.stop::<A::Error>(format!("`{at}`: no such name is asked for; known are {}", self.known()))
             })?;
-            let name = self.names.get(field);
-            self.context.take(name.len())?;
-            let at = self.at.field(name);
-            values[field] = Some(map.next_value_seed(Reader {
+            let (ty, place) = (&self.types[field], self.place.behind(self.offsets[field]));
+            if read.set(field) {
+                // Of names that come twice, the last one counts.
+                self.context.clear(place, ty.layout().size);
+            }
+            let at = self.at.field(self.names.get(field));
+            map.next_value_seed(Reader {
                 context: self.context,
-                ty: &self.types[field],
+                ty,
                 at: &at,
-            })?);
+                place,
+            })?;
             expected = field + 1;
         }
-        let fields = values.into_iter().zip(self.types).enumerate();
-        fields
-            .map(|(field, (value, ty))| match value {
-                Some(value) => Ok(value),
-                None if ty.may_be_absent() => Ok(Val::Option(None)),
-                None => {
-                    let name = self.names.get(field);
-                    Err(self.stop(format!("`{}`: `{name}` is missing, {}", self.at, wanted(ty))))
-                }
-            })
-            .collect()
+        let missing = self.types.iter().enumerate().find(|(field, ty)| {
+            // What isn't there is zeroes, and those are `none`.
+            !read.has(*field) && !ty.may_be_absent()
+        });
+        match missing {
+            None => Ok(()),
+            Some((field, ty)) => {
+                let name = self.names.get(field);
+                Err(self.stop(format!("`{}`: `{name}` is missing, {}", self.at, wanted(ty))))
+            }
+        }
+    }
+}
+
+/// Which fields were read; most records have few.
+enum Read {
+    Few(u64),
+    Many(Vec<bool>),
+}
+
+impl Read {
+    fn of(fields: usize) -> Self {
+        match fields {
+            0..=64 => Self::Few(0),
+            many => Self::Many(vec![false; many]),
+        }
+    }
+
+    fn has(&self, field: usize) -> bool {
+        match self {
+            Self::Few(bits) => bits >> field & 1 == 1,
+            Self::Many(flags) => flags[field],
+        }
+    }
+
+    /// Marks one as read; whether it was before.
+    fn set(&mut self, field: usize) -> bool {
+        let was = self.has(field);
+        match self {
+            Self::Few(bits) => *bits |= 1 << field,
+            Self::Many(flags) => flags[field] = true,
+        }
+        was
     }
 }
 

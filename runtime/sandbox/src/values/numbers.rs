@@ -1,7 +1,5 @@
 //! Which JSON numbers fit which of WIT's.
 
-use wasmtime::component::Val;
-
 use super::wit_type::Integer;
 
 /// 2^63, the first number too large for an `s64`.
@@ -34,24 +32,19 @@ impl Integer {
         matches!(self, Self::S64 | Self::U64)
     }
 
-    /// The value, where it is in range.
-    pub(super) fn value(self, number: i128) -> Option<Val> {
-        Some(match self {
-            Self::S8 => Val::S8(number.try_into().ok()?),
-            Self::U8 => Val::U8(number.try_into().ok()?),
-            Self::S16 => Val::S16(number.try_into().ok()?),
-            Self::U16 => Val::U16(number.try_into().ok()?),
-            Self::S32 => Val::S32(number.try_into().ok()?),
-            Self::U32 => Val::U32(number.try_into().ok()?),
-            Self::S64 => Val::S64(number.try_into().ok()?),
-            Self::U64 => Val::U64(number.try_into().ok()?),
-        })
+    /// Its bytes in memory, the lowest first and behind them what they are filled up with, where it is in range.
+    pub(super) fn bytes(self, number: i128) -> Option<[u8; 8]> {
+        let (least, most) = self.range();
+        // The lower half of a number in range is the number.
+        (least..=most)
+            .contains(&number)
+            .then_some((number as u64).to_le_bytes())
     }
 
-    /// The value of a number written with a point or an exponent, where it is whole: JSONata writes `1e9`.
-    pub(super) fn whole(self, float: f64) -> Option<Val> {
+    /// The bytes of a number written with a point or an exponent, where it is whole: JSONata writes `1e9`.
+    pub(super) fn whole(self, float: f64) -> Option<[u8; 8]> {
         let fits = float.fract() == 0.0 && (-TWO_TO_63..TWO_TO_64).contains(&float);
-        fits.then(|| self.value(float as i128)).flatten()
+        fits.then(|| self.bytes(float as i128)).flatten()
     }
 }
 

@@ -5,14 +5,15 @@ use std::fmt;
 use base64::Engine as _;
 use base64::alphabet::STANDARD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
-use serde::Deserialize;
+use serde::Deserialize as _;
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
 use serde_json::value::RawValue;
-use wasmtime::component::Val;
 
 use super::arguments::{Context, Refused};
 use super::fields::Fields;
+use super::image::Place;
+use super::layout::OneOf;
 use super::numbers;
 use super::path::At;
 use super::wit_type::{Integer, Names, WitType};
@@ -30,27 +31,52 @@ pub(crate) const BASE64: GeneralPurpose = GeneralPurpose::new(
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
 
-/// Reads one value of a type.
+/// Reads one value of a type and writes it where it belongs.
 #[derive(Clone, Copy)]
 pub(super) struct Reader<'a> {
     pub(super) context: &'a Context<'a>,
     pub(super) ty: &'a WitType,
     pub(super) at: &'a At<'a>,
+    pub(super) place: Place,
 }
 
 impl<'a> Reader<'a> {
-    fn of(self, ty: &'a WitType) -> Self {
-        Self { ty, ..self }
-    }
-
     /// Reads what an option holds, where the option itself doesn't show.
-    fn inside<E>(self, read: impl FnOnce(Self) -> Result<Val, E>) -> Result<Val, E> {
+    fn inside<E>(self, read: impl FnOnce(Self) -> Result<(), E>) -> Result<(), E> {
         match self.ty {
-            WitType::Option(some) if !some.has_null() => {
-                let value = read(self.of(some))?;
-                Ok(Val::Option(Some(Box::new(value))))
+            WitType::Option(some, places) if !some.has_null() => {
+                self.put(&[1]);
+                read(Self {
+                    ty: some,
+                    place: self.place.behind(places.payload),
+                    ..self
+                })
             }
             _ => read(self),
+        }
+    }
+
+    fn put(&self, bytes: &[u8]) {
+        self.context.put(self.place, bytes);
+    }
+
+    /// Says which of the cases it is.
+    fn put_case(&self, case: usize, places: &OneOf) {
+        self.put(&case.to_le_bytes()[..places.tag]);
+    }
+
+    fn put_integer<E: Error>(
+        &self,
+        integer: Integer,
+        bytes: Option<[u8; 8]>,
+        found: impl fmt::Display,
+    ) -> Result<(), E> {
+        match bytes {
+            Some(bytes) => {
+                self.put(&bytes[..integer.size()]);
+                Ok(())
+            }
+            None => Err(self.mismatch(found)),
         }
     }
 
@@ -59,50 +85,63 @@ impl<'a> Reader<'a> {
         self.context.stop(Refused::Mismatch(message))
     }
 
-    fn integer<E: Error>(self, number: i128) -> Result<Val, E> {
+    fn integer<E: Error>(self, number: i128) -> Result<(), E> {
         self.inside(|reader| match reader.ty {
-            WitType::Integer(integer) => integer
-                .value(number)
-                .ok_or_else(|| reader.mismatch(format_args!("`{number}`"))),
+            WitType::Integer(integer) => {
+                reader.put_integer(*integer, integer.bytes(number), format_args!("`{number}`"))
+            }
             WitType::F32 | WitType::F64 => reader.float(number as f64),
             _ => Err(reader.mismatch(format_args!("`{number}`"))),
         })
     }
 
-    fn float<E: Error>(self, number: f64) -> Result<Val, E> {
+    fn float<E: Error>(self, number: f64) -> Result<(), E> {
         let found = || match number.is_finite() {
             true => format!("`{number}`"),
             false => format!("`{}`", numbers::text(number)),
         };
         match self.ty {
-            WitType::F64 => Ok(Val::Float64(number)),
+            WitType::F64 => self.put(&number.to_le_bytes()),
             WitType::F32 => match numbers::single(number) {
-                Some(single) => Ok(Val::Float32(single)),
-                None => Err(self.mismatch(found())),
+                Some(single) => self.put(&single.to_le_bytes()),
+                None => return Err(self.mismatch(found())),
             },
-            WitType::Integer(integer) => integer.whole(number).ok_or_else(|| self.mismatch(found())),
-            _ => Err(self.mismatch(found())),
+            WitType::Integer(integer) => match integer.whole(number) {
+                Some(bytes) => self.put(&bytes[..integer.size()]),
+                None => return Err(self.mismatch(found())),
+            },
+            _ => return Err(self.mismatch(found())),
         }
+        Ok(())
     }
 
-    fn text<E: Error>(self, text: &str) -> Result<Val, E> {
+    fn text<E: Error>(self, text: &str) -> Result<(), E> {
         let found = || format!("the text `{}`", cut(text, QUOTE_BYTES));
         match self.ty {
-            WitType::String => {
-                self.context.take(text.len())?;
-                Ok(Val::String(text.to_owned()))
-            }
+            WitType::String => self.context.put_text(self.place, text),
             WitType::Char => {
                 let mut chars = text.chars();
                 match (chars.next(), chars.next()) {
-                    (Some(char), None) => Ok(Val::Char(char)),
+                    (Some(char), None) => {
+                        self.put(&u32::from(char).to_le_bytes());
+                        Ok(())
+                    }
                     _ => Err(self.mismatch(found())),
                 }
             }
-            WitType::Enum(names) if names.position(text, 0).is_some() => Ok(Val::Enum(text.to_owned())),
-            WitType::Variant(names, types) => match names.position(text, 0).map(|case| &types[case]) {
-                Some(None) => Ok(Val::Variant(text.to_owned(), None)),
-                Some(Some(ty)) => {
+            WitType::Enum(names) => match names.position(text, 0) {
+                Some(case) => {
+                    self.put(&case.to_le_bytes()[..self.ty.layout().size]);
+                    Ok(())
+                }
+                None => Err(self.mismatch(found())),
+            },
+            WitType::Variant(names, types, places) => match names.position(text, 0).map(|case| (case, &types[case])) {
+                Some((case, None)) => {
+                    self.put_case(case, places);
+                    Ok(())
+                }
+                Some((_, Some(ty))) => {
                     let found = format!("`{text}` alone, which holds `{ty}`: write {{\"{text}\": …}}");
                     Err(self.mismatch(found))
                 }
@@ -113,13 +152,17 @@ impl<'a> Reader<'a> {
                     .decode(text)
                     .map_err(|error| self.mismatch(format_args!("{} ({error})", found())))?;
                 self.length(bytes.len(), *length)?;
-                self.context.take(bytes.len().saturating_mul(size_of::<Val>()))?;
-                let bytes = bytes.into_iter().map(Val::U8).collect();
-                Ok(list(bytes, *length))
+                match length {
+                    None => self.context.put_bytes(self.place, bytes),
+                    Some(_) => {
+                        self.put(&bytes);
+                        Ok(())
+                    }
+                }
             }
             WitType::Integer(integer) if integer.is_wide() => {
-                let number = text.parse().ok().and_then(|number| integer.value(number));
-                number.ok_or_else(|| self.mismatch(found()))
+                let bytes = text.parse().ok().and_then(|number| integer.bytes(number));
+                self.put_integer(*integer, bytes, found())
             }
             WitType::F64 | WitType::F32 => match numbers::special(text) {
                 Some(float) => self.float(float),
@@ -129,150 +172,142 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn length<E: Error>(&self, found: usize, wanted: Option<u32>) -> Result<(), E> {
+    pub(super) fn length<E: Error>(&self, found: usize, wanted: Option<u32>) -> Result<(), E> {
         match wanted {
             Some(wanted) if found != wanted as usize => Err(self.mismatch(format_args!("`{found}` of them"))),
             _ => Ok(()),
         }
     }
 
-    /// The elements of a list. The element's type is the same for each.
-    fn elements<'de, A: SeqAccess<'de>>(self, mut seq: A, ty: &WitType) -> Result<Vec<Val>, A::Error> {
-        let mut values = Vec::new();
-        loop {
-            let at = self.at.element(values.len());
-            let element = Reader {
-                context: self.context,
-                ty,
-                at: &at,
-            };
-            match seq.next_element_seed(element)? {
-                Some(value) => values.push(value),
-                None => return Ok(values),
-            }
-        }
-    }
-
-    fn tuple<'de, A: SeqAccess<'de>>(self, mut seq: A, types: &[WitType]) -> Result<Val, A::Error> {
-        let mut values = Vec::with_capacity(types.len());
-        for (index, ty) in types.iter().enumerate() {
+    fn tuple<'de, A: SeqAccess<'de>>(self, mut seq: A, types: &[WitType], offsets: &[usize]) -> Result<(), A::Error> {
+        for (index, (ty, offset)) in types.iter().zip(offsets).enumerate() {
             let at = self.at.element(index);
             let element = Reader {
                 context: self.context,
                 ty,
                 at: &at,
+                place: self.place.behind(*offset),
             };
-            match seq.next_element_seed(element)? {
-                Some(value) => values.push(value),
-                None => return Err(self.mismatch(format_args!("`{index}` of them"))),
+            if seq.next_element_seed(element)?.is_none() {
+                return Err(self.mismatch(format_args!("`{index}` of them")));
             }
         }
         match seq.next_element::<IgnoredAny>()? {
             Some(_) => Err(self.mismatch("more than that")),
-            None => Ok(Val::Tuple(values)),
+            None => Ok(()),
         }
     }
 
-    fn flags<'de, A: SeqAccess<'de>>(self, mut seq: A, names: &Names) -> Result<Val, A::Error> {
-        let mut given: Vec<String> = Vec::new();
+    fn flags<'de, A: SeqAccess<'de>>(self, mut seq: A, names: &Names) -> Result<(), A::Error> {
+        let mut bits = vec![0_u8; self.ty.layout().size];
+        let mut given = 0;
         while let Some(name) = seq.next_element::<Value>()? {
-            let known = name.as_str().filter(|name| names.position(name, given.len()).is_some());
+            let known = name.as_str().and_then(|name| names.position(name, given));
             match known {
-                Some(name) if given.len() < names.len() => given.push(name.to_owned()),
+                Some(flag) if given < names.len() => {
+                    bits[flag / 8] |= 1 << (flag % 8);
+                    given += 1;
+                }
                 Some(_) => return Err(self.mismatch("more names than there are")),
                 None if name.as_str().is_some_and(|name| self.context.unknown == Some(name)) => {}
                 None => {
-                    let at = self.at.element(given.len());
+                    let at = self.at.element(given);
                     let flag = Reader { at: &at, ..self };
                     return Err(flag.mismatch(format_args!("`{}`", cut(&name.to_string(), QUOTE_BYTES))));
                 }
             }
         }
-        Ok(Val::Flags(given))
+        self.put(&bits);
+        Ok(())
     }
 
     /// An object of one name and its value: a case of a variant, a result, or an option around an option.
     fn case<'de, 't, A: MapAccess<'de>>(
         self,
         mut map: A,
+        places: &OneOf,
         find: impl Fn(&str) -> Option<(usize, Option<&'t WitType>)>,
-    ) -> Result<(usize, Option<Box<Val>>), A::Error> {
+    ) -> Result<(), A::Error> {
         let Some(name) = map.next_key::<String>()? else {
             return Err(self.mismatch("an empty object"));
         };
         let Some((case, ty)) = find(&name) else {
             return Err(self.mismatch(format_args!("an object with `{}`", cut(&name, QUOTE_BYTES))));
         };
-        let value = {
+        self.put_case(case, places);
+        {
             let at = self.at.field(&name);
             match ty {
-                Some(ty) => Some(Box::new(map.next_value_seed(Reader {
+                Some(ty) => map.next_value_seed(Reader {
                     context: self.context,
                     ty,
                     at: &at,
-                })?)),
-                None => match map.next_value::<Option<IgnoredAny>>()? {
-                    None => None,
-                    Some(_) => {
+                    place: self.place.behind(places.payload),
+                })?,
+                None => {
+                    if map.next_value::<Option<IgnoredAny>>()?.is_some() {
                         let message = format!("`{at}`: wanted `null`, for `{name}` holds nothing");
                         return Err(self.context.stop(Refused::Mismatch(message)));
                     }
-                },
+                }
             }
-        };
+        }
         match map.next_key::<IgnoredAny>()? {
             Some(_) => Err(self.mismatch("an object with more than one name")),
-            None => Ok((case, value)),
+            None => Ok(()),
         }
     }
 
-    fn map<'de, A: MapAccess<'de>>(self, mut map: A, key: &WitType, ty: &WitType) -> Result<Val, A::Error> {
-        let mut pairs = Vec::new();
+    fn map<'de, A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        let WitType::Map(key, ty, entry) = self.ty else {
+            return Err(self.mismatch("an object"));
+        };
+        let block = self.context.new_block();
+        let mut count = 0;
         while let Some(name) = map.next_key::<String>()? {
             let at = self.at.field(&name);
+            let place = self.context.grow(block, entry.layout.size)?;
             let reader = Reader {
                 context: self.context,
                 ty: key,
                 at: &at,
+                place,
             };
-            self.context.take(size_of::<(Val, Val)>())?;
-            let key = reader.key(&name)?;
-            let value = map.next_value_seed(reader.of(ty))?;
-            pairs.push((key, value));
+            reader.key(&name)?;
+            map.next_value_seed(Reader {
+                ty,
+                place: place.behind(entry.offsets[1]),
+                ..reader
+            })?;
+            count += 1;
         }
-        Ok(Val::Map(pairs))
+        self.context.put_list(self.place, block, count, entry.layout.align);
+        Ok(())
     }
 
     /// A key of a map, which is a text whatever its type.
-    fn key<E: Error>(self, name: &str) -> Result<Val, E> {
+    fn key<E: Error>(self, name: &str) -> Result<(), E> {
         let found = || format!("the key `{}`", cut(name, QUOTE_BYTES));
         match self.ty {
             WitType::Bool => match name {
-                "true" => Ok(Val::Bool(true)),
-                "false" => Ok(Val::Bool(false)),
-                _ => Err(self.mismatch(found())),
+                "true" => self.put(&[1]),
+                "false" => self.put(&[0]),
+                _ => return Err(self.mismatch(found())),
             },
             WitType::Integer(integer) => {
-                let number = name.parse().ok().and_then(|number| integer.value(number));
-                number.ok_or_else(|| self.mismatch(found()))
+                let bytes = name.parse().ok().and_then(|number| integer.bytes(number));
+                return self.put_integer(*integer, bytes, found());
             }
-            _ => self.text(name),
+            _ => return self.text(name),
         }
-    }
-}
-
-fn list(values: Vec<Val>, length: Option<u32>) -> Val {
-    match length {
-        Some(_) => Val::FixedLengthList(values),
-        None => Val::List(values),
+        Ok(())
     }
 }
 
 impl<'de> DeserializeSeed<'de> for Reader<'_> {
-    type Value = Val;
+    type Value = ();
 
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Val, D::Error> {
-        self.context.take(size_of::<Val>())?;
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
         if !self.context.reads_text() || !self.ty.is_float() {
             return deserializer.deserialize_any(self);
         }
@@ -291,97 +326,88 @@ impl<'de> DeserializeSeed<'de> for Reader<'_> {
 }
 
 impl<'de> Visitor<'de> for Reader<'_> {
-    type Value = Val;
+    type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self.ty, f)
     }
 
-    fn visit_unit<E: Error>(self) -> Result<Val, E> {
+    fn visit_unit<E: Error>(self) -> Result<(), E> {
         match self.ty {
-            WitType::Option(_) => Ok(Val::Option(None)),
+            // Zeroes are `none`.
+            WitType::Option(..) => Ok(()),
             _ => Err(self.mismatch("`null`")),
         }
     }
 
-    fn visit_bool<E: Error>(self, value: bool) -> Result<Val, E> {
+    fn visit_bool<E: Error>(self, value: bool) -> Result<(), E> {
         self.inside(|reader| match reader.ty {
-            WitType::Bool => Ok(Val::Bool(value)),
+            WitType::Bool => {
+                reader.put(&[u8::from(value)]);
+                Ok(())
+            }
             _ => Err(reader.mismatch(format_args!("`{value}`"))),
         })
     }
 
-    fn visit_u64<E: Error>(self, number: u64) -> Result<Val, E> {
+    fn visit_u64<E: Error>(self, number: u64) -> Result<(), E> {
         self.integer(number.into())
     }
 
-    fn visit_i64<E: Error>(self, number: i64) -> Result<Val, E> {
+    fn visit_i64<E: Error>(self, number: i64) -> Result<(), E> {
         self.integer(number.into())
     }
 
-    fn visit_f64<E: Error>(self, number: f64) -> Result<Val, E> {
+    fn visit_f64<E: Error>(self, number: f64) -> Result<(), E> {
         self.inside(|reader| reader.float(number))
     }
 
-    fn visit_str<E: Error>(self, text: &str) -> Result<Val, E> {
+    fn visit_str<E: Error>(self, text: &str) -> Result<(), E> {
         if self.context.unknown == Some(text) {
-            return Ok(Val::Bool(false));
+            return Ok(());
         }
         self.inside(|reader| reader.text(text))
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<Val, A::Error> {
+    fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<(), A::Error> {
         self.inside(|reader| match reader.ty {
-            WitType::List(element, length) => {
-                let values = reader.elements(seq, element)?;
-                reader.length(values.len(), *length)?;
-                Ok(list(values, *length))
-            }
-            WitType::Bytes(length) => {
-                let values = reader.elements(seq, &WitType::Integer(Integer::U8))?;
-                reader.length(values.len(), *length)?;
-                Ok(list(values, *length))
-            }
-            WitType::Tuple(types) => reader.tuple(seq, types),
+            WitType::List(element, length) => reader.elements(seq, element, *length),
+            WitType::Bytes(length) => reader.elements(seq, &WitType::Integer(Integer::U8), *length),
+            WitType::Tuple(types, places) => reader.tuple(seq, types, &places.offsets),
             WitType::Flags(names) => reader.flags(seq, names),
             _ => Err(reader.mismatch("a list")),
         })
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Val, A::Error> {
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<(), A::Error> {
         self.inside(|reader| match reader.ty {
-            WitType::Record(names, types) => {
+            WitType::Record(names, types, places) => {
                 let fields = Fields {
                     context: reader.context,
                     names,
                     types,
+                    offsets: &places.offsets,
                     at: reader.at,
+                    place: reader.place,
                 };
-                let values = fields.visit_map(map)?;
-                Ok(Val::Record(names.iter().map(str::to_owned).zip(values).collect()))
+                fields.visit_map(map)
             }
-            WitType::Variant(names, types) => {
+            WitType::Variant(names, types, places) => {
                 let find = |name: &str| names.position(name, 0).map(|case| (case, types[case].as_ref()));
-                let (case, value) = reader.case(map, find)?;
-                Ok(Val::Variant(names.get(case).to_owned(), value))
+                reader.case(map, places, find)
             }
-            WitType::Result(ok, err) => {
+            WitType::Result(ok, err, places) => {
                 let find = |name: &str| match name {
                     "ok" => Some((0, ok.as_deref())),
                     "err" => Some((1, err.as_deref())),
                     _ => None,
                 };
-                Ok(Val::Result(match reader.case(map, find)? {
-                    (0, value) => Ok(value),
-                    (_, value) => Err(value),
-                }))
+                reader.case(map, places, find)
             }
-            WitType::Option(some) => {
-                let (_, value) = reader.case(map, |name| (name == "some").then_some((0, Some(&**some))))?;
-                Ok(Val::Option(value))
+            WitType::Option(some, places) => {
+                reader.case(map, places, |name| (name == "some").then_some((1, Some(&**some))))
             }
-            WitType::Map(key, value) => reader.map(map, key, value),
-            _ => Err(reader.mismatch("an object")),
+            _ => reader.map(map),
         })
     }
 }
@@ -399,8 +425,8 @@ pub(super) fn wanted(ty: &WitType) -> String {
         WitType::Variant(..) => " (the name of a case, or an object with it and its value)".to_owned(),
         WitType::Flags(_) => " (a list of names)".to_owned(),
         WitType::Result(..) => " (an object with `ok` or `err`)".to_owned(),
-        WitType::Option(some) if some.has_null() => " (null, or an object with `some`)".to_owned(),
-        WitType::Tuple(types) => format!(" (a list of {})", types.len()),
+        WitType::Option(some, _) if some.has_null() => " (null, or an object with `some`)".to_owned(),
+        WitType::Tuple(types, _) => format!(" (a list of {})", types.len()),
         _ => String::new(),
     };
     format!("`{}`{how}", cut(&ty.to_string(), TYPE_BYTES))

@@ -23,8 +23,8 @@ impl Signature {
     /// The schema of the output; the `err` of a result is a failure and no output.
     pub(crate) fn output_schema(&self) -> Value {
         shown(match &self.result {
-            None | Some(WitType::Result(None, _)) => json!({"type": "null"}),
-            Some(WitType::Result(Some(ok), _)) => schema(ok),
+            None | Some(WitType::Result(None, ..)) => json!({"type": "null"}),
+            Some(WitType::Result(Some(ok), ..)) => schema(ok),
             Some(ty) => schema(ty),
         })
     }
@@ -72,13 +72,13 @@ fn schema(ty: &WitType) -> Value {
         WitType::List(element, Some(length)) => {
             json!({"type": "array", "items": schema(element), "minItems": length, "maxItems": length})
         }
-        WitType::Map(_, value) => json!({"type": "object", "additionalProperties": schema(value)}),
-        WitType::Record(names, types) => object(names, types),
-        WitType::Tuple(types) => {
+        WitType::Map(_, value, _) => json!({"type": "object", "additionalProperties": schema(value)}),
+        WitType::Record(names, types, _) => object(names, types),
+        WitType::Tuple(types, _) => {
             let items: Vec<Value> = types.iter().map(schema).collect();
             json!({"type": "array", "prefixItems": items, "minItems": types.len(), "maxItems": types.len()})
         }
-        WitType::Variant(names, types) => {
+        WitType::Variant(names, types, _) => {
             let cases = names.iter().zip(types).map(|(name, ty)| match ty {
                 Some(ty) => wrapped(name, schema(ty)),
                 None => json!({"const": name}),
@@ -86,11 +86,11 @@ fn schema(ty: &WitType) -> Value {
             json!({"oneOf": cases.collect::<Vec<_>>()})
         }
         WitType::Enum(names) => json!({"enum": names.iter().collect::<Vec<_>>()}),
-        WitType::Option(some) if some.has_null() => {
+        WitType::Option(some, _) if some.has_null() => {
             json!({"anyOf": [{"type": "null"}, wrapped("some", schema(some))]})
         }
-        WitType::Option(some) => json!({"anyOf": [{"type": "null"}, schema(some)]}),
-        WitType::Result(ok, err) => {
+        WitType::Option(some, _) => json!({"anyOf": [{"type": "null"}, schema(some)]}),
+        WitType::Result(ok, err, _) => {
             let side = |ty: &Option<Box<WitType>>| ty.as_deref().map_or(json!({"type": "null"}), schema);
             json!({"oneOf": [wrapped("ok", side(ok)), wrapped("err", side(err))]})
         }

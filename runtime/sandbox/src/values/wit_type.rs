@@ -4,6 +4,8 @@ use std::fmt;
 
 use wasmtime::component::types::{ComponentFunc, Type};
 
+use super::layout::{OneOf, Together};
+
 /// Parts (fields, cases, elements) the types of one function may have. Interfaces in use have some hundreds; a
 /// component of a few kilobytes can describe a type of a million.
 const PARTS: usize = 10_000;
@@ -15,6 +17,8 @@ pub(crate) struct Signature {
     pub(crate) parameters: Names,
     /// Their types.
     pub(crate) types: Box<[WitType]>,
+    /// Where the parameters are in memory.
+    pub(crate) places: Together,
     /// What it returns.
     pub(crate) result: Option<WitType>,
 }
@@ -31,13 +35,13 @@ pub(crate) enum WitType {
     /// `list<u8>`, or as many of them as the number says.
     Bytes(Option<u32>),
     List(Box<WitType>, Option<u32>),
-    Map(Box<WitType>, Box<WitType>),
-    Record(Names, Box<[WitType]>),
-    Tuple(Box<[WitType]>),
-    Variant(Names, Box<[Option<WitType>]>),
+    Map(Box<WitType>, Box<WitType>, Together),
+    Record(Names, Box<[WitType]>, Together),
+    Tuple(Box<[WitType]>, Together),
+    Variant(Names, Box<[Option<WitType>]>, OneOf),
     Enum(Names),
-    Option(Box<WitType>),
-    Result(Option<Box<WitType>>, Option<Box<WitType>>),
+    Option(Box<WitType>, OneOf),
+    Result(Option<Box<WitType>>, Option<Box<WitType>>, OneOf),
     Flags(Names),
 }
 
@@ -108,12 +112,14 @@ impl Signature {
         }
         let mut parts = PARTS;
         let types = function.params().map(|(_, ty)| WitType::of(&ty, &mut parts));
-        let types = types.collect::<Result<_, _>>()?;
+        let types: Box<[WitType]> = types.collect::<Result<_, _>>()?;
+        let places = placed(Together::of(types.iter()))?;
         let result = function.results().next();
         let result = result.map(|ty| WitType::of(&ty, &mut parts)).transpose()?;
         Ok(Self {
             parameters: Names::new(function.params().map(|(name, _)| name)),
             types,
+            places,
             result,
         })
     }
@@ -145,40 +151,54 @@ impl WitType {
             },
             Type::FixedLengthList(list) => match list.ty() {
                 Type::U8 => Self::Bytes(Some(list.len())),
-                element => Self::List(Self::boxed(&element, parts)?, Some(list.len())),
+                element => {
+                    let element = Self::boxed(&element, parts)?;
+                    placed(element.fits(list.len()).then_some(()))?;
+                    Self::List(element, Some(list.len()))
+                }
             },
             Type::Map(map) if matches!(map.key(), Type::Float32 | Type::Float64) => {
                 return unsupported("a float as a key");
             }
-            Type::Map(map) => Self::Map(Self::boxed(&map.key(), parts)?, Self::boxed(&map.value(), parts)?),
-            Type::Record(record) => Self::Record(
-                Names::new(record.fields().map(|field| field.name)),
-                record
-                    .fields()
-                    .map(|field| Self::of(&field.ty, parts))
-                    .collect::<Result<_, _>>()?,
-            ),
+            Type::Map(map) => {
+                let (key, value) = (Self::boxed(&map.key(), parts)?, Self::boxed(&map.value(), parts)?);
+                let entry = placed(Together::of([&*key, &*value].into_iter()))?;
+                Self::Map(key, value, entry)
+            }
+            Type::Record(record) => {
+                let types = record.fields().map(|field| Self::of(&field.ty, parts));
+                let types: Box<[Self]> = types.collect::<Result<_, _>>()?;
+                let places = placed(Together::of(types.iter()))?;
+                Self::Record(Names::new(record.fields().map(|field| field.name)), types, places)
+            }
             Type::Tuple(tuple) => {
                 let types = tuple.types().map(|ty| Self::of(&ty, parts));
-                Self::Tuple(types.collect::<Result<_, _>>()?)
+                let types: Box<[Self]> = types.collect::<Result<_, _>>()?;
+                let places = placed(Together::of(types.iter()))?;
+                Self::Tuple(types, places)
             }
-            Type::Variant(variant) => Self::Variant(
-                Names::new(variant.cases().map(|case| case.name)),
-                variant
-                    .cases()
-                    .map(|case| {
-                        *parts = parts.saturating_sub(1);
-                        case.ty.map(|ty| Self::of(&ty, parts)).transpose()
-                    })
-                    .collect::<Result<_, _>>()?,
-            ),
+            Type::Variant(variant) => {
+                let types = variant.cases().map(|case| {
+                    *parts = parts.saturating_sub(1);
+                    case.ty.map(|ty| Self::of(&ty, parts)).transpose()
+                });
+                let types: Box<[Option<Self>]> = types.collect::<Result<_, _>>()?;
+                let places = placed(OneOf::of(types.iter().map(Option::as_ref)))?;
+                Self::Variant(Names::new(variant.cases().map(|case| case.name)), types, places)
+            }
             Type::Enum(names) => Self::Enum(Names::new(counted(names.names(), parts))),
             Type::Flags(names) => Self::Flags(Names::new(counted(names.names(), parts))),
-            Type::Option(option) => Self::Option(Self::boxed(&option.ty(), parts)?),
-            Type::Result(result) => Self::Result(
-                result.ok().map(|ty| Self::boxed(&ty, parts)).transpose()?,
-                result.err().map(|ty| Self::boxed(&ty, parts)).transpose()?,
-            ),
+            Type::Option(option) => {
+                let some = Self::boxed(&option.ty(), parts)?;
+                let places = placed(OneOf::of([None, Some(&*some)].into_iter()))?;
+                Self::Option(some, places)
+            }
+            Type::Result(result) => {
+                let ok = result.ok().map(|ty| Self::boxed(&ty, parts)).transpose()?;
+                let err = result.err().map(|ty| Self::boxed(&ty, parts)).transpose()?;
+                let places = placed(OneOf::of([ok.as_deref(), err.as_deref()].into_iter()))?;
+                Self::Result(ok, err, places)
+            }
             Type::Own(_) | Type::Borrow(_) => return unsupported("a resource"),
             Type::Future(_) => return unsupported("a future"),
             Type::Stream(_) => return unsupported("a stream"),
@@ -193,22 +213,27 @@ impl WitType {
     /// Whether JSON's null is one of its values. Around such a type an option needs a wrapping, or `some(none)` would
     /// read as `none`.
     pub(crate) fn has_null(&self) -> bool {
-        matches!(self, Self::Option(_))
+        matches!(self, Self::Option(..))
     }
 
     /// Whether it is a float, or may be.
     pub(crate) fn is_float(&self) -> bool {
         match self {
             Self::F32 | Self::F64 => true,
-            Self::Option(some) => matches!(**some, Self::F32 | Self::F64),
+            Self::Option(some, _) => matches!(**some, Self::F32 | Self::F64),
             _ => false,
         }
     }
 
     /// Whether a field of this type may be left out.
     pub(crate) fn may_be_absent(&self) -> bool {
-        matches!(self, Self::Option(_))
+        matches!(self, Self::Option(..))
     }
+}
+
+/// What has a place in memory.
+fn placed<T>(layout: Option<T>) -> Result<T, Unsupported> {
+    layout.ok_or_else(|| Unsupported("one of its values is larger than any memory".to_owned()))
 }
 
 /// Takes each name from the parts; where none are left, the next type is refused.
@@ -245,13 +270,13 @@ impl fmt::Display for WitType {
             Self::Bytes(Some(length)) => write!(f, "list<u8, {length}>"),
             Self::List(element, None) => write!(f, "list<{element}>"),
             Self::List(element, Some(length)) => write!(f, "list<{element}, {length}>"),
-            Self::Map(key, value) => write!(f, "map<{key}, {value}>"),
-            Self::Record(names, types) => {
+            Self::Map(key, value, _) => write!(f, "map<{key}, {value}>"),
+            Self::Record(names, types, _) => {
                 let fields = names.iter().zip(types).map(|(name, ty)| format!("{name}: {ty}"));
                 write!(f, "record {{ {} }}", listed(fields))
             }
-            Self::Tuple(types) => write!(f, "tuple<{}>", listed(types.iter().map(Self::to_string))),
-            Self::Variant(names, types) => {
+            Self::Tuple(types, _) => write!(f, "tuple<{}>", listed(types.iter().map(Self::to_string))),
+            Self::Variant(names, types, _) => {
                 let cases = names.iter().zip(types).map(|(name, ty)| match ty {
                     Some(ty) => format!("{name}({ty})"),
                     None => name.to_owned(),
@@ -259,11 +284,11 @@ impl fmt::Display for WitType {
                 write!(f, "variant {{ {} }}", listed(cases))
             }
             Self::Enum(names) => write!(f, "enum {{ {} }}", listed(names.iter().map(str::to_owned))),
-            Self::Option(some) => write!(f, "option<{some}>"),
-            Self::Result(None, None) => f.write_str("result"),
-            Self::Result(Some(ok), None) => write!(f, "result<{ok}>"),
-            Self::Result(None, Some(err)) => write!(f, "result<_, {err}>"),
-            Self::Result(Some(ok), Some(err)) => write!(f, "result<{ok}, {err}>"),
+            Self::Option(some, _) => write!(f, "option<{some}>"),
+            Self::Result(None, None, _) => f.write_str("result"),
+            Self::Result(Some(ok), None, _) => write!(f, "result<{ok}>"),
+            Self::Result(None, Some(err), _) => write!(f, "result<_, {err}>"),
+            Self::Result(Some(ok), Some(err), _) => write!(f, "result<{ok}, {err}>"),
             Self::Flags(names) => write!(f, "flags {{ {} }}", listed(names.iter().map(str::to_owned))),
         }
     }

@@ -179,6 +179,8 @@ const ECHO_CORE: &str = r#"
       (block $fits
         (br_if $fits (i32.le_u (global.get $top) (i32.mul (memory.size) (i32.const 65536))))
         (drop (memory.grow (i32.add (i32.div_u (local.get $size) (i32.const 65536)) (i32.const 1)))))
+      (memory.copy (local.get $at) (local.get 0)
+        (select (local.get 1) (local.get $size) (i32.lt_u (local.get 1) (local.get $size))))
       (local.get $at))
     (func (export "echo") (param i32 i32) (result i32)
       (i32.store (i32.const 8) (local.get 0))
