@@ -1,6 +1,7 @@
 //! What was typed. Nothing here reads a file, the network or a clock: [`crate::config`] says what was meant.
 
 mod entrance;
+mod guests;
 mod map_runs;
 mod modules;
 mod new;
@@ -19,6 +20,7 @@ use server::LogDestination;
 use server::access::Secret;
 
 pub use entrance::{Entrance, Keys, NewKey};
+pub use guests::Guests;
 pub use map_runs::{MapRuns, UpdateMapRun};
 pub use modules::{ModuleName, Modules};
 pub use new::{Language, New};
@@ -226,6 +228,9 @@ pub struct Serve {
     /// What modules may ask for in their manifests: a TOML file; without one nothing outward is granted
     #[arg(long, value_name = "FILE", env = "SANDSTEP_POLICY", hide_env = true)]
     pub policy: Option<PathBuf>,
+    /// How many tasks run at once, and on how much memory
+    #[command(flatten)]
+    pub guests: Guests,
     /// How the server is reached
     #[command(flatten)]
     pub entrance: Entrance,

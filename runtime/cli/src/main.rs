@@ -14,6 +14,7 @@ mod entrance;
 mod events;
 mod limits;
 mod logging;
+mod machine_memory;
 mod manifest;
 mod output;
 mod policy;

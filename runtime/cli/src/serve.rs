@@ -18,6 +18,7 @@ use crate::connections::connections;
 use crate::entrance;
 use crate::limits::limits;
 use crate::logging;
+use crate::machine_memory::machine_memory;
 use crate::output::Output;
 use crate::policy;
 use crate::problem::{Ending, Problem, Result};
@@ -61,7 +62,7 @@ pub fn serve(asked: &args::Serve, output: &Output) -> Result {
         let signals = Signals::new()?;
         entrance::reload_on_hangup(&asked.entrance, &entrance)?;
         policy::reload_on_hangup(asked.policy.as_deref(), &policy)?;
-        let ports = open_ports(&data, &limits)?;
+        let ports = open_ports(&data, sandbox_for(&asked.guests, &data, &limits))?;
         let config = Config {
             policy,
             ..configuration(asked, limits, connections, traces)
@@ -105,7 +106,7 @@ fn configuration(asked: &args::Serve, limits: Limits, connections: Connections, 
     }
 }
 
-fn open_ports(data: &Path, limits: &Limits) -> Result<Ports> {
+fn open_ports(data: &Path, sandbox: sandbox::Options) -> Result<Ports> {
     let store = open_store(
         data,
         "each server needs a directory of its own: `--data DIR` or SANDSTEP_DATA names another",
@@ -116,7 +117,7 @@ fn open_ports(data: &Path, limits: &Limits) -> Result<Ports> {
             "the data directory must belong to the user who starts the server",
         )
     })?;
-    let sandbox = Sandbox::open(sandbox_options(&data.join(COMPILED), limits)).map_err(sandbox_problem)?;
+    let sandbox = Sandbox::open(sandbox).map_err(sandbox_problem)?;
     let store = Arc::new(store);
     Ok(Ports {
         log: Arc::clone(&store) as Arc<_>,
@@ -140,6 +141,19 @@ pub fn sandbox_options(compiled: &Path, limits: &Limits) -> sandbox::Options {
         output_bytes: options
             .output_bytes
             .max(limits.payload_bytes.saturating_add(OUTPUT_SLACK)),
+        ..options
+    }
+}
+
+/// The sandbox of a server.
+fn sandbox_for(guests: &args::Guests, data: &Path, limits: &Limits) -> sandbox::Options {
+    let options = sandbox_options(&data.join(COMPILED), limits);
+    sandbox::Options {
+        slots: usize::try_from(guests.at_once).unwrap_or(usize::MAX),
+        guest_memory: guests
+            .memory
+            .or_else(|| machine_memory().map(|bytes| bytes / 2))
+            .unwrap_or(options.guest_memory),
         ..options
     }
 }

@@ -4,13 +4,14 @@ use std::sync::Arc;
 
 use asl::Failure;
 use engine::ports::Outcome;
-use wasmtime::{ResourceLimiter, Store};
+use wasmtime::{ResourceLimiterAsync, Store};
 
 use crate::entry::{Answer, HOST_CALL_BYTES, Room};
 use crate::granted::{self, Denials};
 use crate::grants::Wasi;
+use crate::guest_memory::GuestMemory;
 use crate::guest_threads::{Finished, OpenAttempt};
-use crate::limits::MemoryBudget;
+use crate::limits::{Growing, MemoryBudget};
 use crate::module_cache::ModuleCache;
 use crate::outbound::{Network, Outbound};
 use crate::outcome::{self, Copied, Phase};
@@ -77,12 +78,31 @@ impl Guest {
     }
 }
 
-impl ResourceLimiter for Guest {
-    fn memory_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {
+/// Written out as wasmtime's macro would: a growth that needn't wait, and few must, then costs no state machine.
+impl ResourceLimiterAsync for Guest {
+    fn memory_growing<'life, 'growing>(
+        &'life mut self,
+        current: usize,
+        desired: usize,
+        maximum: Option<usize>,
+    ) -> Growing<'growing>
+    where
+        'life: 'growing,
+        Self: 'growing,
+    {
         self.memory.memory_growing(current, desired, maximum)
     }
 
-    fn table_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {
+    fn table_growing<'life, 'growing>(
+        &'life mut self,
+        current: usize,
+        desired: usize,
+        maximum: Option<usize>,
+    ) -> Growing<'growing>
+    where
+        'life: 'growing,
+        Self: 'growing,
+    {
         self.memory.table_growing(current, desired, maximum)
     }
 }
@@ -91,6 +111,7 @@ impl ResourceLimiter for Guest {
 pub(crate) async fn run(
     modules: Arc<ModuleCache>,
     network: Arc<Network>,
+    memory: Arc<GuestMemory>,
     attempt: Arc<OpenAttempt>,
     output_bytes: usize,
 ) -> Finished {
@@ -117,9 +138,8 @@ pub(crate) async fn run(
         output: output_bytes,
         values: usize::try_from(limits.memory).unwrap_or(usize::MAX),
     };
-    let copied = way.copied(room);
     let guest = Guest {
-        memory: MemoryBudget::new(limits.memory, Arc::clone(attempt.peak())),
+        memory: MemoryBudget::new(limits.memory, Arc::clone(attempt.peak()), memory.share()),
         wasi: None,
         written: way.speaks_on_streams().then(|| Written::at_most(output_bytes)),
         denials: Denials::default(),
@@ -128,8 +148,8 @@ pub(crate) async fn run(
         attempt: Arc::clone(&attempt),
     };
     let mut store = Store::new(modules.engine(), guest);
-    store.limiter(|guest| guest);
-    let in_one_call = copied.max(HOST_CALL_BYTES);
+    store.limiter_async(|guest| guest);
+    let in_one_call = output_bytes.max(HOST_CALL_BYTES);
     store.set_hostcall_fuel(in_one_call);
     store.set_epoch_deadline(1);
     store.epoch_deadline_async_yield_and_update(1);
@@ -149,7 +169,7 @@ pub(crate) async fn run(
         Ok(answer) => outcome::of_answer(answer),
         Err(error) => {
             let copied = Copied {
-                result: copied,
+                result: output_bytes,
                 in_one_call,
             };
             Outcome::Failed(outcome::of_error(&error, phase, copied, &mut attempt.output()))

@@ -13,6 +13,7 @@ mod epoch;
 mod exit_code;
 mod granted;
 mod grants;
+mod guest_memory;
 mod guest_output;
 mod guest_threads;
 mod host_calls;
@@ -29,7 +30,7 @@ mod values;
 mod wasm_config;
 mod wit;
 
-pub use limits::{DEFAULT_CEILING, MAX_MEMORIES, MAX_TABLES, OUTPUT_BYTES};
+pub use limits::{DEFAULT_CEILING, GUEST_MEMORY, MAX_MEMORIES, MAX_TABLES, OUTPUT_BYTES};
 pub use prepare::UPLOAD_BYTES;
 pub use runner::{Options, Sandbox};
 pub use wasm_config::Allocation;

@@ -1,11 +1,14 @@
 //! What an attempt may use, and the counting of its memory.
 
 use std::fmt;
+use std::future::ready;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use engine::ports::{AskedLimits, TaskLimits};
-use wasmtime::ResourceLimiter;
+
+use crate::guest_memory::Share;
 
 /// The most an attempt may be given, whatever a module asks for: a tera-unit of fuel is some five
 /// minutes of computing, 1 GiB is what a small server can spare for one guest.
@@ -15,6 +18,9 @@ pub const DEFAULT_CEILING: TaskLimits = TaskLimits {
     time_millis: None,
     output: None,
 };
+
+/// What all guests may hold together unless told otherwise: what a machine of 8 GiB can spare beside its database.
+pub const GUEST_MEMORY: u64 = 4 << 30;
 
 /// Largest result unless told otherwise, eight times what the language lets a state hand on: larger ones are refused before
 /// the host allocates room for them. Bounds every other text a guest hands over in one call, too.
@@ -58,6 +64,7 @@ pub(crate) struct MemoryBudget {
     limit: u64,
     used: u64,
     peak: Arc<Peak>,
+    share: Share,
 }
 
 /// The most a budget ever held, readable while the guest runs.
@@ -71,42 +78,54 @@ impl Peak {
     }
 }
 
+/// Whether a guest may grow, once it may; wasmtime's own type.
+pub(crate) type Growing<'a> = Pin<Box<dyn Future<Output = wasmtime::Result<bool>> + Send + 'a>>;
+
 impl MemoryBudget {
-    /// A budget nothing is taken from yet.
-    pub(crate) fn new(limit: u64, peak: Arc<Peak>) -> Self {
-        Self { limit, used: 0, peak }
+    /// A budget nothing is taken from yet, out of a share of what all guests have.
+    pub(crate) fn new(limit: u64, peak: Arc<Peak>, share: Share) -> Self {
+        Self {
+            limit,
+            used: 0,
+            peak,
+            share,
+        }
     }
 
-    fn take(&mut self, current: u64, desired: u64) -> wasmtime::Result<bool> {
-        let wanted = self.used.saturating_add(desired.saturating_sub(current));
+    /// A memory wants to grow; waits where other guests have what it wants.
+    pub(crate) fn memory_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> Growing<'_> {
+        self.growing(current, desired, maximum, 1)
+    }
+
+    /// The same of a table.
+    pub(crate) fn table_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> Growing<'_> {
+        self.growing(current, desired, maximum, TABLE_ELEMENT_BYTES)
+    }
+
+    fn growing(&mut self, current: usize, desired: usize, maximum: Option<usize>, bytes: u64) -> Growing<'_> {
+        if maximum.is_some_and(|maximum| desired > maximum) {
+            return Box::pin(ready(Ok(false)));
+        }
+        let more = (desired.saturating_sub(current) as u64).saturating_mul(bytes);
+        let wanted = self.used.saturating_add(more);
         if wanted > self.limit {
-            return Err(wasmtime::Error::new(MemoryExceeded {
-                wanted,
-                limit: self.limit,
-            }));
+            let limit = self.limit;
+            return Box::pin(ready(Err(wasmtime::Error::new(MemoryExceeded { wanted, limit }))));
         }
-        self.used = wanted;
-        self.peak.0.fetch_max(wanted, Ordering::Relaxed);
-        Ok(true)
-    }
-}
-
-impl ResourceLimiter for MemoryBudget {
-    fn memory_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {
-        if maximum.is_some_and(|maximum| desired > maximum) {
-            return Ok(false);
+        if self.share.take(more) {
+            self.count(wanted);
+            return Box::pin(ready(Ok(true)));
         }
-        self.take(current as u64, desired as u64)
+        Box::pin(async move {
+            self.share.wait_for(more).await;
+            self.count(wanted);
+            Ok(true)
+        })
     }
 
-    fn table_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {
-        if maximum.is_some_and(|maximum| desired > maximum) {
-            return Ok(false);
-        }
-        self.take(
-            (current as u64).saturating_mul(TABLE_ELEMENT_BYTES),
-            (desired as u64).saturating_mul(TABLE_ELEMENT_BYTES),
-        )
+    fn count(&mut self, used: u64) {
+        self.used = used;
+        self.peak.0.fetch_max(used, Ordering::Relaxed);
     }
 }
 

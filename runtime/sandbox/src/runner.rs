@@ -9,8 +9,9 @@ use engine::ports::{
 };
 use wasmtime::component::Linker;
 
+use crate::guest_memory::GuestMemory;
 use crate::guest_threads::{Done, GuestThreads};
-use crate::limits::{DEFAULT_CEILING, OUTPUT_BYTES, within};
+use crate::limits::{DEFAULT_CEILING, GUEST_MEMORY, OUTPUT_BYTES, within};
 use crate::module_cache::ModuleCache;
 use crate::outbound::Network;
 use crate::wasm_config::{self, Allocation};
@@ -28,6 +29,9 @@ pub struct Options {
     pub slots: usize,
     /// Threads that guests run on.
     pub threads: usize,
+    /// Bytes that all guests may hold together, in memories and tables. Whoever wants more waits for others to end. No
+    /// guest gets more than half of it.
+    pub guest_memory: u64,
     /// The most any attempt is given, whatever its module asks for.
     pub ceiling: TaskLimits,
     /// What a module's attempts may use where its upload doesn't say.
@@ -43,6 +47,7 @@ impl Options {
             cache_dir: cache_dir.into(),
             slots: DEFAULT_SLOTS,
             threads: std::thread::available_parallelism().map_or(1, usize::from),
+            guest_memory: GUEST_MEMORY,
             ceiling: DEFAULT_CEILING,
             limits: TaskLimits::default(),
             output_bytes: OUTPUT_BYTES,
@@ -54,6 +59,7 @@ impl Options {
 pub struct Sandbox {
     modules: Arc<ModuleCache>,
     network: Arc<Network>,
+    memory: Arc<GuestMemory>,
     threads: GuestThreads,
     slots: usize,
     ceiling: TaskLimits,
@@ -79,19 +85,26 @@ impl Sandbox {
             .map_err(|error| Error::Link(format!("{error:#}")))?;
         let modules = Arc::new(ModuleCache::open(engine.clone(), linker, &options.cache_dir)?);
         let threads = GuestThreads::start(engine, options.threads)?;
+        let memory = GuestMemory::new(options.guest_memory, options.ceiling.memory);
+        let ceiling = TaskLimits {
+            memory: options.ceiling.memory.min(memory.largest()),
+            ..options.ceiling
+        };
         tracing::info!(
             allocation = allocation.as_str(),
             slots,
             threads = options.threads,
+            memory = options.guest_memory,
             "guests can run"
         );
         Ok(Self {
             modules,
             network: Arc::new(Network::new()),
+            memory,
             threads,
             slots,
-            ceiling: options.ceiling,
-            limits: within(options.limits, options.ceiling),
+            ceiling,
+            limits: within(options.limits, ceiling),
             output_bytes: options.output_bytes,
             allocation,
         })
@@ -135,7 +148,7 @@ impl TaskRunner for Sandbox {
         let output_bytes = self.output_bytes;
         self.threads.run(job, limits, done, |attempt| {
             let (modules, network) = (Arc::clone(&self.modules), Arc::clone(&self.network));
-            attempt::run(modules, network, attempt, output_bytes)
+            attempt::run(modules, network, Arc::clone(&self.memory), attempt, output_bytes)
         });
     }
 

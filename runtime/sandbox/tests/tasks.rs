@@ -98,3 +98,48 @@ fn a_sandbox_closes_over_guests_that_run() {
         assert!(report.recv_timeout(world::PATIENCE).is_err(), "nobody reports any more");
     }
 }
+
+#[test]
+fn guests_wait_for_memory_that_others_have() {
+    let directory = tempfile::TempDir::new().expect("temporary directory");
+    let mut options = sandbox::Options::new(directory.path());
+    options.slots = 8;
+    options.guest_memory = 4 << 20;
+    let sandbox = sandbox::Sandbox::open(options).expect("a sandbox");
+    let world = World { sandbox, directory };
+    // It grows to 1.5 MiB, so that one fits, a second one has the reserve, and the others wait.
+    let grows = format!(
+        r#"(module
+          (import "wasi_snapshot_preview1" "poll_oneoff" (func $poll (param i32 i32 i32 i32) (result i32)))
+          (memory (export "memory") 4)
+          (global $heap (mut i32) (i32.const 65536))
+          (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) (local $at i32)
+            (local.set $at (global.get $heap))
+            (global.set $heap (i32.add (global.get $heap) (i32.and (i32.add (local.get 3) (i32.const 15)) (i32.const -16))))
+            (local.get $at))
+          (func (export "sandstep:task/handler@0.1.0#handle") (param $input i32) (param $length i32) (result i32)
+            (drop (memory.grow (i32.const 20)))
+            (i32.store (i32.const 16) (i32.const 1))
+            (i64.store (i32.const 24) (i64.const {NAP}))
+            (drop (call $poll (i32.const 0) (i32.const 128) (i32.const 1) (i32.const 256)))
+            (i32.store8 (i32.const 1024) (i32.const 0))
+            (i32.store (i32.const 1028) (local.get $input))
+            (i32.store (i32.const 1032) (local.get $length))
+            (i32.const 1024)))"#
+    );
+    let grows = wat::parse_str(grows).expect("WAT");
+    let grows = engine::ports::TaskRunner::prepare(&world.sandbox, &grows).expect("a task");
+    let reports: Vec<_> = (0..8).map(|_| world.start(job(&grows.digest))).collect();
+    for report in reports {
+        let report = report.recv_timeout(world::PATIENCE).expect("a report");
+        assert_eq!(report.outcome, Outcome::Succeeded(input()));
+    }
+    // Nobody may have more than half of it, whatever was asked for.
+    let mut job = job(&world.module("grow"));
+    job.limits.memory = 1 << 30;
+    let cause = world.fails(job, "Sandbox.MemoryExceeded");
+    assert!(cause.contains("its limit is `2097152`"), "{cause}");
+}
+
+/// How long a guest keeps its memory, in nanoseconds.
+const NAP: u64 = 20_000_000;

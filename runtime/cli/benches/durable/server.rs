@@ -11,7 +11,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-type Result<T> = std::result::Result<T, Box<dyn Error>>;
+/// What a bench comes to.
+pub type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
 /// Answers with its input: what is measured is everything around a task.
 const GUEST: &str = r#"(module
@@ -38,12 +39,18 @@ pub struct Product {
 impl Product {
     /// On a free port and a fresh directory.
     pub fn start() -> Result<Self> {
+        Self::start_with(&[])
+    }
+
+    /// The same with more options.
+    pub fn start_with(options: &[&str]) -> Result<Self> {
         let directory = tempfile::tempdir()?;
         let agent = ureq::Agent::config_builder().proxy(None).build().new_agent();
         let since = Instant::now();
         let mut child = Command::new(env!("CARGO_BIN_EXE_sandstep"))
             .args(["serve", "--listen", "127.0.0.1:0", "--data"])
             .arg(directory.path().join("data"))
+            .args(options)
             .env("RUST_LOG", "warn")
             .stdout(Stdio::piped())
             .spawn()?;
@@ -105,14 +112,43 @@ impl Product {
 
     /// Makes a machine whose tasks may call `wasm:echo`; its ARN.
     pub fn machine(&self, name: &str, definition: &Value) -> Result<Value> {
-        let url = format!("http://{}/v1/modules/echo", self.address);
-        self.agent.put(url).send(wat::parse_str(GUEST)?)?;
+        self.module("echo", &wat::parse_str(GUEST)?)?;
+        self.create_machine(name, definition)
+    }
+
+    /// Uploads a module.
+    pub fn module(&self, name: &str, component: &[u8]) -> Result<()> {
+        let url = format!("http://{}/v1/modules/{name}", self.address);
+        self.agent.put(url).send(component)?;
+        Ok(())
+    }
+
+    /// Deletes a module.
+    pub fn delete_module(&self, name: &str) -> Result<()> {
+        let url = format!("http://{}/v1/modules/{name}", self.address);
+        self.agent.delete(url).call()?;
+        Ok(())
+    }
+
+    /// Makes a machine; its ARN.
+    pub fn create_machine(&self, name: &str, definition: &Value) -> Result<Value> {
         let parameters = json!({
             "name": name,
             "definition": definition.to_string(),
             "roleArn": "arn:aws:iam::000000000000:role/bench",
         });
         Ok(self.call("CreateStateMachine", &parameters)?["stateMachineArn"].take())
+    }
+
+    /// The page of metrics.
+    pub fn metrics(&self) -> Result<String> {
+        let answer = self.agent.get(format!("http://{}/metrics", self.address)).call()?;
+        Ok(answer.into_body().read_to_string()?)
+    }
+
+    /// Where it keeps everything.
+    pub fn data(&self) -> std::path::PathBuf {
+        self.directory.path().join("data")
     }
 
     /// Makes a machine with one Task; the whole HTTP request that starts it.

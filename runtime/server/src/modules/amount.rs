@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use serde::de::value::{Error as Refused, StrDeserializer};
 use serde::de::{Deserialize, Deserializer, Error, Visitor};
 
 /// Bytes: a whole number, or a text with `KiB`, `MiB`, `GiB`, `kB`, `MB` or `GB`.
@@ -81,6 +82,15 @@ impl Visitor<'_> for Amount {
             .filter(|amount| *amount > 0)
             .ok_or_else(wrong)
     }
+}
+
+/// Bytes as people write them: `64MiB`.
+///
+/// # Errors
+/// A text that is no such amount, in words.
+pub fn bytes(text: &str) -> Result<u64, String> {
+    let Bytes(bytes) = Bytes::deserialize(StrDeserializer::<Refused>::new(text)).map_err(|error| error.to_string())?;
+    Ok(bytes)
 }
 
 impl<'de> Deserialize<'de> for Bytes {

@@ -22,6 +22,7 @@ use engine::ports::{
 
 use kept::{Kept, not_found};
 
+pub use amount::bytes;
 pub(crate) use futile::{comes_back, note};
 pub(crate) use http::routes;
 pub use manifest::{MANIFEST_BYTES, Mistake, manifest};
