@@ -14,9 +14,16 @@ const MEMORY_KEEP_RESIDENT: usize = 2 << 20;
 /// The same for a table: 8,192 elements, more than any language's guest was seen to need.
 const TABLE_KEEP_RESIDENT: usize = 64 << 10;
 
-/// Slots that stay warm (and keep their resident memory) while nothing runs in them. Together with
-/// [`MEMORY_KEEP_RESIDENT`] this bounds what an idle server holds on to at 64 MiB.
+/// What all slots keep together: a slot that was used once keeps its pages while nothing runs in it. With the usual 256
+/// slots each has [`MEMORY_KEEP_RESIDENT`], with a thousand half a mebibyte.
+const ALL_KEEP_RESIDENT: usize = 512 << 20;
+
+/// Slots that are taken afresh before used ones are taken again for another module: as many modules find their own
+/// memory, already initialized.
 const WARM_SLOTS: u32 = 32;
+
+/// Smallest piece of memory that is kept or given back.
+const PAGE: usize = 4 << 10;
 
 /// Elements a pooled table can have; `StarlingMonkey`, the largest seen, wants 7,716.
 pub(crate) const TABLE_ELEMENTS: usize = 1 << 16;
@@ -98,6 +105,12 @@ fn config(allocation: Allocation, instances: u32) -> Config {
     config
 }
 
+/// What each of so many slots keeps.
+fn memory_keep_resident(instances: u32) -> usize {
+    let each = ALL_KEEP_RESIDENT / usize::try_from(instances.max(1)).unwrap_or(usize::MAX);
+    each.min(MEMORY_KEEP_RESIDENT) / PAGE * PAGE
+}
+
 fn pooled(config: &mut Config, instances: u32, pagemap_scan: Enabled) {
     let mut pool = PoolingAllocationConfig::new();
     pool.total_component_instances(instances)
@@ -112,7 +125,7 @@ fn pooled(config: &mut Config, instances: u32, pagemap_scan: Enabled) {
         .table_elements(TABLE_ELEMENTS)
         .total_stacks(instances)
         .max_unused_warm_slots(WARM_SLOTS)
-        .linear_memory_keep_resident(MEMORY_KEEP_RESIDENT)
+        .linear_memory_keep_resident(memory_keep_resident(instances))
         .table_keep_resident(TABLE_KEEP_RESIDENT)
         .pagemap_scan(pagemap_scan);
     config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
