@@ -1,10 +1,13 @@
-//! Modules as artefacts: labels that move under running workflows and outlive a crash.
+//! Modules as artefacts: labels that move under running workflows and outlive a crash, and signatures.
+
+use std::fs;
+use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 
 use crate::guests;
-use crate::server::{Server, until};
+use crate::server::{Home, Server, binary, until};
 
 /// The version that ran in each state, as the history has it.
 fn versions(server: &Server, execution: &str) -> Result<Vec<Value>> {
@@ -71,5 +74,87 @@ fn a_label_moves_under_a_running_workflow_and_outlives_a_crash() -> Result<()> {
     let execution = server.start_execution(&pinned, &json!({}))?;
     server.wait(&execution)?;
     assert_eq!(versions(&server, &execution)?, [2], "a digest stays where labels go");
+    Ok(())
+}
+
+/// Exit status, standard output and standard error of a command.
+fn sandstep(home: &Home, endpoint: &str, arguments: &str) -> Result<String> {
+    let mut command = Command::new(binary()?);
+    command.args(arguments.split(' ')).current_dir(home.path(""));
+    let output = command.env("SANDSTEP_ENDPOINT", endpoint).output()?;
+    let texts = [&output.stdout, &output.stderr].map(|text| String::from_utf8_lossy(text).into_owned());
+    Ok(format!(
+        "status {}\n{}",
+        output.status.code().unwrap_or(-1),
+        texts.concat()
+    ))
+}
+
+#[test]
+fn a_module_is_signed_pushed_and_refused_without() -> Result<()> {
+    let home = Home::new()?;
+    fs::write(home.path("pay.wasm"), guests::echo()?)?;
+    fs::write(home.path("pay.toml"), "[limits]\ntime = \"30s\"\n")?;
+    let made = sandstep(&home, "http://127.0.0.1:9", "modules keygen ci.key")?;
+    let public = made
+        .lines()
+        .find_map(|line| line.strip_prefix("public key"))
+        .context("it prints it")?;
+    let policy = format!(
+        "[signatures]\nrequired = true\n[signatures.keys]\nci = \"{}\"\n",
+        public.trim()
+    );
+    fs::write(home.path("policy.toml"), policy)?;
+    let server = Server::start_with(&home, &["--policy".into(), home.path("policy.toml").into()])?;
+    let run = |arguments: &str| sandstep(&home, server.endpoint(), arguments);
+
+    let unsigned = run("modules push pay pay.wasm")?;
+    ensure!(
+        unsigned.starts_with("status 3\n") && unsigned.contains("(NotSigned)") && unsigned.contains("modules sign pay"),
+        "{unsigned}"
+    );
+    ensure!(run("modules sign pay pay.wasm --key ci.key")?.starts_with("status 0\n"));
+    let elsewhere = run("modules push refund pay.wasm")?;
+    ensure!(elsewhere.contains("(NotSigned)"), "{elsewhere}");
+    let pushed = run("modules push pay pay.wasm --label prod")?;
+    ensure!(pushed.starts_with("status 0\n") && pushed.contains("ci"), "{pushed}");
+    fs::write(home.path("pay.toml"), "[limits]\ntime = \"60s\"\n")?;
+    let changed = run("modules push pay pay.wasm")?;
+    ensure!(changed.contains("(NotSigned)"), "another manifest: {changed}");
+
+    let text = run("modules sign pay pay.wasm --text")?;
+    fs::write(
+        home.path("text"),
+        text.strip_prefix("status 0\n").context("it prints it")?,
+    )?;
+    let openssl = |arguments: &str| {
+        let mut command = Command::new("openssl");
+        command.args(arguments.split(' ')).current_dir(home.path("")).output()
+    };
+    if let Ok(signed) = openssl("pkeyutl -sign -rawin -inkey ci.key -in text -out signature")
+        && signed.status.success()
+    {
+        let encoded = openssl("base64 -A -in signature -out openssl.sig")?;
+        ensure!(encoded.status.success(), "{encoded:?}");
+        let pushed = run("modules push pay pay.wasm --signature openssl.sig")?;
+        ensure!(
+            pushed.starts_with("status 0\n") && pushed.contains("version"),
+            "{pushed}"
+        );
+    } else {
+        eprintln!("SKIPPED: there is no `openssl` that signs with Ed25519");
+    }
+
+    let machine = server.create("pays", &guests::one_task("pay@prod"))?;
+    let execution = server.start_execution(&machine, &json!({}))?;
+    assert_eq!(server.wait(&execution)?["status"], "SUCCEEDED");
+    fs::write(home.path("policy.toml"), "[signatures]\nrequired = true\n")?;
+    server.send_signal("HUP")?;
+    until("the policy without the key", || {
+        let (_, reach) = server.http("GET", "/v1/modules/pay/reach", b"")?;
+        Ok(reach["refused"].is_string().then_some(()))
+    })?;
+    let execution = server.start_execution(&machine, &json!({}))?;
+    assert_eq!(server.wait(&execution)?["error"], "Sandbox.NotSigned");
     Ok(())
 }

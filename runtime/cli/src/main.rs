@@ -21,6 +21,7 @@ mod policy;
 mod problem;
 mod progress;
 mod serve;
+mod signing;
 mod source;
 mod templates;
 mod traces;
@@ -60,7 +61,7 @@ fn run(args: &Args) -> Result {
         Command::Run(asked) => commands::run::run(asked, &output),
         Command::Deploy(asked) => commands::deploy::deploy(&client()?, asked, &output),
         Command::New(asked) => commands::new::new(asked, &output),
-        Command::Modules { command } => commands::modules::modules(&client()?, command.as_ref(), &output),
+        Command::Modules { command } => commands::modules::modules(client, command.as_ref(), &output),
         Command::Reach { workflow } => commands::reach::workflow(&client()?, workflow, &output),
         Command::Objects { command } => commands::objects::objects(&client()?, command.as_ref(), &output),
         Command::Machines { command } => commands::machines::machines(&client()?, command.as_ref(), &output),

@@ -5,6 +5,7 @@ mod http_pattern;
 mod labels;
 mod manifest;
 mod objects;
+mod signature;
 mod upkeep;
 mod versions;
 mod ways;
@@ -27,6 +28,7 @@ pub use manifest::{
 pub use objects::{
     Listing, ObjectError, ObjectHead, ObjectStore, ObjectWriter, OpenObject, SharedObjects, check_bucket, check_key,
 };
+pub use signature::Signature;
 pub use upkeep::{Forgotten, Space, Sweep, Swept, Tally, Upkeep};
 pub use versions::{AliasRecord, NewAlias, NewVersion, Origin, Route, Tag, Tagged, Through, VersionRecord};
 pub use ways::{CallProblem, CallSketch, WayIn, WayKind};
@@ -571,6 +573,9 @@ pub struct ModuleDescription {
     /// What its author asks for.
     #[serde(default, skip_serializing_if = "Manifest::is_empty")]
     pub manifest: Manifest,
+    /// Who answers for it, where anybody does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signature: Option<Signature>,
 }
 
 /// What one attempt may use.

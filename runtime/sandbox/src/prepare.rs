@@ -61,6 +61,7 @@ pub(crate) fn prepare(
     check_size(&module, limits)?;
     Ok(Prepared {
         description: ModuleDescription {
+            signature: None,
             entry: module.entries().default_name().to_owned(),
             ways: module.entries().described(),
             wit: wit::of(&component),

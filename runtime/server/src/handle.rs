@@ -6,7 +6,7 @@ use asl::{Failure, Limits, Mode, Payload, Status, Timestamp};
 use engine::ids::{ExecutionId, TaskId};
 use engine::input::{MapRunBounds, StartExecution, Word};
 use engine::output::Reply;
-use engine::ports::{CatalogueError, ExecutionQuery, MachineType, Manifest, ModuleRecord, Reader, SharedObjects};
+use engine::ports::{CatalogueError, ExecutionQuery, MachineType, ModuleRecord, Reader, SharedObjects};
 use engine::token::TokenKey;
 use tokio::sync::{Mutex, MutexGuard, Semaphore, oneshot};
 
@@ -24,7 +24,7 @@ use crate::http_task::HttpTasks;
 use crate::lone_task::LoneTasks;
 use crate::machines::{Machine, Machines};
 use crate::metrics::Metrics;
-use crate::modules::{self, Modules};
+use crate::modules::{self, Modules, Offered, Signed};
 use crate::observe::{Followers, Following};
 use crate::traces::{self, Lineage, TraceParent};
 use crate::upkeep::Keeper;
@@ -166,8 +166,31 @@ impl Handle {
         component: Vec<u8>,
         manifest: &str,
     ) -> Result<Arc<ModuleRecord>, modules::Error> {
+        self.upload_signed(name, component, manifest, None).await
+    }
+
+    /// The same with a signature in base64, of [`modules::signatures::payload`].
+    ///
+    /// # Errors
+    /// [`modules::Error`], also where the policy wants another signature or one at all.
+    pub async fn upload_signed(
+        &self,
+        name: &str,
+        upload: Vec<u8>,
+        manifest: &str,
+        signature: Option<String>,
+    ) -> Result<Arc<ModuleRecord>, modules::Error> {
+        let signature = signature.map(|value| Signed {
+            manifest: modules::signatures::digest(manifest.as_bytes()),
+            value,
+        });
         let manifest = modules::manifest(manifest)?;
-        self.put_module(name.to_owned(), component, manifest)
+        let offered = Offered {
+            upload,
+            manifest,
+            signature,
+        };
+        self.put_module(name.to_owned(), offered)
             .await
             .map(|(record, _)| record)
     }
@@ -369,11 +392,10 @@ impl Handle {
     pub(crate) async fn put_module(
         &self,
         name: String,
-        component: Vec<u8>,
-        manifest: Manifest,
+        offered: Offered,
     ) -> Result<(Arc<ModuleRecord>, bool), modules::Error> {
         let inner = Arc::clone(&self.0);
-        let put = move || inner.modules.put(&name, &component, manifest, clock::now());
+        let put = move || inner.modules.put(&name, offered, clock::now());
         match tokio::task::spawn_blocking(put).await {
             Ok(result) => result,
             Err(error) => Err(modules::Error::Crashed(error.to_string())),

@@ -30,6 +30,35 @@ pub enum Modules {
         /// Points this label at it
         #[arg(long)]
         label: Option<String>,
+        /// Who answers for it; without it FILE.sig beside FILE where there is one
+        #[arg(long, value_name = "FILE")]
+        signature: Option<PathBuf>,
+    },
+    /// Make a key to sign modules with, and print the half of it that policies have
+    Keygen {
+        /// Where to write the private half, which stays with whoever signs
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+    },
+    /// Sign a module's name, component and manifest, into FILE.sig beside the component
+    Sign {
+        /// The module's name
+        name: String,
+        /// A .wasm file, or the directory of a project that was built
+        #[arg(value_name = "FILE-or-DIR")]
+        file: PathBuf,
+        /// The private key, as `keygen` or OpenSSL wrote it
+        #[arg(long, value_name = "FILE", required_unless_present = "text")]
+        key: Option<PathBuf>,
+        /// What it asks for, found as by `push`
+        #[arg(long, value_name = "FILE")]
+        manifest: Option<PathBuf>,
+        /// Where to write the signature
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
+        /// Print the text to be signed and sign nothing, for keys that are kept elsewhere
+        #[arg(long, conflicts_with_all = ["key", "out"])]
+        text: bool,
     },
     /// Fetch the component of a version
     Get {

@@ -15,6 +15,8 @@ use crate::args::ModuleName;
 
 /// Header of an upload with its manifest, in base64.
 const MANIFEST: &str = "sandstep-manifest";
+/// Header of an upload with its signature, in base64.
+const SIGNATURE: &str = "sandstep-signature";
 
 /// What an upload is beside its component.
 #[derive(Debug, Default, Clone, Copy)]
@@ -23,6 +25,8 @@ pub struct Upload<'a> {
     pub manifest: &'a str,
     /// A label that is to point at it.
     pub label: Option<&'a str>,
+    /// Its signature in base64.
+    pub signature: Option<&'a str>,
 }
 
 /// What a label has to be for it to be changed.
@@ -67,6 +71,9 @@ impl Client {
         }
         if !with.manifest.is_empty() {
             request = request.header(MANIFEST, STANDARD.encode(with.manifest));
+        }
+        if let Some(signature) = with.signature {
+            request = request.header(SIGNATURE, signature);
         }
         if let Some(label) = with.label {
             request = request.query("label", label);

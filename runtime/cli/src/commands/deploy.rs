@@ -15,6 +15,7 @@ use crate::manifest::manifest;
 use crate::output::{Align, Output, Style, Table, hint, note};
 use crate::problem::{Ending, Problem, Result};
 use crate::progress::Progress;
+use crate::signing::signature;
 
 /// AWS wants a role; nothing here reads it.
 const ROLE: &str = "arn:aws:iam::000000000000:role/sandstep";
@@ -80,7 +81,12 @@ pub fn deploy(client: &Client, asked: &args::Deploy, output: &Output) -> Result 
 
 fn push(client: &Client, module: &ModuleFile) -> Result<Value> {
     let manifest = &manifest(&module.file, None)?;
-    let with = Upload { manifest, label: None };
+    let signature = signature(&module.file, None)?;
+    let with = Upload {
+        manifest,
+        label: None,
+        signature: signature.as_deref(),
+    };
     client
         .push_module(&module.name, &module.file, with)
         .map_err(|error| match Problem::from(error) {

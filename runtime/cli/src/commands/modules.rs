@@ -1,6 +1,7 @@
 //! `sandstep modules`: the components that tasks run.
 
 mod labels;
+mod signing;
 
 use std::path::Path;
 
@@ -15,23 +16,50 @@ use crate::manifest::manifest;
 use crate::output::{Align, Output, Style, Table, hint, printable};
 use crate::problem::{Ending, Problem, Result};
 use crate::progress::Progress;
+use crate::signing::signature;
 
 /// Digits of a digest that tell it from every other in sight.
 const DIGEST_DIGITS: usize = 12;
 
-/// Lists, shows, uploads, fetches, labels or deletes modules.
-pub fn modules(client: &Client, command: Option<&args::Modules>, output: &Output) -> Result {
+/// Lists, shows, uploads, fetches, labels, signs or deletes modules. Signing needs no server.
+pub fn modules(client: impl FnOnce() -> Result<Client>, command: Option<&args::Modules>, output: &Output) -> Result {
     match command {
-        None | Some(args::Modules::List) => list(client, output),
-        Some(args::Modules::Describe { module }) => show(&client.module(module)?, output),
+        Some(args::Modules::Keygen { file }) => signing::keygen(file, output),
+        Some(args::Modules::Sign {
+            name,
+            file,
+            key,
+            manifest,
+            out,
+            text: _,
+        }) => {
+            let asked = signing::Signing {
+                name,
+                file,
+                manifest: manifest.as_deref(),
+                key: key.as_deref(),
+                out: out.as_deref(),
+            };
+            signing::signing(&asked, output)
+        }
+        None | Some(args::Modules::List) => list(&client()?, output),
+        Some(args::Modules::Describe { module }) => show(&client()?.module(module)?, output),
         Some(args::Modules::Push {
             name,
             file,
             manifest,
             label,
-        }) => push(client, name, file, manifest.as_deref(), label.as_deref(), output),
+            signature,
+        }) => {
+            let beside = Beside {
+                manifest: manifest.as_deref(),
+                label: label.as_deref(),
+                signature: signature.as_deref(),
+            };
+            push(&client()?, name, file, beside, output)
+        }
         Some(args::Modules::Get { module, file }) => {
-            let mut content = client.get_component(module)?;
+            let mut content = client()?.get_component(module)?;
             download(&mut content, &module.name, file)
         }
         Some(args::Modules::Label {
@@ -46,12 +74,12 @@ pub fn modules(client: &Client, command: Option<&args::Modules>, output: &Output
                 None if *new => Guard::New,
                 None => Guard::None,
             };
-            labels::set(client, name, label, version, guard, output)
+            labels::set(&client()?, name, label, version, guard, output)
         }
-        Some(args::Modules::Label { name, .. }) => labels::list(client, name, output),
-        Some(args::Modules::Unlabel { name, label, force }) => labels::delete(client, name, label, *force, output),
-        Some(args::Modules::Reach { module }) => super::reach::module(client, module, output),
-        Some(args::Modules::Delete { module, force }) => delete(client, module, *force, output),
+        Some(args::Modules::Label { name, .. }) => labels::list(&client()?, name, output),
+        Some(args::Modules::Unlabel { name, label, force }) => labels::delete(&client()?, name, label, *force, output),
+        Some(args::Modules::Reach { module }) => super::reach::module(&client()?, module, output),
+        Some(args::Modules::Delete { module, force }) => delete(&client()?, module, *force, output),
     }
 }
 
@@ -90,20 +118,25 @@ fn list(client: &Client, output: &Output) -> Result {
     Ok(Ending::Good)
 }
 
-fn push(
-    client: &Client,
-    name: &str,
-    file: &Path,
-    named: Option<&Path>,
-    label: Option<&str>,
-    output: &Output,
-) -> Result {
-    let manifest = manifest(file, named)?;
+/// What was named to go with a component.
+struct Beside<'a> {
+    manifest: Option<&'a Path>,
+    label: Option<&'a str>,
+    signature: Option<&'a Path>,
+}
+
+fn push(client: &Client, name: &str, file: &Path, beside: Beside<'_>, output: &Output) -> Result {
+    let manifest = manifest(file, beside.manifest)?;
     let file = built::module(file)?;
+    let signature = signature(&file, beside.signature)?;
     let answer = {
         let _progress = Progress::start(format!("compiling {name}"));
-        let manifest = &manifest;
-        client.push_module(name, &file, Upload { manifest, label })?
+        let with = Upload {
+            manifest: &manifest,
+            label: beside.label,
+            signature: signature.as_deref(),
+        };
+        client.push_module(name, &file, with)?
     };
     show(&answer, output)
 }
@@ -142,6 +175,7 @@ fn show(answer: &Value, output: &Output) -> Result {
         ("output", limits["output"].as_u64().map_or_else(String::new, size)),
         ("class", text(answer, "class").to_owned()),
         ("on a crash", text(answer, "restart").to_owned()),
+        ("signed by", signer(answer)),
     ])?;
     for way in answer["ways"].as_array().into_iter().flatten() {
         show_way(way, output)?;
@@ -175,6 +209,15 @@ fn show_way(way: &Value, output: &Output) -> Result<()> {
         ("refused", text(way, "refused").to_owned()),
     ])?;
     Ok(())
+}
+
+/// Who answers for a version; empty where nobody does.
+fn signer(answer: &Value) -> String {
+    match (&answer["signature"], answer["signature"]["signer"].as_str()) {
+        (Value::Null, _) => String::new(),
+        (_, Some(name)) => name.to_owned(),
+        (_, None) => "a key the policy doesn't have".to_owned(),
+    }
 }
 
 /// The texts of a list, in one line.

@@ -28,6 +28,7 @@ use crate::policy::policy;
 use crate::problem::{Ending, Problem, Result};
 use crate::progress::Progress;
 use crate::serve::{runtime, sandbox_options, sandbox_problem, server_problem};
+use crate::signing::signature;
 
 const ROLE: &str = "arn:aws:iam::000000000000:role/sandstep";
 /// The execution's own name: there is only one.
@@ -149,13 +150,17 @@ async fn upload(handle: &Handle, module: &ModuleFile, progress: &Progress) -> Re
     })?;
     progress.now(format!("compiling {} ({})", module.name, size(bytes.len() as u64)));
     let manifest = manifest(&module.file, None)?;
-    let uploaded = handle.upload_with_manifest(&module.name, bytes, &manifest).await;
+    let signature = signature(&module.file, None)?;
+    let uploaded = handle.upload_signed(&module.name, bytes, &manifest, signature).await;
     uploaded.map(drop).map_err(|error| match error {
         server::modules::Error::Unfit(error) => {
             Problem::refused(format!("{file}: {} ({})", error.message, error.code), error.hint)
         }
         server::modules::Error::NotAllowed(refused) => {
             Problem::refused(format!("{file}: {refused} (NotAllowed)"), refused.hint())
+        }
+        server::modules::Error::NotSigned(refused) => {
+            Problem::refused(format!("{file}: {refused} (NotSigned)"), refused.hint())
         }
         other => Problem::refused(
             format!("{file}: {other}"),

@@ -17,7 +17,8 @@ use http_body_util::BodyExt as _;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{Error, MANIFEST_BYTES, ModuleReference, Modules, NAME_LENGTH, Version};
+use super::signatures::{self, SIGNATURE_BYTES};
+use super::{Error, MANIFEST_BYTES, ModuleReference, Modules, NAME_LENGTH, Offered, Signed, Version};
 use crate::aws::{is_name, module_users};
 use crate::handle::{Handle, Inner};
 use crate::http::{Asked, Place, Problem, Routes};
@@ -31,6 +32,8 @@ const DRAINED: u64 = 1 << 30;
 
 /// Header of an upload with its manifest, in base64.
 const MANIFEST: &str = "sandstep-manifest";
+/// Header of an upload with its signature, in base64.
+const SIGNATURE: &str = "sandstep-signature";
 
 /// The routes.
 pub(crate) fn routes() -> Routes {
@@ -72,6 +75,32 @@ struct Shown {
     restart: Restart,
     #[serde(skip_serializing_if = "Manifest::is_empty")]
     manifest: Manifest,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    signature: Option<ShownSignature>,
+}
+
+/// A signature, and whose it is.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ShownSignature {
+    /// The name of the policy's key; absent where it has no such key.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    signer: Option<String>,
+    component: String,
+    manifest: String,
+    value: String,
+}
+
+impl ShownSignature {
+    fn new(modules: &Modules, record: &ModuleRecord) -> Option<Self> {
+        let signature = record.description.signature.as_ref()?;
+        Some(Self {
+            signer: modules.policy().signer(&record.name, signature).map(str::to_owned),
+            component: signature.upload.to_string(),
+            manifest: signature.manifest.to_string(),
+            value: signature.value.clone(),
+        })
+    }
 }
 
 /// How much of a version is shown.
@@ -103,6 +132,7 @@ impl Shown {
             class: description.class(),
             restart: description.restart(),
             manifest: description.manifest.clone(),
+            signature: ShownSignature::new(modules, record),
         }
     }
 }
@@ -215,14 +245,21 @@ async fn put(
     if let Some(label) = &label {
         labels::check_label(label)?;
     }
-    let manifest = manifest(&headers)?;
+    let text = manifest(&headers)?;
+    let signature = signature(&headers, &text)?;
+    let manifest = super::manifest(&text).map_err(|mistake| refused(Error::Manifest(mistake)))?;
     let announced = headers
         .get(CONTENT_LENGTH)
         .and_then(|length| length.to_str().ok()?.parse().ok());
     let _permit = handle.upload_permit().await;
-    let component = receive(announced, body).await?;
-    let size = component.len();
-    let (record, new) = handle.put_module(name, component, manifest).await.map_err(refused)?;
+    let upload = receive(announced, body).await?;
+    let size = upload.len();
+    let offered = Offered {
+        upload,
+        manifest,
+        signature,
+    };
+    let (record, new) = handle.put_module(name, offered).await.map_err(refused)?;
     tracing::info!(module = record.name, version = record.version, digest = %record.digest, size, "module uploaded");
     if let Some(label) = label {
         labels::set(&handle, &record.name, &label, record.version, Expected::Anything).await?;
@@ -266,14 +303,33 @@ async fn component(
 }
 
 /// The manifest that comes with an upload; without one it asks for nothing.
-fn manifest(headers: &HeaderMap) -> Result<Manifest, Problem> {
+fn manifest(headers: &HeaderMap) -> Result<String, Problem> {
     let Some(header) = headers.get(MANIFEST) else {
-        return Ok(Manifest::default());
+        return Ok(String::new());
     };
     let decoded = STANDARD.decode(header.as_bytes()).ok();
     let text = decoded.and_then(|bytes| String::from_utf8(bytes).ok());
-    let text = text.ok_or_else(|| invalid_manifest(format!("the header `{MANIFEST}` isn't a text in base64")))?;
-    super::manifest(&text).map_err(|mistake| refused(Error::Manifest(mistake)))
+    text.ok_or_else(|| invalid_manifest(format!("the header `{MANIFEST}` isn't a text in base64")))
+}
+
+/// The signature that comes with an upload.
+fn signature(headers: &HeaderMap, manifest: &str) -> Result<Option<Signed>, Problem> {
+    let Some(header) = headers.get(SIGNATURE) else {
+        return Ok(None);
+    };
+    let value = header.to_str().unwrap_or_default().trim();
+    match STANDARD.decode(value) {
+        Ok(bytes) if bytes.len() == SIGNATURE_BYTES => Ok(Some(Signed {
+            manifest: signatures::digest(manifest.as_bytes()),
+            value: value.to_owned(),
+        })),
+        Ok(_) | Err(_) => Err(Problem::new(
+            422,
+            "InvalidSignature",
+            format!("the header `{SIGNATURE}` isn't an Ed25519 signature of {SIGNATURE_BYTES} bytes in base64"),
+            "`sandstep modules sign` makes one; docs/modules.md shows how OpenSSL does",
+        )),
+    }
 }
 
 fn invalid_manifest(message: String) -> Problem {
@@ -460,6 +516,7 @@ fn refused(error: Error) -> Problem {
         Error::Catalogue(CatalogueError::NoSuchLabel { module, label }) => labels::no_such_label(&module, &label),
         Error::Catalogue(error) => fault(&error.to_string()),
         Error::Manifest(mistake) => invalid_manifest(mistake.to_string()),
+        Error::NotSigned(refused) => Problem::new(403, "NotSigned", refused.to_string(), refused.hint()),
         Error::NotAllowed(refused) => Problem::new(403, "NotAllowed", refused.to_string(), refused.hint()),
         Error::Crashed(_) => fault(&error.to_string()),
     }

@@ -9,6 +9,7 @@ mod manifest;
 mod policy;
 mod reach;
 mod reference;
+pub mod signatures;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -17,7 +18,7 @@ use asl::{Failure, Timestamp};
 use engine::ids::Digest;
 use engine::ports::{
     Beginning, CallProblem, CallSketch, Catalogue, CatalogueError, Granted, Manifest, ModuleError, ModuleRecord,
-    Restart, SharedRunner, StoreError, Sweep, Tally, TaskLimits,
+    Restart, SharedRunner, Signature, StoreError, Sweep, Tally, TaskLimits,
 };
 
 use kept::{Kept, not_found};
@@ -29,6 +30,7 @@ pub use manifest::{MANIFEST_BYTES, Mistake, manifest};
 pub use policy::{NotAllowed, Policy, PolicyInForce};
 pub(crate) use reach::{ModuleReach, Touch};
 pub use reference::{ModuleReference, Version};
+pub use signatures::NotSigned;
 
 /// Longest name of a module, in characters; the same as AWS's function names and machines.
 pub const NAME_LENGTH: usize = 80;
@@ -40,6 +42,26 @@ pub struct Found {
     pub record: Arc<ModuleRecord>,
     /// What an attempt may use.
     pub limits: TaskLimits,
+}
+
+/// An upload.
+#[derive(Debug)]
+pub struct Offered {
+    /// Its bytes.
+    pub upload: Vec<u8>,
+    /// What its author asks for.
+    pub manifest: Manifest,
+    /// Who answers for it.
+    pub signature: Option<Signed>,
+}
+
+/// A signature as it comes.
+#[derive(Debug)]
+pub struct Signed {
+    /// Of the manifest's text.
+    pub manifest: Digest,
+    /// In base64.
+    pub value: String,
 }
 
 /// Whether a component's compiled code is at hand.
@@ -68,6 +90,9 @@ pub enum Error {
     /// Its manifest asks for more than the operator's policy allows.
     #[error(transparent)]
     NotAllowed(#[from] NotAllowed),
+    /// The operator's policy wants it signed.
+    #[error(transparent)]
+    NotSigned(#[from] NotSigned),
     /// The check panicked; the text says where.
     #[error("checking the upload failed inside the server: {0}")]
     Crashed(String),
@@ -198,11 +223,15 @@ impl Modules {
     /// What an attempt is given beside its limits, and those with the policy's caps.
     ///
     /// # Errors
-    /// The failure of a task whose module asks for more than the policy allows by now.
+    /// The failure of a task whose module asks for more than the policy allows by now, or isn't signed as it wants.
     pub fn grant(&self, found: &Found) -> Result<(Option<Arc<Granted>>, TaskLimits), Failure> {
         let policy = self.policy.current();
         let Found { record, limits } = found;
         let limits = policy.cap(&record.name, *limits);
+        policy.check_stored_signature(record).map_err(|refused| {
+            let cause = format!("{refused}; {}", refused.hint());
+            Failure::new("Sandbox.NotSigned", cause)
+        })?;
         let granted = policy.granted(&record.name, &record.description.manifest);
         let granted = granted.map_err(|refused| {
             let cause = format!("{refused}; {}", refused.hint());
@@ -245,16 +274,23 @@ impl Modules {
     ///
     /// # Errors
     /// [`Error`] when the sandbox can't run it or the catalogue can't store it.
-    pub fn put(
-        &self,
-        name: &str,
-        upload: &[u8],
-        manifest: Manifest,
-        at: Timestamp,
-    ) -> Result<(Arc<ModuleRecord>, bool), Error> {
+    pub fn put(&self, name: &str, offered: Offered, at: Timestamp) -> Result<(Arc<ModuleRecord>, bool), Error> {
         let _uploading = self.uploading.read().unwrap_or_else(PoisonError::into_inner);
-        self.policy.current().check(name, &manifest)?;
-        let prepared = self.runner.prepare_with(upload, manifest)?;
+        let Offered {
+            upload,
+            manifest,
+            signature,
+        } = offered;
+        let signature = signature.map(|Signed { manifest, value }| Signature {
+            upload: signatures::digest(&upload),
+            manifest,
+            value,
+        });
+        let policy = self.policy.current();
+        policy.check_signature(name, signature.as_ref())?;
+        policy.check(name, &manifest)?;
+        let mut prepared = self.runner.prepare_with(&upload, manifest)?;
+        prepared.description.signature = signature;
         let _changing = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
         let record = self
             .catalogue

@@ -5,13 +5,14 @@ use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use engine::ports::{
-    AskedLimits, Directory, Granted, GrantedDirectory, GrantedRequests, HttpPattern, Manifest, SecretHeader,
-    SecretPlace, Sensitive, TaskLimits, glob,
+    AskedLimits, Directory, Granted, GrantedDirectory, GrantedRequests, HttpPattern, Manifest, ModuleRecord,
+    SecretHeader, SecretPlace, Sensitive, Signature, TaskLimits, glob,
 };
 use serde::Deserialize;
 use toml::Spanned;
 
 use super::manifest::{LimitsWritten, Mistake, is_plain_and_absolute, read, secret_origin};
+use super::signatures::{NotSigned, Signatures, SignaturesWritten};
 use crate::http_task::Written;
 
 /// The policy in force, which can be exchanged while the server runs.
@@ -49,6 +50,7 @@ pub struct Policy {
     caps: AskedLimits,
     rules: Vec<Rule>,
     secrets: BTreeMap<String, Sensitive>,
+    signatures: Signatures,
 }
 
 /// What modules of some names may ask for.
@@ -103,6 +105,8 @@ struct PolicyWritten {
     allow: Vec<Spanned<RuleWritten>>,
     #[serde(default)]
     secrets: BTreeMap<String, Written>,
+    #[serde(default)]
+    signatures: SignaturesWritten,
 }
 
 #[derive(Deserialize)]
@@ -152,7 +156,12 @@ impl Policy {
     /// # Errors
     /// The first [`Mistake`]. It quotes nothing of a secret.
     pub fn read(text: &str, mut look_up: impl FnMut(&Written) -> Result<String, String>) -> Result<Self, Mistake> {
-        let PolicyWritten { limits, allow, secrets } = read(text)?;
+        let PolicyWritten {
+            limits,
+            allow,
+            secrets,
+            signatures,
+        } = read(text)?;
         let mut rules = Vec::new();
         for rule in allow {
             let at = rule.span().start;
@@ -169,6 +178,7 @@ impl Policy {
             caps: limits.limits(text)?,
             rules,
             secrets: values,
+            signatures: signatures.signatures(text)?,
         })
     }
 
@@ -285,6 +295,27 @@ impl Policy {
             }
         }
         Ok(Some(Arc::new(granted)))
+    }
+
+    /// Whether a module may come in with this signature, or without one.
+    ///
+    /// # Errors
+    /// [`NotSigned`]
+    pub fn check_signature(&self, module: &str, signature: Option<&Signature>) -> Result<(), NotSigned> {
+        self.signatures.check(module, signature)
+    }
+
+    /// Whether a version that was stored may run with the signature it has.
+    ///
+    /// # Errors
+    /// [`NotSigned`]: the policy may be another than when the module was uploaded.
+    pub fn check_stored_signature(&self, record: &ModuleRecord) -> Result<(), NotSigned> {
+        self.signatures.check_stored(record)
+    }
+
+    /// The name of the key that a signature of a module is of; `None` where the policy has no such key.
+    pub fn signer(&self, module: &str, signature: &Signature) -> Option<&str> {
+        self.signatures.signer(module, signature)
     }
 
     /// Limits, and nothing above what the policy allows.

@@ -55,7 +55,10 @@ impl Modules {
     pub(crate) fn reach_of(&self, record: &ModuleRecord) -> ModuleReach {
         let description = &record.description;
         let policy = self.policy();
+        let unsigned = policy.check_stored_signature(record).err();
+        let unsigned = unsigned.map(|refused| format!("{refused}; {}", refused.hint()));
         let refused = policy.granted(&record.name, &description.manifest).err();
+        let refused = refused.map(|refused| format!("{refused}; {}", refused.hint()));
         ModuleReach {
             module: record.name.clone(),
             version: record.version,
@@ -64,7 +67,7 @@ impl Modules {
             restart: description.restart(),
             limits: policy.cap(&record.name, description.limits),
             touches: touches(record),
-            refused: refused.map(|refused| format!("{refused}; {}", refused.hint())),
+            refused: unsigned.or(refused),
         }
     }
 }

@@ -27,6 +27,7 @@ mod redrives;
 #[path = "../../../../fuzz/src/requests.rs"]
 mod requests;
 mod retention;
+mod signatures;
 mod test_state;
 mod tls;
 mod traces;
