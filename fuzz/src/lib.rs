@@ -41,7 +41,8 @@ pub fn json_path(text: &str) {
     if let (true, Ok(found)) = (path.is_root(), &found) {
         assert_eq!(found, &document);
     }
-    if !path.is_definite() {
+    // several properties at once, which only commas can ask for, are put together in an object
+    if !path.is_definite() && !text.contains(',') {
         assert!(
             found.is_ok_and(|found| found.is_array()),
             "an indefinite path finds a list"

@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::context::{Bindings, EXECUTION_INPUT};
 use super::filter::{self, Filter};
@@ -34,6 +34,7 @@ pub struct Path {
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Segment {
     Child(String),
+    /// Several properties at once, put together in one object: a path's last step, or it finds nothing.
     Children(Vec<String>),
     Index(i64),
     Indices(Vec<i64>),
@@ -72,7 +73,7 @@ impl Path {
         } else {
             Root::Input
         };
-        let segments = parser.segments()?;
+        let segments = parser.segments(false)?;
         if parser.at < text.len() {
             return Err(parser.error("unexpected character"));
         }
@@ -84,7 +85,7 @@ impl Path {
     }
 
     pub(super) fn parse_relative(parser: &mut Parser<'_>) -> Result<Vec<Segment>, PathSyntaxError> {
-        parser.segments()
+        parser.segments(true)
     }
 
     /// The path as written.
@@ -185,12 +186,32 @@ impl Path {
 
 /// What a path's segments find below `start`, filters in them reading `root`.
 pub(super) fn found<'v>(segments: &[Segment], root: &'v Value, start: &'v Value) -> Result<Cow<'v, Value>, NoResult> {
-    if is_definite(segments) {
-        return definite(segments, start).map(Cow::Borrowed);
+    let several = |segment: &Segment| matches!(segment, Segment::Children(_));
+    if let Some(position) = segments.iter().position(several)
+        && position + 1 < segments.len()
+    {
+        let walked = walked(&segments[..=position]);
+        return Err(NoResult(format!(
+            "Multi properties can only be used as path leafs: {walked}"
+        )));
     }
-    let mut found = Vec::new();
-    collect(segments, root, start, &mut found);
-    Ok(Cow::Owned(Value::Array(found.into_iter().cloned().collect())))
+    match segments {
+        [before @ .., Segment::Children(names)] if is_definite(before) => {
+            let value = walk(segments, before.len(), start)?;
+            let Value::Object(map) = value else {
+                return Err(not_an_object(&names.join("', '"), &walked(before)));
+            };
+            Ok(Cow::Owned(several_of(names, map)))
+        }
+        _ if is_definite(segments) => definite(segments, start).map(Cow::Borrowed),
+        _ => {
+            let mut found = Vec::new();
+            collect(segments, root, start, &mut found);
+            Ok(Cow::Owned(Value::Array(
+                found.into_iter().map(Cow::into_owned).collect(),
+            )))
+        }
+    }
 }
 
 fn is_definite(segments: &[Segment]) -> bool {
@@ -201,16 +222,25 @@ fn is_definite(segments: &[Segment]) -> bool {
 
 /// Walks a definite path, saying on failure how far it came.
 fn definite<'v>(segments: &[Segment], root: &'v Value) -> Result<&'v Value, NoResult> {
+    walk(segments, segments.len(), root)
+}
+
+/// Walks so many steps of a path, all of them definite.
+fn walk<'v>(segments: &[Segment], steps: usize, root: &'v Value) -> Result<&'v Value, NoResult> {
+    let no_results = || NoResult(format!("No results for path: {}", walked(segments)));
     let mut value = root;
-    for (position, segment) in segments.iter().enumerate() {
-        let last = position + 1 == segments.len();
-        let nothing = || NoResult(missing(&walked(&segments[..=position]), last));
+    for (position, segment) in segments[..steps].iter().enumerate() {
+        let to_here = || walked(&segments[..=position]);
         value = match segment {
             Segment::Child(name) => {
                 let Value::Object(map) = value else {
-                    return Err(NoResult(not_an_object(name, &walked(&segments[..position]), value)));
+                    return Err(not_an_object(name, &walked(&segments[..position])));
                 };
-                map.get(name).ok_or_else(nothing)?
+                let is_last = position + 1 == segments.len();
+                map.get(name).ok_or_else(|| match is_last {
+                    true => no_results(),
+                    false => NoResult(format!("Missing property in path {}", to_here())),
+                })?
             }
             Segment::Index(index) => {
                 let Value::Array(items) = value else {
@@ -219,13 +249,19 @@ fn definite<'v>(segments: &[Segment], root: &'v Value) -> Result<&'v Value, NoRe
                         java_value(value)
                     )));
                 };
-                at(items, *index).ok_or_else(nothing)?
+                at(items, *index).ok_or_else(no_results)?
             }
-            // definite() is called for definite paths alone; anything else finds nothing
-            _ => return Err(nothing()),
+            // only definite steps are walked; anything else finds nothing
+            _ => return Err(no_results()),
         }
     }
     Ok(value)
+}
+
+/// Those of an object's properties that are there.
+fn several_of(names: &[String], map: &Map<String, Value>) -> Value {
+    let there = names.iter().filter_map(|name| map.get_key_value(name));
+    Value::Object(there.map(|(name, value)| (name.clone(), value.clone())).collect())
 }
 
 /// The steps of a definite path as Jayway writes them: `$['a'][0]`.
@@ -234,6 +270,7 @@ fn walked(segments: &[Segment]) -> String {
     for segment in segments {
         let _ = match segment {
             Segment::Child(name) => write!(text, "['{name}']"),
+            Segment::Children(names) => write!(text, "['{}']", names.join("', '")),
             Segment::Index(index) => write!(text, "[{index}]"),
             _ => Ok(()),
         };
@@ -241,27 +278,8 @@ fn walked(segments: &[Segment]) -> String {
     text
 }
 
-fn missing(walked: &str, last: bool) -> String {
-    if last {
-        format!("No results for path: {walked}")
-    } else {
-        format!("Missing property in path {walked}")
-    }
-}
-
-fn not_an_object(name: &str, walked: &str, found: &Value) -> String {
-    let class = match found {
-        Value::Null => "null",
-        Value::Bool(_) => "java.lang.Boolean",
-        Value::Number(number) if number.is_f64() => "java.lang.Double",
-        Value::Number(_) => "java.lang.Integer",
-        Value::String(_) => "java.lang.String",
-        Value::Array(_) => "java.util.ArrayList",
-        Value::Object(_) => "java.util.LinkedHashMap",
-    };
-    format!(
-        "Expected to find an object with property ['{name}'] in path {walked} but found '{class}'. This is not a json object according to the JsonProvider: 'com.jayway.jsonpath.spi.json.JacksonJsonProvider'."
-    )
+fn not_an_object(name: &str, walked: &str) -> NoResult {
+    NoResult(format!("Property ['{name}'] not found in path {walked}"))
 }
 
 fn java_value(value: &Value) -> String {
@@ -281,20 +299,21 @@ fn at(items: &[Value], index: i64) -> Option<&Value> {
 }
 
 /// Walks an indefinite path; what isn't there is left out.
-fn collect<'v>(segments: &[Segment], root: &'v Value, value: &'v Value, found: &mut Vec<&'v Value>) {
+fn collect<'v>(segments: &[Segment], root: &'v Value, value: &'v Value, found: &mut Vec<Cow<'v, Value>>) {
     let Some((segment, rest)) = segments.split_first() else {
-        found.push(value);
+        found.push(Cow::Borrowed(value));
         return;
     };
+    if let (Segment::Children(names), Value::Object(map)) = (segment, value) {
+        found.push(Cow::Owned(several_of(names, map)));
+        return;
+    }
     let mut on = |next: &'v Value| collect(rest, root, next, found);
     match (segment, value) {
         (Segment::Child(name), Value::Object(map)) => {
             if let Some(next) = map.get(name) {
                 on(next);
             }
-        }
-        (Segment::Children(names), Value::Object(map)) => {
-            names.iter().filter_map(|name| map.get(name)).for_each(on);
         }
         (Segment::Index(index), Value::Array(items)) => {
             if let Some(next) = at(items, *index) {
@@ -387,7 +406,11 @@ mod tests {
             ("$.book[?(@.title =~ /A/i)].price", json!([8])),
             ("$.none[*]", json!([])),
             (r#"$['it\'s \" "']"#, json!(1)),
-            ("$.book[*]['price','title']", json!([8, "a", 12, "b", 22.5])),
+            ("$.book[0]['price','no','title']", json!({"price": 8, "title": "a"})),
+            (
+                "$.book[*]['price','title']",
+                json!([{"price": 8, "title": "a"}, {"price": 12, "title": "b"}, {"price": 22.5}]),
+            ),
         ] {
             assert_eq!(select(path, &store), Ok(expected), "{path}");
         }
@@ -401,6 +424,15 @@ mod tests {
             ("$.a.x", "No results for path: $['a']['x']"),
             ("$.x.y", "Missing property in path $['x']"),
             ("$.l[3]", "No results for path: $['l'][3]"),
+            ("$.l[3].x", "No results for path: $['l'][3]['x']"),
+            ("$.l.length()", "Property ['length()'] not found in path $['l']"),
+            ("$.a.length()", "No results for path: $['a']['length()']"),
+            ("$.s['x','y']", "Property ['x', 'y'] not found in path $['s']"),
+            ("$.x['x','y']", "Missing property in path $['x']"),
+            (
+                "$['a','s'].b",
+                "Multi properties can only be used as path leafs: $['a', 's']",
+            ),
         ] {
             assert_eq!(select(path, &value), Err(text.to_owned()), "{path}");
         }

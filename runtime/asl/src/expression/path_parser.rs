@@ -69,7 +69,8 @@ impl Parser<'_> {
         self.text[from..self.at].to_owned()
     }
 
-    pub fn segments(&mut self) -> Result<Vec<Segment>, PathSyntaxError> {
+    /// The steps of a path; `within` a filter an operator ends them.
+    pub fn segments(&mut self, within: bool) -> Result<Vec<Segment>, PathSyntaxError> {
         let mut segments = Vec::new();
         loop {
             if self.eat_text("..") {
@@ -80,13 +81,13 @@ impl Parser<'_> {
                         self.at += 1;
                         segments.push(Segment::Wildcard);
                     }
-                    _ => segments.push(Segment::Child(self.name()?)),
+                    _ => segments.push(Segment::Child(self.name(within)?)),
                 }
             } else if self.eat('.') {
                 if self.eat('*') {
                     segments.push(Segment::Wildcard);
                 } else {
-                    segments.push(Segment::Child(self.name()?));
+                    segments.push(Segment::Child(self.name(within)?));
                 }
             } else if self.eat('[') {
                 segments.push(self.bracket()?);
@@ -97,14 +98,15 @@ impl Parser<'_> {
     }
 
     /// A property name in dot notation. Jayway takes everything up to the next `.`, `[` or space; inside a
-    /// filter an operator ends it, too.
-    fn name(&mut self) -> Result<String, PathSyntaxError> {
+    /// filter an operator ends it, too. It knows no functions: `length()` is a name.
+    fn name(&mut self, within: bool) -> Result<String, PathSyntaxError> {
         let from = self.at;
         while let Some(c) = self.peek() {
             let ends = matches!(
                 c,
-                '.' | '[' | ']' | '(' | ')' | ',' | '&' | '|' | '=' | '!' | '<' | '>' | '\'' | '"' | '*' | '?' | '~'
-            ) || c.is_whitespace()
+                '.' | '[' | ']' | ',' | '&' | '|' | '=' | '!' | '<' | '>' | '\'' | '"' | '*' | '?' | '~'
+            ) || within && matches!(c, '(' | ')')
+                || c.is_whitespace()
                 || c.is_control();
             if ends {
                 break;
