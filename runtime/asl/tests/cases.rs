@@ -233,6 +233,7 @@ impl Player<'_> {
                 state: run.state.to_owned(),
                 item: first as u64,
                 items: count,
+                round: 0,
                 express: run.express,
             };
             first += usize::try_from(count).expect("small");

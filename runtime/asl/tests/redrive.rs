@@ -5,8 +5,10 @@ use std::sync::Arc;
 
 use asl::definition::StateMachine;
 use asl::execution::Nothing;
+use asl::execution::map_run::over_tolerance;
 use asl::{
-    Attempt, Dice, Env, Event, EventKind, Execution, Failure, Limits, Mode, Payload, Status, TaskOutcome, Timestamp,
+    Attempt, ChildOf, Dice, Env, Event, EventKind, Execution, Failure, Limits, Mode, Payload, ScopeId, Status,
+    TaskOutcome, Timestamp,
 };
 use serde_json::{Value, json};
 
@@ -25,10 +27,16 @@ struct World {
     now: i64,
     /// How often each task ran, by its parameters.
     runs: BTreeMap<String, u32>,
+    /// The most tasks that were open at once.
+    most_open: usize,
 }
 
 impl World {
     fn start(definition: &Value, input: &Value) -> Self {
+        Self::start_child(definition, input, None)
+    }
+
+    fn start_child(definition: &Value, input: &Value, child_of: Option<ChildOf>) -> Self {
         let (machine, diagnostics) = asl::definition::parse(&definition.to_string());
         let machine = Arc::new(machine.unwrap_or_else(|| panic!("{diagnostics:?}")));
         let mut world = Self {
@@ -37,6 +45,7 @@ impl World {
             journal: Vec::new(),
             now: 0,
             runs: BTreeMap::new(),
+            most_open: 0,
         };
         world.record(EventKind::ExecutionStarted {
             input: Payload::from_value(input.clone()),
@@ -45,7 +54,7 @@ impl World {
             role: None,
             machine_id: String::new(),
             machine_name: String::new(),
-            child_of: None,
+            child_of: child_of.map(Box::new),
             trace_parent: None,
             mode: Mode::Standard,
         });
@@ -76,6 +85,7 @@ impl World {
     fn run(&mut self, failing: &[&str], hanging: &[&str]) -> Status {
         loop {
             while self.next() {}
+            self.most_open = self.most_open.max(self.execution.open_tasks().count());
             let open: Vec<(u64, String)> = self
                 .execution
                 .open_tasks()
@@ -101,8 +111,24 @@ impl World {
     fn redrive(&mut self) {
         assert!(self.execution.is_redrivable());
         let count = self.execution.redrive_count() + 1;
-        self.record(EventKind::ExecutionRedriven { count, token: None });
+        self.record(EventKind::ExecutionRedriven {
+            count,
+            token: None,
+            round: None,
+            in_turn: true,
+        });
         self.runs.clear();
+    }
+
+    /// The position of the Map Run that is open, how often it was redriven, and how many children it may have at once.
+    fn open_run(&self) -> Option<(u64, u32, u32)> {
+        let run = self.execution.open_map_runs().next()?;
+        Some((run.position, run.redrives, run.max_concurrency))
+    }
+
+    fn end_run(&mut self, run: u64, result: Result<Payload, Failure>) {
+        let kind = self.execution.map_run_result(run, result, Limits::default());
+        self.record(kind.expect("the run is open"));
     }
 
     fn output(&self) -> &Value {
@@ -212,6 +238,177 @@ fn iterations_that_ended_well_are_left_alone() {
     }
     assert_eq!(*world.output(), json!([{"i": 1}, {"i": 2}, {"i": 3}, {"i": 4}]));
     world.check_replay();
+}
+
+#[test]
+fn iterations_come_back_no_more_at_once_than_may_run() {
+    let definition = json!({"StartAt": "M", "States": {
+        "M": {"Type": "Map", "MaxConcurrency": 2, "ToleratedFailureCount": 3, "End": true,
+              "ItemProcessor": {"StartAt": "P", "States": {
+                  "P": {"Type": "Parallel", "End": true,
+                        "Branches": [{"StartAt": "T", "States": {"T": task(&json!({"i.$": "$"}))}}]}}}}}});
+    let mut world = World::start(&definition, &json!([1, 2, 3, 4, 5, 6]));
+    let failing = [r#"{"i":1}"#, r#"{"i":2}"#, r#"{"i":3}"#, r#"{"i":5}"#];
+    assert_eq!(world.run(&failing, &[]), Status::Failed);
+    assert_eq!(world.most_open, 2);
+    world.redrive();
+    // somebody stops it while two run and the others wait for their turn
+    assert_eq!(world.run(&[], &failing[..2]), Status::Running);
+    assert_eq!(world.execution.open_tasks().count(), 2);
+    world.record(EventKind::ExecutionAborted {
+        failure: Failure::default(),
+    });
+    world.redrive();
+    assert_eq!(world.run(&failing, &[]), Status::Failed);
+    world.redrive();
+    assert_eq!(world.run(&[], &[]), Status::Succeeded);
+    assert_eq!(world.most_open, 2);
+    assert_eq!(
+        *world.output(),
+        json!([[{"i": 1}], [{"i": 2}], [{"i": 3}], [{"i": 4}], [{"i": 5}], [{"i": 6}]])
+    );
+    world.check_replay();
+}
+
+#[test]
+fn a_map_run_that_failed_or_was_stopped_is_redriven_itself() {
+    let definition = json!({"StartAt": "M", "States": {
+        "M": {"Type": "Map", "Label": "m", "MaxConcurrency": 3, "End": true, "ItemProcessor": {
+            "ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"},
+            "StartAt": "T", "States": {"T": task(&json!({"i.$": "$"}))}}}}});
+    let mut world = World::start(&definition, &json!([1, 2]));
+    world.run(&[], &[]);
+    let run = world.open_run().expect("it began");
+    let update = EventKind::MapRunUpdated {
+        scope: ScopeId::ROOT,
+        max_concurrency: Some(1),
+        tolerated_count: None,
+        tolerated_percentage: None,
+    };
+    world.record(update);
+    world.end_run(run.0, Err(over_tolerance()));
+    assert_eq!(world.run(&[], &[]), Status::Failed);
+    assert_eq!(world.open_run(), None);
+
+    world.redrive();
+    assert_eq!(world.open_run(), None, "not before it says so");
+    world.run(&[], &[]);
+    let redriven = EventKind::MapRunRedriven {
+        scope: ScopeId::ROOT,
+        count: 1,
+    };
+    assert_eq!(world.journal.last().map(|event| &event.kind), Some(&redriven));
+    assert_eq!(
+        world.open_run(),
+        Some((run.0, 1, 1)),
+        "the same run, its bounds as they were"
+    );
+    world.check_replay();
+
+    world.record(EventKind::ExecutionAborted {
+        failure: Failure::default(),
+    });
+    world.redrive();
+    world.run(&[], &[]);
+    assert_eq!(world.open_run(), Some((run.0, 2, 1)));
+    world.end_run(run.0, Ok(Payload::from_value(json!([1, 2]))));
+    assert_eq!(world.run(&[], &[]), Status::Succeeded);
+    assert_eq!(*world.output(), json!([1, 2]));
+    world.check_replay();
+}
+
+#[test]
+fn a_map_run_that_failed_for_good_is_begun_anew() {
+    let definition = json!({"StartAt": "M", "States": {
+        "M": {"Type": "Map", "End": true, "ItemProcessor": {
+            "ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"},
+            "StartAt": "T", "States": {"T": task(&json!({"i.$": "$"}))}}}}});
+    for error in ["States.DataLimitExceeded", "States.Runtime"] {
+        let mut world = World::start(&definition, &json!([1, 2]));
+        world.run(&[], &[]);
+        let (run, ..) = world.open_run().expect("it began");
+        world.end_run(run, Err(Failure::new(error, "too much")));
+        assert_eq!(world.run(&[], &[]), Status::Failed);
+        world.redrive();
+        world.run(&[], &[]);
+        let (again, redrives, _) = world.open_run().expect("another began");
+        assert!(again > run && redrives == 0, "{error}");
+    }
+    // nor does one that a catcher dealt with come back
+    let mut caught = definition;
+    caught["States"]["M"]["Catch"] = json!([{"ErrorEquals": ["States.ALL"], "Next": "F"}]);
+    caught["States"]["F"] = json!({"Type": "Fail"});
+    let mut world = World::start(&caught, &json!([1, 2]));
+    world.run(&[], &[]);
+    let (run, ..) = world.open_run().expect("it began");
+    world.end_run(run, Err(over_tolerance()));
+    assert_eq!(world.run(&[], &[]), Status::Failed);
+    world.redrive();
+    assert_eq!(world.run(&[], &[]), Status::Failed);
+    assert_eq!(world.entered("M"), 1);
+    world.check_replay();
+}
+
+#[test]
+fn a_map_run_is_redriven_a_thousand_times_and_no_more() {
+    let definition = json!({"StartAt": "M", "States": {
+        "M": {"Type": "Map", "End": true, "ItemProcessor": {
+            "ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"},
+            "StartAt": "T", "States": {"T": task(&json!({"i.$": "$"}))}}}}});
+    let mut world = World::start(&definition, &json!([1]));
+    for redrives in 0..=1_000 {
+        assert_eq!(world.run(&[], &[]), Status::Running);
+        assert_eq!(world.open_run().map(|run| run.1), Some(redrives));
+        world.record(EventKind::ExecutionAborted {
+            failure: Failure::default(),
+        });
+        world.redrive();
+    }
+    assert_eq!(world.run(&[], &[]), Status::Failed);
+    assert_eq!(
+        world.execution.failure().and_then(|failure| failure.error.as_deref()),
+        Some("States.Runtime")
+    );
+}
+
+#[test]
+fn a_child_goes_on_where_it_failed_and_an_express_one_begins_again() {
+    let definition = json!({"StartAt": "M", "States": {
+        "M": {"Type": "Map", "End": true, "ItemProcessor": {
+            "ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"}, "StartAt": "A", "States": {
+                "A": {"Type": "Task", "Resource": "wasm:t", "Parameters": {"a.$": "$.n"}, "Assign": {"v.$": "$.a"},
+                      "ResultPath": "$.a", "Next": "B"},
+                "B": {"Type": "Task", "Resource": "wasm:t", "Parameters": {"b.$": "$v"}, "End": true}}}}}});
+    for express in [false, true] {
+        let child_of = ChildOf {
+            execution: 1,
+            position: 3,
+            state: "M".to_owned(),
+            item: 0,
+            items: 1,
+            round: 0,
+            express,
+        };
+        let mut world = World::start_child(&definition, &json!({"n": 5}), Some(child_of));
+        assert_eq!(world.run(&[r#"{"b":5}"#], &[]), Status::Failed);
+        assert_eq!(world.execution.child_of().map(|child| child.round), Some(0));
+        world.record(EventKind::ExecutionRedriven {
+            count: 1,
+            token: None,
+            round: Some(4),
+            in_turn: true,
+        });
+        assert_eq!(world.execution.child_of().map(|child| child.round), Some(4));
+        world.runs.clear();
+        assert_eq!(world.run(&[], &[]), Status::Succeeded);
+        let ran_again: Vec<&str> = world.runs.keys().map(String::as_str).collect();
+        match express {
+            false => assert_eq!(ran_again, [r#"{"b":5}"#]),
+            true => assert_eq!(ran_again, [r#"{"a":5}"#, r#"{"b":5}"#]),
+        }
+        assert_eq!(*world.output(), json!({"b": 5}));
+        world.check_replay();
+    }
 }
 
 #[test]

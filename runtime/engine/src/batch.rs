@@ -65,6 +65,8 @@ pub struct Child {
     pub item: u64,
     /// How many items it has.
     pub items: u64,
+    /// The redrive of the run that started it, or that it was last redriven with; 0 before the first.
+    pub round: u32,
 }
 
 /// What became of one append of a committed batch.

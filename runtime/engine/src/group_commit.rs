@@ -181,11 +181,13 @@ pub fn event_bytes(event: &Event) -> usize {
         EventKind::ExecutionRedriven { token, .. } => token.as_ref().map_or(0, String::len),
         EventKind::TaskStarted { .. }
         | EventKind::MapRunUpdated { .. }
+        | EventKind::MapRunRedriven { .. }
         | EventKind::WaitStarted { .. }
         | EventKind::RetryScheduled { .. }
         | EventKind::ParallelSucceeded { .. }
         | EventKind::IterationSucceeded { .. }
         | EventKind::IterationAborted { .. }
+        | EventKind::IterationRedriven { .. }
         | EventKind::MapSucceeded { .. } => 0,
     };
     EVENT_OVERHEAD + content

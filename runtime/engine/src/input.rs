@@ -5,6 +5,7 @@ use std::sync::Arc;
 use asl::definition::StateMachine;
 use asl::{Failure, MapItem, Mode, Payload, Percentage};
 
+use crate::batch::Child;
 use crate::ids::{BatchId, Digest, ExecutionId, MachineId, ReplyTo, TaskId};
 use crate::ports::{CommitResult, ExecutionRecord, MapRunStanding, Origin, Report, StoreError};
 use crate::replay::Loaded;
@@ -68,6 +69,8 @@ pub enum Input {
     ItemsRead {
         /// Which run.
         run: TaskId,
+        /// How often it was redriven when they were asked for.
+        redrives: u32,
         /// Number of the first item.
         from: u64,
         /// The items, or the failure of the run.
@@ -77,14 +80,29 @@ pub enum Input {
     MapRunLoaded {
         /// Which run.
         run: TaskId,
+        /// How often it was redriven when it was asked about.
+        redrives: u32,
         /// How far it had come, or its failure where its results can't be written; an error where what is stored
         /// can't be read.
         result: Result<Result<MapRunStanding, Failure>, StoreError>,
+    },
+    /// An answer to [`crate::output::Output::FindChildrenToRedrive`].
+    ChildrenToRedrive {
+        /// Which run.
+        run: TaskId,
+        /// How often it was redriven when it was asked about.
+        redrives: u32,
+        /// The last child of the page before.
+        after: Option<ExecutionId>,
+        /// A page of them; one that isn't full is the last.
+        result: Result<Vec<(ExecutionId, Child)>, StoreError>,
     },
     /// An answer to [`crate::output::Output::FinishMapRun`].
     MapRunFinished {
         /// Which run.
         run: TaskId,
+        /// How often it was redriven when it was asked about.
+        redrives: u32,
         /// The Map state's result, or the failure of the run; an error where what is stored can't be read.
         result: Result<Result<Payload, Failure>, StoreError>,
     },

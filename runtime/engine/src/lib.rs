@@ -78,6 +78,8 @@ pub struct Options {
     pub show_unrecorded: bool,
     /// Children a Map Run may have at once where its state sets no MaxConcurrency.
     pub map_run_children: usize,
+    /// Children of a redriven Map Run that are asked for at once.
+    pub redrive_page: usize,
 }
 
 impl Default for Options {
@@ -91,6 +93,7 @@ impl Default for Options {
             limits: Limits::default(),
             show_unrecorded: false,
             map_run_children: map_runs::CHILDREN_AT_ONCE,
+            redrive_page: map_runs::REDRIVE_PAGE,
         }
     }
 }
@@ -199,9 +202,29 @@ impl Engine {
                 submitted,
             } => self.task_released(task, release, submitted),
             Input::Callback { task, word, reply } => self.callback(task, word, reply),
-            Input::ItemsRead { run, from, result } => self.items_read(run, from, result),
-            Input::MapRunLoaded { run, result } => self.map_run_loaded(run, result),
-            Input::MapRunFinished { run, result } => self.map_run_finished(run, result),
+            Input::ItemsRead {
+                run,
+                redrives,
+                from,
+                result,
+            } if self.is_about(run, redrives) => self.items_read(run, from, result),
+            Input::MapRunLoaded { run, redrives, result } if result.is_err() || self.is_about(run, redrives) => {
+                self.map_run_loaded(run, result)
+            }
+            Input::ChildrenToRedrive {
+                run,
+                redrives,
+                after,
+                result,
+            } if result.is_err() || self.is_about(run, redrives) => self.children_to_redrive(run, after, result),
+            Input::MapRunFinished { run, redrives, result } if result.is_err() || self.is_about(run, redrives) => {
+                self.map_run_finished(run, result);
+            }
+            // of before a redrive
+            Input::ItemsRead { .. }
+            | Input::MapRunLoaded { .. }
+            | Input::ChildrenToRedrive { .. }
+            | Input::MapRunFinished { .. } => {}
             Input::UpdateMapRun { run, bounds, reply } => self.update_map_run(run, bounds, reply),
             Input::Committed { batch, result } => self.committed(batch, result),
             Input::Loaded { execution, result } => self.loaded(execution, result),

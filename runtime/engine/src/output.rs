@@ -39,6 +39,8 @@ pub enum Output {
     ReadItems {
         /// Which run.
         run: TaskId,
+        /// How often it was redriven.
+        redrives: u32,
         /// Where its items are.
         source: ItemSource,
         /// Number of the first one wanted. Mostly where the read before ended.
@@ -49,6 +51,18 @@ pub enum Output {
     /// A Map Run begins, or goes on after a restart: say how far it has come and whether its results can be written.
     /// Answer with [`crate::input::Input::MapRunLoaded`].
     LoadMapRun(MapRunRequest),
+    /// A Map Run was redriven: say which of its children are redriven with it, see
+    /// [`crate::ports::Reader::children_to_redrive`]. Answer with [`crate::input::Input::ChildrenToRedrive`].
+    FindChildrenToRedrive {
+        /// Which run.
+        run: TaskId,
+        /// How often it was redriven.
+        redrives: u32,
+        /// The last child of the page before.
+        after: Option<ExecutionId>,
+        /// At most this many.
+        limit: usize,
+    },
     /// All children of a Map Run are closed: put their results together, in the order of items, and answer with
     /// [`crate::input::Input::MapRunFinished`].
     FinishMapRun {
@@ -83,6 +97,8 @@ pub struct MapRunRequest {
     pub machine_name: String,
     /// What writes the results; without one they are the state's result.
     pub writer: Option<ResultTarget>,
+    /// How often the run was redriven.
+    pub redrives: u32,
 }
 
 /// An attempt as the language knows it; the shell finds the component that `resource` names.

@@ -83,6 +83,9 @@ pub struct MapRunStanding {
     pub next_item: u64,
     /// Its children and their items, by how the children stand.
     pub counts: Vec<ChildCount>,
+    /// Of those that didn't succeed, the ones that the run's present redrive has not come to; none where it was never
+    /// redriven.
+    pub pending_redrive: Vec<ChildCount>,
     /// The children that aren't closed, in the order of items.
     pub running: Vec<ExecutionId>,
 }
@@ -101,13 +104,35 @@ pub struct ChildCount {
 impl MapRunStanding {
     /// The count of children that stand like this.
     pub fn count(&self, status: Status) -> ChildCount {
-        let none = ChildCount {
+        count_in(&self.counts, status)
+    }
+
+    /// The count of those that ended like this since the run was last redriven, or ever where it wasn't.
+    pub fn count_of_round(&self, status: Status) -> ChildCount {
+        let (all, pending) = (self.count(status), count_in(&self.pending_redrive, status));
+        ChildCount {
             status,
-            executions: 0,
-            items: 0,
-        };
-        let found = self.counts.iter().find(|count| count.status == status);
-        found.copied().unwrap_or(none)
+            executions: all.executions.saturating_sub(pending.executions),
+            items: all.items.saturating_sub(pending.items),
+        }
+    }
+}
+
+fn count_in(counts: &[ChildCount], status: Status) -> ChildCount {
+    let none = ChildCount {
+        status,
+        executions: 0,
+        items: 0,
+    };
+    let found = counts.iter().find(|count| count.status == status);
+    found.copied().unwrap_or(none)
+}
+
+/// Whether a child that ended like this is redriven with its Map Run.
+pub fn is_unsuccessful(status: Status) -> bool {
+    match status {
+        Status::Failed | Status::TimedOut | Status::Aborted => true,
+        Status::Running | Status::Succeeded => false,
     }
 }
 
@@ -181,8 +206,17 @@ pub trait Reader: Send + Sync {
         let events = self.journal(id, 0)?;
         Ok(events.first().cloned().zip(events.last().cloned()))
     }
-    /// How far a Map Run has come.
-    fn map_run(&self, run: TaskId) -> Result<MapRunStanding, StoreError>;
+    /// How far a Map Run has come that was redriven `redrives` times.
+    fn map_run(&self, run: TaskId, redrives: u32) -> Result<MapRunStanding, StoreError>;
+    /// Children of a Map Run that didn't succeed and that its redrive number `redrives` has not come to, in the order
+    /// of their items. `after` is the last one of the page before.
+    fn children_to_redrive(
+        &self,
+        run: TaskId,
+        redrives: u32,
+        after: Option<ExecutionId>,
+        limit: usize,
+    ) -> Result<Vec<(ExecutionId, Child)>, StoreError>;
     /// A page of a Map Run's children, newest first.
     fn children(&self, query: &ChildQuery) -> Result<Vec<ExecutionRecord>, StoreError>;
     /// Children of a Map Run that are closed, in the order of their items, each with its first and its last event.
@@ -196,7 +230,7 @@ pub trait Reader: Send + Sync {
     /// How often an execution was redriven, and the last time; `None` when it never was.
     fn redrives(&self, id: ExecutionId) -> Result<Option<Redrives>, StoreError> {
         let redriven = |event: Event| match event.kind {
-            EventKind::ExecutionRedriven { count, token } => Some(Redrives {
+            EventKind::ExecutionRedriven { count, token, .. } => Some(Redrives {
                 count,
                 at: event.at,
                 token,

@@ -314,6 +314,7 @@ impl Resident {
             },
             item: child.item,
             items: child.items,
+            round: child.round,
         })
     }
 

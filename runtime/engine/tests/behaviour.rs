@@ -65,6 +65,7 @@ impl Shell {
                 Output::Unrecorded { .. } => {}
                 Output::ReadItems { run, from, limit, .. } => self.reads.push((run, from, limit)),
                 Output::LoadMapRun(request) => panic!("{request:?} is asked after"),
+                Output::FindChildrenToRedrive { run, .. } => panic!("{run} was never redriven"),
                 Output::FinishMapRun { request, failure, .. } => {
                     assert_eq!(failure, None);
                     self.finished.push(request.run);
@@ -496,6 +497,7 @@ fn a_long_map_run_holds_a_few_of_its_items_and_children() {
             };
             handed_out = to;
             shell.hand_in(Input::ItemsRead {
+                redrives: 0,
                 run,
                 from,
                 result: Ok(read),

@@ -363,10 +363,17 @@ impl Driver {
             }
             Output::ReadItems {
                 run,
+                redrives,
                 source,
                 from,
                 limit,
-            } => self.disk.map_runs.read(run, source, from, limit),
+            } => self.disk.map_runs.read(run, redrives, source, from, limit),
+            Output::FindChildrenToRedrive {
+                run,
+                redrives,
+                after,
+                limit,
+            } => self.disk.map_runs.find_to_redrive(run, redrives, after, limit),
             Output::LoadMapRun(request) => self.disk.map_runs.load(request),
             Output::FinishMapRun {
                 request,

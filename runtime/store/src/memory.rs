@@ -11,12 +11,12 @@ use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 
-use asl::{Event, EventKind};
+use asl::{Event, EventKind, Status};
 use engine::batch::{Append, AppendOutcome, Batch, Child};
 use engine::ids::{ExecutionId, MachineId, TaskId};
 use engine::ports::{
     ChildCount, ChildQuery, CommitLog, CommitResult, ExecutionQuery, ExecutionRecord, MapRunStanding, Reader,
-    StoreError,
+    StoreError, is_unsuccessful,
 };
 
 pub use crate::objects::Objects;
@@ -126,6 +126,13 @@ impl Kept {
             return match self.executions.get_mut(&append.execution) {
                 Some((record, journal)) if journal.len() as u64 == append.expected_position => {
                     journal.extend_from_slice(&append.events);
+                    let mut rounds = append.events.iter().filter_map(|event| match event.kind {
+                        EventKind::ExecutionRedriven { round, .. } => round,
+                        _ => None,
+                    });
+                    if let (Some(child), Some(round)) = (&mut record.child, rounds.next_back()) {
+                        child.round = round;
+                    }
                     *record = ExecutionRecord {
                         status: append.status,
                         stopped,
@@ -191,6 +198,21 @@ impl Kept {
     }
 }
 
+/// Counts one more child with so many items.
+fn count(counts: &mut Vec<ChildCount>, status: Status, items: u64) {
+    match counts.iter_mut().find(|count| count.status == status) {
+        Some(count) => {
+            count.executions += 1;
+            count.items += items;
+        }
+        None => counts.push(ChildCount {
+            status,
+            executions: 1,
+            items,
+        }),
+    }
+}
+
 fn input(journal: &[Event]) -> Option<&str> {
     let EventKind::ExecutionStarted { input, .. } = &journal.first()?.kind else {
         return None;
@@ -244,28 +266,36 @@ impl Reader for Store {
         Ok(journal.and_then(|journal| journal.first().cloned().zip(journal.last().cloned())))
     }
 
-    fn map_run(&self, run: TaskId) -> Result<MapRunStanding, StoreError> {
+    fn children_to_redrive(
+        &self,
+        run: TaskId,
+        redrives: u32,
+        after: Option<ExecutionId>,
+        limit: usize,
+    ) -> Result<Vec<(ExecutionId, Child)>, StoreError> {
+        let kept = self.kept();
+        let unsuccessful = kept
+            .children(run, after)
+            .filter(|(record, child)| is_unsuccessful(record.status) && child.round < redrives)
+            .map(|(record, child)| (record.id, child));
+        Ok(unsuccessful.take(limit).collect())
+    }
+
+    fn map_run(&self, run: TaskId, redrives: u32) -> Result<MapRunStanding, StoreError> {
         let kept = self.kept();
         let mut standing = MapRunStanding::default();
         for (record, child) in kept.children(run, None) {
             standing.next_item = child.item + child.items;
-            let known = standing.counts.iter_mut().find(|count| count.status == record.status);
-            match known {
-                Some(count) => {
-                    count.executions += 1;
-                    count.items += child.items;
-                }
-                None => standing.counts.push(ChildCount {
-                    status: record.status,
-                    executions: 1,
-                    items: child.items,
-                }),
+            count(&mut standing.counts, record.status, child.items);
+            if is_unsuccessful(record.status) && child.round < redrives {
+                count(&mut standing.pending_redrive, record.status, child.items);
             }
             if !record.status.is_closed() {
                 standing.running.push(record.id);
             }
         }
         standing.counts.sort_by_key(|count| count.status as u8);
+        standing.pending_redrive.sort_by_key(|count| count.status as u8);
         Ok(standing)
     }
 

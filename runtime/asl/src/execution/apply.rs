@@ -156,9 +156,11 @@ impl Execution {
             | EventKind::IterationStarted { .. }
             | EventKind::IterationSucceeded { .. }
             | EventKind::IterationFailed { .. }
+            | EventKind::IterationRedriven { .. }
             | EventKind::IterationAborted { .. } => self.map_event(&event.kind),
             EventKind::MapRunStarted { .. }
             | EventKind::MapRunUpdated { .. }
+            | EventKind::MapRunRedriven { .. }
             | EventKind::MapRunSucceeded { .. }
             | EventKind::MapRunFailed { .. } => self.map_run_event(&event.kind),
             EventKind::StateFailed { scope, failure, .. } => {
@@ -194,7 +196,7 @@ impl Execution {
                 next,
                 ..
             } => self.exited(*scope, output, assigned, next.as_deref()),
-            EventKind::ExecutionRedriven { .. } => self.redriven(event.at),
+            EventKind::ExecutionRedriven { round, in_turn, .. } => self.redriven(event.at, *round, *in_turn),
             EventKind::ExecutionSucceeded { output } => {
                 self.output = Some(output.clone());
                 self.close(Status::Succeeded, event.at);
@@ -348,7 +350,7 @@ impl Execution {
         Ok(())
     }
 
-    fn open_scope(
+    pub(super) fn open_scope(
         &mut self,
         parent: Option<Parent>,
         flow: FlowId,
@@ -423,7 +425,10 @@ impl Execution {
             Ok(Phase::Waiting(_) | Phase::Retrying(_) | Phase::Task(_)) => false,
             Ok(Phase::Parallel(branches)) => branches.open == 0,
             Ok(Phase::Map(iterations)) => {
-                iterations.may_start() || iterations.open.is_empty() || iterations.over_tolerance()
+                iterations.may_redrive()
+                    || iterations.may_start()
+                    || iterations.open.is_empty()
+                    || iterations.over_tolerance()
             }
             Ok(Phase::MapRun(run)) => run.open_at().is_none(),
             Err(_) => self.scopes.contains_key(&id),

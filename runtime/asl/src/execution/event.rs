@@ -259,6 +259,13 @@ pub enum EventKind {
         /// With what.
         failure: Failure,
     },
+    /// An iteration that failed or was stopped goes on after its execution was redriven.
+    IterationRedriven {
+        /// The Map state's scope.
+        scope: ScopeId,
+        /// Which item.
+        index: u32,
+    },
     /// An iteration was stopped because another failed.
     IterationAborted {
         /// The Map state's scope.
@@ -312,6 +319,14 @@ pub enum EventKind {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         tolerated_percentage: Option<Percentage>,
     },
+    /// A Map Run that ended without a result goes on with its execution, which was redriven: its child executions that
+    /// didn't succeed are redriven, and items that had none get theirs.
+    MapRunRedriven {
+        /// Where.
+        scope: ScopeId,
+        /// How often the run was redriven, this time included.
+        count: u32,
+    },
     /// All child executions ended, within the tolerated failures, and the results are where they belong.
     MapRunSucceeded {
         /// Where.
@@ -364,6 +379,13 @@ pub enum EventKind {
         /// What the caller named this redrive, so that asking twice does it once.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         token: Option<String>,
+        /// Of a child execution: the redrive of its Map Run that redrives it, counted from 1.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        round: Option<u32>,
+        /// Whether iterations come back each with an IterationRedriven of its own, as far as MaxConcurrency lets them. In
+        /// journals of before that rule all are back with this event.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        in_turn: bool,
     },
     /// Last event: the root scope ended.
     ExecutionSucceeded {
@@ -414,7 +436,10 @@ impl EventKind {
     /// How many entries of AWS's history show this event: expressions and error texts name entries by number.
     pub fn history_entries(&self) -> u64 {
         match self {
-            EventKind::WaitStarted { .. } | EventKind::RetryScheduled { .. } | EventKind::MapRunUpdated { .. } => 0,
+            EventKind::WaitStarted { .. }
+            | EventKind::RetryScheduled { .. }
+            | EventKind::IterationRedriven { .. }
+            | EventKind::MapRunUpdated { .. } => 0,
             EventKind::StateFailed { location, .. } => u64::from(location.is_some()),
             _ => 1,
         }
@@ -457,10 +482,12 @@ impl EventKind {
             | EventKind::IterationSucceeded { .. }
             | EventKind::IterationFailed { .. }
             | EventKind::IterationAborted { .. }
+            | EventKind::IterationRedriven { .. }
             | EventKind::MapSucceeded { .. }
             | EventKind::MapFailed { .. }
             | EventKind::MapRunStarted { .. }
             | EventKind::MapRunUpdated { .. }
+            | EventKind::MapRunRedriven { .. }
             | EventKind::MapRunFailed { .. }
             | EventKind::StateFailed { .. }
             | EventKind::ExecutionFailed { .. }

@@ -29,9 +29,16 @@ pub struct ChildOf {
     /// How many items it has.
     #[serde(default = "one", skip_serializing_if = "is_one")]
     pub items: u64,
+    /// The redrive of the Map Run that started it, or that it was last redriven with; 0 before the first.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub round: u32,
     /// Whether it is an Express workflow.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub express: bool,
+}
+
+fn is_zero(number: &u32) -> bool {
+    *number == 0
 }
 
 fn one() -> u64 {
@@ -105,6 +112,10 @@ const STATE_DATA: &str = "STATE_DATA";
 pub struct OpenMapRun<'a> {
     /// Position of its MapRunStarted event.
     pub position: u64,
+    /// Position of the event it has been going on since: that one, or its last MapRunRedriven.
+    pub since: u64,
+    /// How often it was redriven.
+    pub redrives: u32,
     /// Where.
     pub scope: ScopeId,
     /// The Map state's name.
@@ -176,6 +187,8 @@ impl Execution {
         let started = run.started.as_ref()?;
         Some(OpenMapRun {
             position,
+            since: started.since,
+            redrives: started.redrives,
             scope,
             state,
             label: &started.label,

@@ -2,6 +2,7 @@
 //! well stays as it is: states before the failure, finished branches, finished iterations.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use super::Execution;
 use super::event::{ScopeId, Status};
@@ -24,7 +25,7 @@ impl Fallen {
     }
 
     pub(super) fn keep_phase(&mut self, id: ScopeId, phase: Phase) {
-        if matches!(phase, Phase::Parallel(_) | Phase::Map(_)) {
+        if matches!(phase, Phase::Parallel(_) | Phase::Map(_) | Phase::MapRun(_)) {
             self.phases.insert(id, phase);
         }
     }
@@ -44,10 +45,12 @@ impl Fallen {
         }
     }
 
-    fn take_children(&mut self, of: ScopeId) -> Vec<(ScopeId, Scope)> {
-        self.scopes
-            .extract_if(of.., |_, scope| scope.parent.is_some_and(|parent| parent.scope == of))
-            .collect()
+    fn children(&self, of: ScopeId) -> Vec<ScopeId> {
+        let children = self
+            .scopes
+            .range(of..)
+            .filter(|(_, scope)| scope.parent.is_some_and(|parent| parent.scope == of));
+        children.map(|(child, _)| *child).collect()
     }
 }
 
@@ -62,7 +65,7 @@ impl Execution {
         self.context.as_ref().map_or(0, |context| context.redrive_count)
     }
 
-    pub(super) fn redriven(&mut self, at: Timestamp) -> Result<(), String> {
+    pub(super) fn redriven(&mut self, at: Timestamp, round: Option<u32>, in_turn: bool) -> Result<(), String> {
         if !self.is_redrivable() {
             return Err("only an execution that is over, and not by success, is redriven".into());
         }
@@ -75,11 +78,30 @@ impl Execution {
         }
         let seconds = self.time_out_seconds();
         self.deadline = seconds.map(|seconds| at.plus_seconds(seconds as f64));
-        self.revive(ScopeId::ROOT)
+        if let Some(child) = &mut self.child_of {
+            child.round = round.unwrap_or(child.round);
+            if child.express {
+                return self.begin_again();
+            }
+        }
+        self.revive(ScopeId::ROOT, in_turn)
+    }
+
+    /// Express workflows know no steps: one that is redriven with its Map Run is run again from its first state.
+    fn begin_again(&mut self) -> Result<(), String> {
+        let flow = self.scope(ScopeId::ROOT)?.flow;
+        self.scopes.clear();
+        self.fallen = Fallen::default();
+        self.variable_bytes = 0;
+        self.next_scope = ScopeId::ROOT.0;
+        let context = self.context.as_ref().ok_or("the execution hasn't started")?;
+        let input = context.input.clone();
+        self.open_scope(None, flow, Arc::default(), input);
+        Ok(())
     }
 
     /// Puts a scope back to work: its state begins again, or goes on with what didn't succeed in it.
-    fn revive(&mut self, id: ScopeId) -> Result<(), String> {
+    fn revive(&mut self, id: ScopeId, in_turn: bool) -> Result<(), String> {
         let scope = self.scope(id)?;
         let Place::In(active) = &mut scope.place else {
             self.ready.insert(id);
@@ -89,7 +111,7 @@ impl Execution {
         active.said_failed = false;
         let phase = match std::mem::replace(&mut active.phase, Phase::Entered) {
             Phase::Failed(_) => self.fallen.phases.remove(&id),
-            phase @ (Phase::Parallel(_) | Phase::Map(_) | Phase::Returned(_)) => Some(phase),
+            phase @ (Phase::Parallel(_) | Phase::Map(_) | Phase::MapRun(_) | Phase::Returned(_)) => Some(phase),
             _ => None,
         };
         let Some(mut phase) = phase else {
@@ -97,27 +119,69 @@ impl Execution {
             self.refresh(id);
             return Ok(());
         };
-        for (child, scope) in self.fallen.take_children(id) {
-            self.variable_bytes += scope.variable_bytes;
-            self.scopes.insert(child, scope);
-        }
-        let children: Vec<(ScopeId, u32)> = self
+        let mut children = self.fallen.children(id);
+        let open = self
             .scopes
             .range(id..)
-            .filter_map(|(child, scope)| scope.parent.map(|parent| (*child, parent)))
-            .filter(|(_, parent)| parent.scope == id)
-            .map(|(child, parent)| (child, parent.index))
-            .collect();
-        if let Phase::Map(iterations) = &mut phase {
-            iterations.failed = 0;
-            iterations.last_failure = None;
-            iterations.open = children.iter().map(|(child, index)| (*index, *child)).collect();
+            .filter(|(_, scope)| scope.parent.is_some_and(|parent| parent.scope == id))
+            .map(|(child, _)| *child);
+        children.extend(open);
+        match &mut phase {
+            Phase::Map(iterations) => {
+                iterations.failed = 0;
+                iterations.last_failure = None;
+                iterations.open.clear();
+                self.active(id)?.phase = phase;
+                for child in children {
+                    self.take_away(child);
+                }
+                let waiting = self.fallen.children(id);
+                let waiting = waiting.into_iter().filter_map(|child| {
+                    let parent = self.fallen.scopes.get(&child)?.parent?;
+                    Some((parent.index, child))
+                });
+                let waiting = waiting.collect();
+                self.iterations(id)?.waiting = waiting;
+                while !in_turn && let Some(index) = self.iterations(id)?.waiting.keys().next().copied() {
+                    self.revive_iteration(id, index, in_turn)?;
+                }
+                self.refresh(id);
+                return Ok(());
+            }
+            Phase::MapRun(run) => {
+                if let (Some(started), None) = (&mut run.started, &run.result) {
+                    started.to_redrive = true;
+                }
+            }
+            _ => {}
         }
         self.active(id)?.phase = phase;
-        for (child, _) in children {
-            self.revive(child)?;
+        for child in children {
+            self.bring_back(child);
+            self.revive(child, in_turn)?;
         }
         self.refresh(id);
         Ok(())
+    }
+
+    /// Puts an iteration back to work.
+    pub(super) fn revive_iteration(&mut self, id: ScopeId, index: u32, in_turn: bool) -> Result<(), String> {
+        let iterations = self.iterations(id)?;
+        let child = iterations
+            .waiting
+            .remove(&index)
+            .ok_or("the iteration isn't to be redriven")?;
+        iterations.open.insert(index, child);
+        self.bring_back(child);
+        self.revive(child, in_turn)?;
+        self.refresh(id);
+        Ok(())
+    }
+
+    fn bring_back(&mut self, id: ScopeId) {
+        if let Some(scope) = self.fallen.scopes.remove(&id) {
+            self.variable_bytes += scope.variable_bytes;
+            self.scopes.insert(id, scope);
+        }
     }
 }

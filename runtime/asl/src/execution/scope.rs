@@ -137,6 +137,8 @@ pub(super) struct Iterations {
     pub length: u32,
     pub next: u32,
     pub open: BTreeMap<u32, ScopeId>,
+    /// Those that go on after a redrive when their turn comes.
+    pub waiting: BTreeMap<u32, ScopeId>,
     /// What each iteration that ended well returned, by its index.
     pub outputs: Vec<Option<Payload>>,
     pub failed: u32,
@@ -157,9 +159,17 @@ impl Iterations {
 
     /// Whether another iteration may start.
     pub fn may_start(&self) -> bool {
-        self.next < self.length
-            && (self.max_concurrency == 0 || self.open.len() < self.max_concurrency as usize)
-            && !self.over_tolerance()
+        self.next < self.length && self.waiting.is_empty() && self.has_room() && !self.over_tolerance()
+    }
+
+    /// Whether an iteration of before a redrive may go on.
+    pub fn may_redrive(&self) -> bool {
+        !self.waiting.is_empty() && self.has_room() && !self.over_tolerance()
+    }
+
+    /// Whether another iteration may run beside the open ones.
+    fn has_room(&self) -> bool {
+        self.max_concurrency == 0 || self.open.len() < self.max_concurrency as usize
     }
 }
 
@@ -182,6 +192,12 @@ pub(super) struct MapRun {
 pub(super) struct StartedRun {
     /// Position of its MapRunStarted event.
     pub position: u64,
+    /// Position of the event it has been going on since: that one, or its last MapRunRedriven.
+    pub since: u64,
+    /// How often it was redriven.
+    pub redrives: u32,
+    /// It ended without a result, with its execution or before it, and waits for its MapRunRedriven.
+    pub to_redrive: bool,
     pub label: String,
     pub express: bool,
     pub reader: Option<ItemSource>,
@@ -192,7 +208,7 @@ pub(super) struct StartedRun {
 impl MapRun {
     /// The run's position, while its children may be running.
     pub fn open_at(&self) -> Option<u64> {
-        let started = self.started.as_ref()?;
+        let started = self.started.as_ref().filter(|started| !started.to_redrive)?;
         self.result.is_none().then_some(started.position)
     }
 }

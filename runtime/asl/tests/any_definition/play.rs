@@ -229,7 +229,15 @@ impl World<'_> {
             return false;
         }
         self.tally.count("redriven");
-        self.record(played, EventKind::ExecutionRedriven { count, token: None });
+        self.record(
+            played,
+            EventKind::ExecutionRedriven {
+                count,
+                token: None,
+                round: None,
+                in_turn: true,
+            },
+        );
         true
     }
 
@@ -380,6 +388,7 @@ impl World<'_> {
                 state: state.clone(),
                 item: first as u64,
                 items,
+                round: 0,
                 express,
             };
             first += usize::try_from(items).expect("small");

@@ -10,6 +10,7 @@ use super::{Phase, Run, is_failure};
 use crate::Engine;
 use crate::batch::{Child, Start};
 use crate::ids::{ExecutionId, TaskId};
+use crate::ports::is_unsuccessful;
 use crate::quarantine::guarded;
 use crate::resident::{Entry, Loading, NewJournal, Pending, Resident};
 
@@ -34,6 +35,7 @@ impl Engine {
             run: run_id,
             item: run.next_item,
             items,
+            round: run.redrives,
         };
         let kind = EventKind::ExecutionStarted {
             input,
@@ -48,6 +50,7 @@ impl Engine {
                 state: open.state.to_owned(),
                 item: child.item,
                 items,
+                round: child.round,
                 express: open.express,
             })),
             // an Express child is recorded like any other: its results must outlive a crash of its run
@@ -98,7 +101,16 @@ impl Engine {
         if run.children.remove(&id).is_none() {
             return;
         }
-        let failed = if is_failure(status) { child.items } else { 0 };
+        // one that the run's last redrive has yet to come to counts when that is over
+        let is_earlier = child.round < run.redrives;
+        let failed = if is_failure(status) && !is_earlier {
+            child.items
+        } else {
+            0
+        };
+        if is_earlier && is_unsuccessful(status) && matches!(run.phase, Phase::Running) {
+            run.earlier.add(id, child);
+        }
         match &mut run.phase {
             Phase::Loading(closed) => {
                 closed.insert(id, failed);
@@ -138,6 +150,8 @@ impl Engine {
         };
         if is_over {
             self.abort_child(id);
+        } else {
+            self.go_on_with_run(id);
         }
     }
 

@@ -2,6 +2,7 @@
 
 use asl::{Failure, Payload};
 
+use super::redrive::Earlier;
 use super::{Phase, map_run_request};
 use crate::Engine;
 use crate::ids::TaskId;
@@ -27,6 +28,7 @@ impl Engine {
             return;
         };
         run.buffer.clear();
+        run.earlier = Earlier::default();
         run.phase = Phase::Stopping {
             failure,
             left: run.children.keys().copied().collect(),
@@ -116,5 +118,7 @@ impl Engine {
         {
             self.outputs.push_back(Output::MapRunOver(id));
         }
+        // it may have been redriven while its children were still being stopped
+        self.begin_map_run(id);
     }
 }

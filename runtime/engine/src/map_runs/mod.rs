@@ -10,6 +10,9 @@
 mod children;
 mod ending;
 mod pump;
+mod redrive;
+
+pub(crate) use self::redrive::REDRIVE_PAGE;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -17,6 +20,7 @@ use asl::execution::Execution;
 use asl::expression::context::ExecutionContext;
 use asl::{Failure, Payload, Status, Timestamp};
 
+use self::redrive::Earlier;
 use crate::Engine;
 use crate::batch::Child;
 use crate::ids::{ExecutionId, TaskId};
@@ -87,6 +91,10 @@ struct Run {
     held_until: u64,
     /// The parent doesn't want it any more; it ends when the batch in flight is on disk.
     unwanted: bool,
+    /// How often it was redriven.
+    redrives: u32,
+    /// Children of before its last redrive.
+    earlier: Earlier,
 }
 
 /// Where a run stands.
@@ -124,8 +132,10 @@ impl Phase {
 }
 
 impl Run {
-    fn new(phase: Phase) -> Self {
+    fn new(phase: Phase, redrives: u32) -> Self {
         Self {
+            redrives,
+            earlier: Earlier::default(),
             phase,
             children: BTreeMap::new(),
             next_item: 0,
@@ -153,7 +163,7 @@ impl Run {
 impl MapRuns {
     /// A child that isn't closed was found on disk.
     pub(crate) fn found(&mut self, id: ExecutionId, child: Child) {
-        let run = self.runs.entry(child.run).or_insert_with(|| Run::new(Phase::Found));
+        let run = self.runs.entry(child.run).or_insert_with(|| Run::new(Phase::Found, 0));
         run.children.insert(id, child.item);
     }
 
@@ -167,7 +177,8 @@ impl MapRuns {
     /// Marks runs that aren't open any more. Called as a batch is cut, see [`Resident::mark_unwanted`].
     pub(crate) fn mark_unwanted(&mut self, parent: ExecutionId, resident: &Resident) {
         for (id, run) in self.runs.range_mut(of(parent)) {
-            run.unwanted = resident.execution.open_map_run(id.scheduled_at).is_none();
+            let open = resident.execution.open_map_run(id.scheduled_at);
+            run.unwanted = open.is_none_or(|open| open.redrives != run.redrives);
         }
     }
 }
@@ -181,6 +192,7 @@ fn map_run_request(id: TaskId, parent: &Execution) -> Option<MapRunRequest> {
         label: open.label.to_owned(),
         machine_name: context.machine_name.clone(),
         writer: open.writer.cloned(),
+        redrives: open.redrives,
     })
 }
 
@@ -213,14 +225,23 @@ impl Engine {
         let Some(Entry::Resident(resident)) = self.executions.get(&parent) else {
             return;
         };
-        let open: BTreeSet<u64> = resident.execution.open_map_runs().map(|run| run.position).collect();
-        for scheduled_at in &open {
-            let scheduled_at = *scheduled_at;
+        let open = resident.execution.open_map_runs();
+        let open: BTreeMap<u64, u32> = open.map(|run| (run.position, run.redrives)).collect();
+        let mut over = Vec::new();
+        for (scheduled_at, redrives) in &open {
             let id = TaskId {
                 execution: parent,
-                scheduled_at,
+                scheduled_at: *scheduled_at,
             };
-            let run = self.map_runs.runs.entry(id).or_insert_with(|| Run::new(Phase::Found));
+            let found = || Run::new(Phase::Found, *redrives);
+            let run = self.map_runs.runs.entry(id).or_insert_with(found);
+            if matches!(run.phase, Phase::Found) {
+                run.redrives = *redrives;
+            } else if run.redrives != *redrives {
+                // it was redriven while its children were still being stopped
+                over.push(id);
+                continue;
+            }
             run.unwanted = false;
             run.held_until = 0;
             match &mut run.phase {
@@ -236,8 +257,9 @@ impl Engine {
             self.map_runs.line.push_back(id);
         }
         let known: Vec<TaskId> = self.map_runs.runs.range(of(parent)).map(|(id, _)| *id).collect();
-        for id in known.iter().filter(|id| !open.contains(&id.scheduled_at)) {
-            self.end_map_run(*id);
+        over.extend(known.into_iter().filter(|id| !open.contains_key(&id.scheduled_at)));
+        for id in over {
+            self.end_map_run(id);
         }
     }
 
@@ -247,26 +269,17 @@ impl Engine {
             return;
         };
         let durable = resident.durable;
-        let began: Vec<u64> = resident
+        let began: Vec<TaskId> = resident
             .execution
             .open_map_runs()
-            .map(|run| run.position)
-            .filter(|position| (from..durable).contains(position))
-            .collect();
-        for scheduled_at in began {
-            let id = TaskId {
+            .filter(|run| (from..durable).contains(&run.since))
+            .map(|run| TaskId {
                 execution: parent,
-                scheduled_at,
-            };
-            // one with results to write is asked after first: AWS notices before the first child that it can't
-            let request = map_run_request(id, &resident.execution);
-            let checked = request.filter(|request| request.writer.is_some());
-            let phase = match checked {
-                Some(_) => Phase::Loading(BTreeMap::new()),
-                None => Phase::Running,
-            };
-            self.map_runs.runs.entry(id).or_insert_with(|| Run::new(phase));
-            self.outputs.extend(checked.map(Output::LoadMapRun));
+                scheduled_at: run.position,
+            })
+            .collect();
+        for id in began {
+            self.begin_map_run(id);
         }
         let of_parent: Vec<(TaskId, bool)> = self
             .map_runs
@@ -281,6 +294,30 @@ impl Engine {
                 self.map_runs.line.push_back(id);
             }
         }
+    }
+
+    /// Begins a run, or a redrive of it, if its parent says so on disk and nothing of it goes on.
+    fn begin_map_run(&mut self, id: TaskId) {
+        let Some(Entry::Resident(parent)) = self.executions.get(&id.execution) else {
+            return;
+        };
+        let open = parent.execution.open_map_run(id.scheduled_at);
+        let Some(open) = open.filter(|open| open.since < parent.durable) else {
+            return;
+        };
+        if self.map_runs.runs.contains_key(&id) {
+            return;
+        }
+        // one with results to write is asked after first: AWS notices before the first child that it can't
+        let request = map_run_request(id, &parent.execution);
+        let checked = request.filter(|request| request.writer.is_some() || request.redrives > 0);
+        let phase = match checked {
+            Some(_) => Phase::Loading(BTreeMap::new()),
+            None => Phase::Running,
+        };
+        self.map_runs.runs.insert(id, Run::new(phase, open.redrives));
+        self.map_runs.line.push_back(id);
+        self.outputs.extend(checked.map(Output::LoadMapRun));
     }
 
     /// Whether a run may have something to do now.
@@ -306,6 +343,11 @@ fn is_failure(status: Status) -> bool {
 }
 
 impl Engine {
+    /// Whether an answer about a run that was redriven so often is still wanted.
+    pub(crate) fn is_about(&self, id: TaskId, redrives: u32) -> bool {
+        self.map_runs.runs.get(&id).is_some_and(|run| run.redrives == redrives)
+    }
+
     /// The run waits until its parent is on disk up to here.
     pub(crate) fn hold_map_run(&mut self, id: TaskId, until: u64) {
         if let Some(run) = self.map_runs.runs.get_mut(&id) {
@@ -344,9 +386,10 @@ impl Engine {
             .filter(|(child, _)| seen_running.contains(child))
             .map(|(_, failed)| failed)
             .sum();
-        let failed = |status| standing.count(status).items;
+        let failed = |status| standing.count_of_round(status).items;
         run.failed = failed(Status::Failed) + failed(Status::TimedOut) + failed_since;
         run.next_item = standing.next_item;
+        run.earlier = Earlier::in_line(!standing.pending_redrive.is_empty());
         run.phase = Phase::Running;
         self.map_runs.line.push_back(id);
     }

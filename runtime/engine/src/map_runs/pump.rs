@@ -6,7 +6,8 @@ use asl::{Failure, MapItem, OpenMapRun, Payload};
 
 use super::Phase;
 use crate::Engine;
-use crate::ids::TaskId;
+use crate::batch::Child;
+use crate::ids::{ExecutionId, TaskId};
 use crate::output::Output;
 use crate::quarantine::guarded;
 use crate::resident::Entry;
@@ -30,6 +31,10 @@ enum Step {
     WaitForDisk,
     /// Read items from this number on.
     Read(u64),
+    /// Ask for children of before a redrive.
+    FindEarlier,
+    /// Let one of them go on.
+    Redrive(ExecutionId, Child),
     /// Start a child with so many items and this input.
     Start(u64, Payload),
     /// Everything has a child, and every child is closed.
@@ -80,6 +85,14 @@ impl Engine {
                 false
             }
             Step::Read(from) => self.read_items(id, from),
+            Step::FindEarlier => {
+                self.find_children_to_redrive(id);
+                false
+            }
+            Step::Redrive(child_id, child) => {
+                self.redrive_child(id, child_id, child);
+                true
+            }
             Step::Start(items, input) => {
                 if !self.start_child(id, items, input) {
                     return false;
@@ -118,7 +131,16 @@ impl Engine {
             return Step::Fail(over_tolerance());
         }
         let limits = self.options.limits;
-        if !run.buffer.is_empty() && run.children.len() < self.children_at_once(&open) {
+        let has_room = run.children.len() < self.children_at_once(&open);
+        if !run.earlier.is_done() {
+            return match run.earlier.next() {
+                None if run.earlier.wants_more() => Step::FindEarlier,
+                Some(_) if self.commits.gathering.len() >= MAX_GATHERING => Step::WaitForDisk,
+                Some((child_id, child)) if has_room => Step::Redrive(child_id, child),
+                Some(_) | None => Step::Wait,
+            };
+        }
+        if !run.buffer.is_empty() && has_room {
             if self.commits.gathering.len() >= MAX_GATHERING {
                 return Step::WaitForDisk;
             }
@@ -165,6 +187,7 @@ impl Engine {
             run.has_read = true;
             self.outputs.push_back(Output::ReadItems {
                 run: id,
+                redrives: run.redrives,
                 source: source.clone(),
                 from,
                 limit: READ_ITEMS,

@@ -3,7 +3,8 @@
 use asl::{EventKind, Failure, Payload};
 
 use crate::Engine;
-use crate::ids::{ReplyTo, TaskId};
+use crate::batch::Child;
+use crate::ids::{ExecutionId, ReplyTo, TaskId};
 use crate::input::{ItemsRead, MapRunBounds};
 use crate::output::Reply;
 use crate::ports::{MapRunStanding, StoreError};
@@ -53,6 +54,19 @@ impl Engine {
         match result {
             Ok(Ok(standing)) => self.map_run_stands(run, &standing),
             Ok(Err(failure)) => self.map_run_cannot_begin(run, failure),
+            Err(error) => self.quarantine_parent(run, &error),
+        }
+    }
+
+    /// A page of the children that are redriven with their run.
+    pub(crate) fn children_to_redrive(
+        &mut self,
+        run: TaskId,
+        after: Option<ExecutionId>,
+        result: Result<Vec<(ExecutionId, Child)>, StoreError>,
+    ) {
+        match result {
+            Ok(children) => self.found_children_to_redrive(run, after, children),
             Err(error) => self.quarantine_parent(run, &error),
         }
     }

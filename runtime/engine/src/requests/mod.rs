@@ -5,7 +5,7 @@ mod committed;
 mod loaded;
 mod map_run;
 mod recover;
-mod redrive;
+pub(crate) mod redrive;
 mod start;
 mod stop;
 mod task_done;

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use asl::{EventKind, Failure, Mode, Payload, Status};
+use asl::{Event, EventKind, Failure, Mode, Payload, Status};
 use engine::Input;
 use engine::ids::{Digest, ExecutionId, MachineId, ReplyTo, TaskId};
 use engine::input::{MapRunBounds, StartExecution};
@@ -40,6 +40,8 @@ pub enum Call {
     Stop(ExecutionId),
     Word(TaskId, Saying),
     Update(TaskId),
+    /// And when it was asked.
+    Redrive(ExecutionId, i64),
 }
 
 impl World {
@@ -137,6 +139,15 @@ impl World {
         }
     }
 
+    pub fn redrive(&mut self, execution: ExecutionId) -> Input {
+        let reply = self.ask(Call::Redrive(execution, self.now));
+        Input::Redrive {
+            execution,
+            token: None,
+            reply,
+        }
+    }
+
     pub fn update_map_run(&mut self, run: TaskId, bounds: MapRunBounds) -> Input {
         self.updated.insert(run);
         let reply = self.ask(Call::Update(run));
@@ -161,7 +172,7 @@ impl World {
                 assert!(self.faults, "a fault out of nowhere");
                 self.plan(1_000, Happening::Call(index));
             }
-            (Call::End(_) | Call::Stop(_) | Call::Update(_), Reply::Fault(_)) => {
+            (Call::End(_) | Call::Stop(_) | Call::Update(_) | Call::Redrive(..), Reply::Fault(_)) => {
                 assert!(self.faults, "a fault out of nowhere")
             }
             (Call::Start(index), Reply::Started { execution, at }) => self.was_started(index, execution, at),
@@ -217,20 +228,30 @@ impl World {
             }
             (Call::Stop(execution), Reply::Stopped { at }) => {
                 let stored = &self.disk.executions[&execution];
-                assert_eq!(
-                    stored.fold.status(),
-                    Status::Aborted,
-                    "told of a stop that isn't on disk"
-                );
-                assert_eq!(stored.fold.stopped(), Some(at));
+                let is_it = |event: &Event| event.at == at && matches!(event.kind, EventKind::ExecutionAborted { .. });
+                assert!(stored.events.iter().any(is_it), "told of a stop that isn't on disk");
                 self.stopped.insert(execution);
+                if self.rng.percent(30) {
+                    self.plan_redrive(execution, 60);
+                }
             }
             (Call::Stop(execution), Reply::AlreadyClosed { at }) => {
-                assert_eq!(
-                    self.disk.executions[&execution].fold.stopped(),
-                    Some(at),
-                    "told of an end that isn't on disk"
-                );
+                let stored = &self.disk.executions[&execution];
+                let is_it = |event: &Event| event.at == at && event.kind.closes().is_some();
+                assert!(stored.events.iter().any(is_it), "told of an end that isn't on disk");
+            }
+            (Call::Redrive(execution, _), Reply::Redriven { at }) => {
+                let stored = &self.disk.executions[&execution];
+                let is_it = |event: &Event| event.at == at && matches!(event.kind, EventKind::ExecutionRedriven { .. });
+                assert!(stored.events.iter().any(is_it), "told of a redrive that isn't on disk");
+                self.seen.redrives += 1;
+            }
+            (Call::Redrive(execution, asked), Reply::NotRedrivable) => {
+                let stored = &self.disk.executions[&execution];
+                let can_be = stored.fold.is_redrivable() && stored.start.child.is_none();
+                // it may have closed after it was asked
+                let closed_since = stored.fold.stopped().is_some_and(|at| at.0 >= asked);
+                assert!(!can_be || closed_since, "a redrive is denied for nothing");
             }
             (Call::Stop(execution), Reply::NotRunning) => {
                 assert!(
@@ -346,7 +367,7 @@ impl World {
             "the name is free"
         );
         let stored = &self.disk.executions[&execution];
-        let differs = stored.fold.status().is_closed() || stored.input() != caller.input;
+        let differs = stored.fold.status().is_closed() || stored.was_redriven() || stored.input() != caller.input;
         assert!(differs, "an equal execution is running under the name");
     }
 }

@@ -107,6 +107,7 @@ impl Disk {
         }
         assert!(!append.events.is_empty(), "an append without events");
         let mut ends = Vec::new();
+        let mut rounds = Vec::new();
         for event in append.events {
             let position = stored.events.len();
             match &event.kind {
@@ -114,11 +115,15 @@ impl Disk {
                 EventKind::MapRunFailed { scope, .. } => ends.push((position, *scope, None)),
                 _ => {}
             }
+            rounds.extend(stored.redriven_with_its_run(&event));
             stored.push(id, event, &self.legitimate);
         }
         assert_eq!(append.status, stored.fold.status(), "the status is that of the journal");
         stored.wake_at = append.wake_at;
         stored.check_wake_at(now);
+        for (run, round) in rounds {
+            self.check_round(run, round);
+        }
         for (position, scope, result) in ends {
             self.check_run_end(id, position, scope, result.as_ref());
         }
@@ -140,7 +145,7 @@ impl Disk {
             stopped: None,
             wake_at: stored.wake_at,
             origin: None,
-            child: stored.start.child,
+            child: stored.as_child(),
         })
         .collect()
     }
@@ -173,8 +178,31 @@ impl Stored {
         self.events.push(event);
     }
 
+    pub fn was_redriven(&self) -> bool {
+        self.fold.redrive_count() > 0
+    }
+
     pub fn input(&self) -> Payload {
         input(&self.events).expect("every journal begins with ExecutionStarted")
+    }
+
+    /// Where the event redrives a child with its Map Run: which run, and its how manieth redrive.
+    fn redriven_with_its_run(&self, event: &Event) -> Option<(TaskId, u32)> {
+        let EventKind::ExecutionRedriven { round, .. } = &event.kind else {
+            return None;
+        };
+        assert_eq!(
+            round.is_some(),
+            self.start.child.is_some(),
+            "children are redriven with their run"
+        );
+        let child = self.as_child()?;
+        let round = (*round)?;
+        assert!(
+            child.round < round,
+            "a child is redriven twice by one redrive of its run"
+        );
+        Some((child.run, round))
     }
 
     /// Positions of the attempts that are open on disk.

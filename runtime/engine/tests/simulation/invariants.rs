@@ -178,7 +178,8 @@ impl World {
             // a child's own ending is part of its parent's
             return Compared::Uncomparable;
         }
-        assert!(!self.stopped.contains(&id), "{id:?} was stopped and ended otherwise");
+        let was_stopped = self.stopped.contains(&id) && !stored.was_redriven();
+        assert!(!was_stopped, "{id:?} was stopped and ended otherwise");
         if status == Status::TimedOut {
             let of_machine = definition["TimeoutSeconds"].as_u64();
             let seconds = of_machine.into_iter().chain(stored.fold.mode().seconds()).min();

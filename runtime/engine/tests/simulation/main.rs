@@ -44,6 +44,8 @@ struct Tally {
     timed_out: u64,
     map_runs: u64,
     map_runs_failed: u64,
+    map_runs_redriven: u64,
+    children_redriven: u64,
     children: u64,
     /// Children that were stopped with their run.
     children_aborted: u64,
@@ -60,6 +62,8 @@ pub(crate) struct Seen {
     pub names_taken: u64,
     /// Bounds of Map Runs that were changed.
     pub updates: u64,
+    /// Executions that were redriven.
+    pub redrives: u64,
     /// Reports of attempts that were over.
     pub late_reports: u64,
     /// Reports of a first run while a second one was going on.
@@ -117,6 +121,8 @@ impl Tally {
                 match event.kind {
                     EventKind::MapRunStarted { .. } => self.map_runs += 1,
                     EventKind::MapRunFailed { .. } => self.map_runs_failed += 1,
+                    EventKind::MapRunRedriven { .. } => self.map_runs_redriven += 1,
+                    EventKind::ExecutionRedriven { round: Some(_), .. } => self.children_redriven += 1,
                     _ => {}
                 }
             }
@@ -140,6 +146,7 @@ impl Tally {
             cancels,
             names_taken,
             updates,
+            redrives,
             late_reports,
             crossed_reports,
             interrupted,
@@ -157,6 +164,7 @@ impl Tally {
         self.seen.cancels += cancels;
         self.seen.names_taken += names_taken;
         self.seen.updates += updates;
+        self.seen.redrives += redrives;
         self.seen.late_reports += late_reports;
         self.seen.crossed_reports += crossed_reports;
         self.seen.interrupted += interrupted;
@@ -197,6 +205,9 @@ impl Tally {
             self.children,
             self.children_aborted,
             self.seen.updates,
+            self.seen.redrives,
+            self.map_runs_redriven,
+            self.children_redriven,
         ];
         let rare = [
             failed_commits,

@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 
 use asl::{EventKind, Failure, MapItem, Payload, ScopeId, Status};
 use engine::Input;
-use engine::batch::Start;
+use engine::batch::{Child, Start};
 use engine::ids::{ExecutionId, TaskId};
 use engine::input::{ItemsRead, MapRunBounds};
 use engine::output::MapRunRequest;
-use engine::ports::{ChildCount, MapRunStanding, StoreError};
+use engine::ports::{ChildCount, MapRunStanding, StoreError, is_unsuccessful};
 use serde_json::{Value, json};
 
 use crate::disk::{Disk, Stored};
@@ -30,24 +30,33 @@ pub fn data_set(seed: u64, bucket: &str, key: &str) -> (Vec<Value>, bool) {
 /// A question of the engine about a run.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Question {
-    Items { run: TaskId, from: u64 },
-    Standing(TaskId),
+    Items { run: TaskId, redrives: u32, from: u64 },
+    Standing(TaskId, u32),
     Results(TaskId),
+    Earlier(TaskId),
 }
 
 impl World {
-    pub fn read_items(&mut self, run: TaskId, from: u64, limit: usize) {
+    pub fn read_items(&mut self, run: TaskId, redrives: u32, from: u64, limit: usize) {
         assert!(
-            self.asked.insert(Question::Items { run, from }),
+            self.asked.insert(Question::Items { run, redrives, from }),
             "{run} reads the same items twice at once"
         );
         let after = self.rng.between(0, 200);
-        self.plan(after, Happening::ItemsRead { run, from, limit });
+        self.plan(
+            after,
+            Happening::ItemsRead {
+                run,
+                redrives,
+                from,
+                limit,
+            },
+        );
     }
 
     pub fn load_map_run(&mut self, request: MapRunRequest) {
         assert!(
-            self.asked.insert(Question::Standing(request.run)),
+            self.asked.insert(Question::Standing(request.run, request.redrives)),
             "{} is asked after twice at once",
             request.run
         );
@@ -62,8 +71,8 @@ impl World {
     }
 
     /// Some of the items, seldom as many as were asked for.
-    pub fn items_read(&mut self, run: TaskId, from: u64, limit: usize) -> Input {
-        self.asked.remove(&Question::Items { run, from });
+    pub fn items_read(&mut self, run: TaskId, redrives: u32, from: u64, limit: usize) -> Input {
+        self.asked.remove(&Question::Items { run, redrives, from });
         let (items, broken) = self.disk.items_of(run);
         let from_index = from as usize;
         assert!(from_index <= items.len(), "{run} reads beyond its last item");
@@ -85,7 +94,12 @@ impl World {
             let last = at_end && !broken && (chunk.is_empty() || self.rng.percent(50));
             Ok(ItemsRead { items: chunk, last })
         };
-        Input::ItemsRead { run, from, result }
+        Input::ItemsRead {
+            run,
+            redrives,
+            from,
+            result,
+        }
     }
 
     /// What the disk says of a run now; the engine hears it later.
@@ -97,10 +111,10 @@ impl World {
         } else if writes_to(request) == Some(FULL) {
             Ok(Err(Failure::new("States.ResultWriterFailed", "it is full")))
         } else {
-            Ok(Ok(self.disk.standing(run)))
+            Ok(Ok(self.disk.standing(run, request.redrives)))
         };
         let after = self.rng.between(0, 100);
-        self.plan(after, Happening::MapRunSeen(run, Box::new(result)));
+        self.plan(after, Happening::MapRunSeen(run, request.redrives, Box::new(result)));
     }
 
     /// Puts the results of a run together, by what is on disk now.
@@ -119,7 +133,98 @@ impl World {
                 None => Ok(Payload::from_value(Value::Array(outputs))),
             })
         };
-        Input::MapRunFinished { run, result }
+        Input::MapRunFinished {
+            run,
+            redrives: request.redrives,
+            result,
+        }
+    }
+
+    pub fn find_children_to_redrive(&mut self, run: TaskId, redrives: u32, after: Option<ExecutionId>, limit: usize) {
+        self.asked.insert(Question::Earlier(run));
+        let when = self.rng.between(0, 100);
+        self.plan(
+            when,
+            Happening::Earlier {
+                run,
+                redrives,
+                after,
+                limit,
+            },
+        );
+    }
+
+    /// A page of the children that a redrive of their run has not come to, by what is on disk now.
+    pub fn children_to_redrive(
+        &mut self,
+        run: TaskId,
+        redrives: u32,
+        after: Option<ExecutionId>,
+        limit: usize,
+    ) -> Input {
+        self.asked.remove(&Question::Earlier(run));
+        let result = if self.rng.below(100) == 0 {
+            self.bad_sector(run);
+            self.may_cancel = MayCancel::Anything;
+            Err(StoreError("a bad sector".into()))
+        } else {
+            let earlier = self
+                .disk
+                .children(run)
+                .filter(|(id, stored)| stored.is_earlier(redrives) && after.is_none_or(|after| *id > after));
+            let earlier = earlier.map(|(id, stored)| (id, stored.as_child().expect("it is one")));
+            Ok(earlier.take(limit).collect())
+        };
+        Input::ChildrenToRedrive {
+            run,
+            redrives,
+            after,
+            result,
+        }
+    }
+
+    /// Now and then somebody redrives an execution, whether it can be redriven or not.
+    pub fn redrive_some(&mut self) {
+        if self.redrives >= MOST_REDRIVES {
+            return;
+        }
+        // at its most inconvenient: children of its run are still being stopped
+        let executions = &self.disk.executions;
+        let stopping = executions.values().find_map(|stored| {
+            let parent = stored.start.child?.run.execution;
+            let goes_on = stored.fold.status() == Status::Running;
+            (goes_on && executions[&parent].fold.is_redrivable()).then_some(parent)
+        });
+        if let Some(parent) = stopping
+            && self.rng.percent(10)
+        {
+            self.plan_redrive(parent, 3);
+            return;
+        }
+        if self.rng.below(60) != 0 {
+            return;
+        }
+        let standard = |(_, stored): &(&ExecutionId, &Stored)| {
+            stored.start.child.is_none() && stored.fold.mode().is_standard() && !stored.events.is_empty()
+        };
+        let known: Vec<ExecutionId> = self
+            .disk
+            .executions
+            .iter()
+            .filter(standard)
+            .map(|(id, _)| *id)
+            .collect();
+        if let Some(id) = known.get(self.rng.below(known.len() as u64) as usize).copied() {
+            self.plan_redrive(id, 300);
+        }
+    }
+
+    pub fn plan_redrive(&mut self, id: ExecutionId, longest: i64) {
+        if self.redrives < MOST_REDRIVES {
+            self.redrives += 1;
+            let after = self.rng.between(0, longest);
+            self.plan(after, Happening::Redrive(id));
+        }
     }
 
     /// The parent is put away for it.
@@ -203,6 +308,32 @@ impl World {
     }
 }
 
+/// Redrives in one case, at most.
+const MOST_REDRIVES: u32 = 5;
+
+fn count(counts: &mut Vec<ChildCount>, one: ChildCount) {
+    match counts.iter_mut().find(|known| known.status == one.status) {
+        Some(known) => {
+            known.executions += one.executions;
+            known.items += one.items;
+        }
+        None => counts.push(one),
+    }
+}
+
+impl Stored {
+    /// What it is to its Map Run now.
+    pub fn as_child(&self) -> Option<Child> {
+        let round = self.fold.child_of().map_or(0, |child| child.round);
+        self.start.child.map(|child| Child { round, ..child })
+    }
+
+    /// Whether it didn't succeed, and the redrive of its run with this number has not come to it.
+    fn is_earlier(&self, redrives: u32) -> bool {
+        is_unsuccessful(self.fold.status()) && self.as_child().is_some_and(|child| child.round < redrives)
+    }
+}
+
 fn writes_to(request: &MapRunRequest) -> Option<&str> {
     request.writer.as_ref()?.parameters.value()["Bucket"].as_str()
 }
@@ -216,29 +347,23 @@ impl Disk {
         })
     }
 
-    pub fn standing(&self, run: TaskId) -> MapRunStanding {
+    pub fn standing(&self, run: TaskId, redrives: u32) -> MapRunStanding {
         let mut standing = MapRunStanding::default();
         for (id, stored) in self.children(run) {
             let child = stored.start.child.expect("it is one");
             let status = stored.fold.status();
             standing.next_item = child.item + child.items;
-            standing.counts.push(ChildCount {
+            let one = ChildCount {
                 status,
                 executions: 1,
                 items: child.items,
-            });
+            };
+            count(&mut standing.counts, one);
+            if stored.is_earlier(redrives) {
+                count(&mut standing.pending_redrive, one);
+            }
             if status == Status::Running {
                 standing.running.push(id);
-            }
-        }
-        let counts = std::mem::take(&mut standing.counts);
-        for count in counts {
-            match standing.counts.iter_mut().find(|known| known.status == count.status) {
-                Some(known) => {
-                    known.executions += count.executions;
-                    known.items += count.items;
-                }
-                None => standing.counts.push(count),
             }
         }
         standing
@@ -280,7 +405,11 @@ impl Disk {
             return;
         };
         let said = child_of.as_ref().expect("a child's journal says that it is one");
-        assert_eq!((said.item, said.items), (child.item, child.items));
+        assert_eq!(
+            (said.item, said.items, said.round),
+            (child.item, child.items, child.round)
+        );
+        self.check_round(child.run, child.round);
         assert_eq!(
             (ExecutionId(said.execution), said.position),
             (child.run.execution, child.run.scheduled_at)
@@ -294,9 +423,34 @@ impl Disk {
         );
         assert_eq!(
             child.item,
-            self.standing(child.run).next_item,
+            self.standing(child.run, 0).next_item,
             "an item of {} is lost or doubled",
             child.run
+        );
+    }
+
+    /// How often a run was redriven, by its parent's journal.
+    fn redrives_of(&self, run: TaskId) -> u32 {
+        let parent = &self.executions[&run.execution];
+        let EventKind::MapRunStarted { scope, .. } = &parent.events[run.scheduled_at as usize].kind else {
+            panic!("{run} never started");
+        };
+        let since = &parent.events[run.scheduled_at as usize + 1..];
+        let of_run = since
+            .iter()
+            .take_while(|event| !matches!(&event.kind, EventKind::MapRunStarted { scope: of, .. } if of == scope));
+        let redrives = of_run.filter_map(|event| match &event.kind {
+            EventKind::MapRunRedriven { scope: of, count } if of == scope => Some(*count),
+            _ => None,
+        });
+        redrives.last().unwrap_or(0)
+    }
+
+    /// A child may be started or redriven by a redrive of its run that is on disk.
+    pub fn check_round(&self, run: TaskId, round: u32) {
+        assert!(
+            round <= self.redrives_of(run),
+            "a child of {run} is part of a redrive that isn't on disk"
         );
     }
 
@@ -317,10 +471,17 @@ impl Disk {
             .collect();
         assert!(left.is_empty(), "{run} ends before its children: {left:?}");
         let Some(result) = result else { return };
+        let redrives = self.redrives_of(run);
+        let left: Vec<ExecutionId> = self
+            .children(run)
+            .filter(|(_, stored)| stored.is_earlier(redrives))
+            .map(|(child, _)| child)
+            .collect();
+        assert!(left.is_empty(), "{run} succeeds without having redriven {left:?}");
         let (items, broken) = self.items_of(run);
         assert!(!broken, "{run} succeeds with items that can't be read");
         assert_eq!(
-            self.standing(run).next_item,
+            self.standing(run, 0).next_item,
             items.len() as u64,
             "{run} leaves items out"
         );

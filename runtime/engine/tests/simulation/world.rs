@@ -50,13 +50,27 @@ pub enum Happening {
     /// Somebody stops one.
     Stop(ExecutionId),
     /// Items of a Map Run are read.
-    ItemsRead { run: TaskId, from: u64, limit: usize },
+    ItemsRead {
+        run: TaskId,
+        redrives: u32,
+        from: u64,
+        limit: usize,
+    },
     /// Somebody looks how far a Map Run has come.
     LookAtMapRun(MapRunRequest),
     /// What was seen is told.
-    MapRunSeen(TaskId, Box<Result<Result<MapRunStanding, Failure>, StoreError>>),
+    MapRunSeen(TaskId, u32, Box<Result<Result<MapRunStanding, Failure>, StoreError>>),
     /// The results of a Map Run are put together.
     Results(MapRunRequest, Option<Failure>),
+    /// Children of a redriven Map Run are looked for.
+    Earlier {
+        run: TaskId,
+        redrives: u32,
+        after: Option<ExecutionId>,
+        limit: usize,
+    },
+    /// Somebody redrives an execution.
+    Redrive(ExecutionId),
     /// Somebody changes the bounds of a Map Run.
     UpdateMapRun(TaskId, MapRunBounds),
     /// The operator restarts the process.
@@ -120,6 +134,8 @@ pub struct World {
     pub last_call: u64,
     pub asked_to_stop: BTreeSet<ExecutionId>,
     pub stopped: BTreeSet<ExecutionId>,
+    /// How often somebody wanted a redrive.
+    pub redrives: u32,
     /// Runs that callers were told of, and their ids on disk where they have one.
     pub journals: BTreeMap<ExecutionId, Option<ExecutionId>>,
     /// What ran at moments when all was on disk: position, attempts, whether a slot was free.
@@ -138,6 +154,7 @@ impl World {
             seed: rng.bits(),
             show_unrecorded: true,
             map_run_children: 1 + rng.below(5) as usize,
+            redrive_page: 1 + rng.below(3) as usize,
             ..Options::default()
         };
         let mut disk = Disk::new(seed);
@@ -180,6 +197,7 @@ impl World {
             last_call: 0,
             asked_to_stop: BTreeSet::new(),
             stopped: BTreeSet::new(),
+            redrives: 0,
             journals: BTreeMap::new(),
             snapshots: BTreeMap::new(),
             crashes: 0,
@@ -217,6 +235,7 @@ impl World {
             }
             self.check_moment();
             self.meddle();
+            self.redrive_some();
         }
         self.check_end();
     }
@@ -364,19 +383,35 @@ impl World {
             }
             Happening::Call(caller) => self.call(caller),
             Happening::Stop(execution) => Some(self.stop(execution)),
-            Happening::ItemsRead { run, from, limit } => Some(self.items_read(run, from, limit)),
+            Happening::ItemsRead {
+                run,
+                redrives,
+                from,
+                limit,
+            } => Some(self.items_read(run, redrives, from, limit)),
             Happening::LookAtMapRun(request) => {
                 self.look_at_map_run(&request);
                 None
             }
-            Happening::MapRunSeen(run, result) => {
-                self.asked.remove(&Question::Standing(run));
+            Happening::MapRunSeen(run, redrives, result) => {
+                self.asked.remove(&Question::Standing(run, redrives));
                 if result.is_err() {
                     self.may_cancel = MayCancel::Anything;
                 }
-                Some(Input::MapRunLoaded { run, result: *result })
+                Some(Input::MapRunLoaded {
+                    run,
+                    redrives,
+                    result: *result,
+                })
             }
             Happening::Results(request, failure) => Some(self.results(&request, failure)),
+            Happening::Earlier {
+                run,
+                redrives,
+                after,
+                limit,
+            } => Some(self.children_to_redrive(run, redrives, after, limit)),
+            Happening::Redrive(execution) => Some(self.redrive(execution)),
             Happening::UpdateMapRun(run, bounds) => Some(self.update_map_run(run, bounds)),
             Happening::Restart => {
                 self.crash();
@@ -475,9 +510,21 @@ impl World {
                     self.plan(after, Happening::Read(execution));
                 }
                 Output::Unrecorded { execution, events, .. } => self.see(execution, events),
-                Output::ReadItems { run, from, limit, .. } => self.read_items(run, from, limit),
+                Output::ReadItems {
+                    run,
+                    redrives,
+                    from,
+                    limit,
+                    ..
+                } => self.read_items(run, redrives, from, limit),
                 Output::LoadMapRun(request) => self.load_map_run(request),
                 Output::FinishMapRun { request, failure, .. } => self.finish_map_run(request, failure),
+                Output::FindChildrenToRedrive {
+                    run,
+                    redrives,
+                    after,
+                    limit,
+                } => self.find_children_to_redrive(run, redrives, after, limit),
                 Output::MapRunOver(_) => {}
                 Output::Quarantined { execution, reason } => {
                     self.disk.put_away.insert(execution);

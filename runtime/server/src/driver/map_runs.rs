@@ -35,6 +35,7 @@ pub(crate) struct MapRuns {
 enum Reading {
     Read {
         run: TaskId,
+        redrives: u32,
         source: ItemSource,
         from: u64,
         limit: usize,
@@ -45,6 +46,12 @@ enum Reading {
 /// For the threads that look at children.
 enum Standing {
     Load(MapRunRequest),
+    FindToRedrive {
+        run: TaskId,
+        redrives: u32,
+        after: Option<ExecutionId>,
+        limit: usize,
+    },
     Finish {
         request: MapRunRequest,
         failure: Option<Failure>,
@@ -99,9 +106,10 @@ impl MapRuns {
 
     // The threads hold the other ends as long as this lives, so nothing sent is lost.
 
-    pub(super) fn read(&self, run: TaskId, source: ItemSource, from: u64, limit: usize) {
+    pub(super) fn read(&self, run: TaskId, redrives: u32, source: ItemSource, from: u64, limit: usize) {
         let _ = self.reading.send(Reading::Read {
             run,
+            redrives,
             source,
             from,
             limit,
@@ -114,6 +122,15 @@ impl MapRuns {
 
     pub(super) fn load(&self, request: MapRunRequest) {
         let _ = self.standing.send(Standing::Load(request));
+    }
+
+    pub(super) fn find_to_redrive(&self, run: TaskId, redrives: u32, after: Option<ExecutionId>, limit: usize) {
+        let _ = self.standing.send(Standing::FindToRedrive {
+            run,
+            redrives,
+            after,
+            limit,
+        });
     }
 
     pub(super) fn finish(&self, request: MapRunRequest, failure: Option<Failure>, result_bytes: usize) {
@@ -144,6 +161,7 @@ impl World {
                 Reading::Over(run) => drop(open.remove(&run)),
                 Reading::Read {
                     run,
+                    redrives,
                     source,
                     from,
                     limit,
@@ -160,8 +178,12 @@ impl World {
                         }
                         Ok(read)
                     });
-                    self.mailbox
-                        .send(Message::Input(Input::ItemsRead { run, from, result }));
+                    self.mailbox.send(Message::Input(Input::ItemsRead {
+                        run,
+                        redrives,
+                        from,
+                        result,
+                    }));
                 }
             }
         }
@@ -184,8 +206,20 @@ impl World {
 
     fn answer(&self, standing: Standing) {
         let input = match standing {
+            Standing::FindToRedrive {
+                run,
+                redrives,
+                after,
+                limit,
+            } => Input::ChildrenToRedrive {
+                run,
+                redrives,
+                after,
+                result: self.reader.children_to_redrive(run, redrives, after, limit),
+            },
             Standing::Load(request) => Input::MapRunLoaded {
                 run: request.run,
+                redrives: request.redrives,
                 result: self.load(&request),
             },
             Standing::Finish {
@@ -194,6 +228,7 @@ impl World {
                 result_bytes,
             } => Input::MapRunFinished {
                 run: request.run,
+                redrives: request.redrives,
                 result: self.finish(&request, failure, result_bytes),
             },
         };
@@ -206,7 +241,7 @@ impl World {
         {
             return Ok(Err(failure));
         }
-        self.reader.map_run(request.run).map(Ok)
+        self.reader.map_run(request.run, request.redrives).map(Ok)
     }
 
     fn finish(

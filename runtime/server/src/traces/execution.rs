@@ -28,6 +28,8 @@ pub(crate) struct Traced {
     /// Branches and iterations that failed or were stopped: a redrive brings them back.
     fallen: BTreeMap<ScopeId, Scope>,
     next_scope: u32,
+    /// Whether it is an Express child execution: those are redriven from their first state.
+    begins_again: bool,
 }
 
 #[derive(Default)]
@@ -66,6 +68,7 @@ impl Traced {
             id,
             machine_name,
             machine_id,
+            child_of,
             ..
         } = &first.kind
         else {
@@ -84,6 +87,7 @@ impl Traced {
             scopes: BTreeMap::from([(ScopeId::ROOT, Scope::default())]),
             fallen: BTreeMap::new(),
             next_scope: 1,
+            begins_again: child_of.as_ref().is_some_and(|child| child.express),
         })
     }
 
@@ -98,6 +102,7 @@ impl Traced {
             | EventKind::MapStarted { .. }
             | EventKind::MapRunStarted { .. }
             | EventKind::MapRunUpdated { .. }
+            | EventKind::MapRunRedriven { .. }
             | EventKind::MapRunSucceeded { .. } => {}
             EventKind::StateEntered {
                 scope,
@@ -171,7 +176,8 @@ impl Traced {
             EventKind::StateExited {
                 scope, next, catcher, ..
             } => self.exited(*scope, next.is_none(), catcher.is_some(), at, ended),
-            EventKind::ExecutionRedriven { count, .. } => self.redriven(*count, at),
+            EventKind::ExecutionRedriven { count, in_turn, .. } => self.redriven(*count, at, *in_turn),
+            EventKind::IterationRedriven { scope, index } => self.iteration_redriven(*scope, *index, at),
             EventKind::ExecutionSucceeded { .. } => self.over(Status::Succeeded, None, at, ended),
             EventKind::ExecutionFailed { failure } => self.over(Status::Failed, Some(failure), at, ended),
             EventKind::ExecutionAborted { failure } => self.over(Status::Aborted, Some(failure), at, ended),
@@ -254,18 +260,20 @@ impl Traced {
         });
     }
 
-    /// Everything that didn't succeed goes on, in spans of their own.
-    fn redriven(&mut self, count: u32, at: Timestamp) {
+    /// Everything that didn't succeed goes on, in spans of their own, iterations `in_turn` when they say so.
+    fn redriven(&mut self, count: u32, at: Timestamp, in_turn: bool) {
         self.redrives = count;
         self.started = at;
-        for (id, scope) in std::mem::take(&mut self.fallen) {
-            if let Some(parent) = scope.parent {
-                let index = scope.index;
-                self.scopes.insert(id, scope);
-                self.scopes.entry(parent).or_default().children.insert(index, id);
-            }
+        if self.begins_again {
+            self.scopes = BTreeMap::from([(ScopeId::ROOT, Scope::default())]);
+            self.fallen.clear();
+            self.next_scope = 1;
+            return;
         }
-        for scope in self.scopes.values_mut() {
+        let below = self.scopes.split_off(&ScopeId(ScopeId::ROOT.0 + 1));
+        self.fallen.extend(below);
+        for scope in self.scopes.values_mut().chain(self.fallen.values_mut()) {
+            scope.children.clear();
             if let Some(state) = &mut scope.state {
                 state.id = span_at(&self.arn, count, state.position);
                 state.started = at;
@@ -274,6 +282,40 @@ impl Traced {
                 state.attempt = None;
             }
         }
+        self.bring_back_children(ScopeId::ROOT, at, in_turn);
+    }
+
+    fn iteration_redriven(&mut self, map: ScopeId, index: u32, at: Timestamp) {
+        let is_it = |(_, scope): &(&ScopeId, &Scope)| scope.parent == Some(map) && scope.index == index;
+        if let Some(iteration) = self.fallen.iter().find(is_it).map(|(id, _)| *id) {
+            self.bring_back(iteration, at, true);
+        }
+    }
+
+    fn bring_back_children(&mut self, parent: ScopeId, at: Timestamp, in_turn: bool) {
+        let is_map = self.state(parent).is_some_and(|state| state.kind == StateKind::Map);
+        if in_turn && is_map {
+            return;
+        }
+        let children = self.fallen.iter().filter(|(_, scope)| scope.parent == Some(parent));
+        let children: Vec<ScopeId> = children.map(|(id, _)| *id).collect();
+        for child in children {
+            self.bring_back(child, at, in_turn);
+        }
+    }
+
+    fn bring_back(&mut self, id: ScopeId, at: Timestamp, in_turn: bool) {
+        let Some(mut scope) = self.fallen.remove(&id) else {
+            return;
+        };
+        if let Some(state) = &mut scope.state {
+            state.started = at;
+        }
+        if let Some(parent) = scope.parent {
+            self.scopes.entry(parent).or_default().children.insert(scope.index, id);
+        }
+        self.scopes.insert(id, scope);
+        self.bring_back_children(id, at, in_turn);
     }
 
     /// Puts out the spans of a scope's state and its attempt. The state stays: a redrive may go on with it.

@@ -32,6 +32,9 @@ struct Case {
     /// How its Map Runs end, in order: `ok`, `fail`; from then on they go on.
     #[serde(default)]
     map_runs: Vec<String>,
+    /// How often it is redriven.
+    #[serde(default)]
+    redrives: u32,
     /// Stop it when nothing moves any more.
     #[serde(default)]
     stop: bool,
@@ -82,6 +85,15 @@ fn journal(case: &Case) -> Vec<Event> {
                 limits: Limits::default(),
             };
             next = execution.next(&mut env).map(|event| event.kind);
+        }
+        if execution.is_redrivable() && execution.redrive_count() < case.redrives {
+            next = Some(EventKind::ExecutionRedriven {
+                count: execution.redrive_count() + 1,
+                token: None,
+                round: None,
+                in_turn: true,
+            });
+            continue;
         }
         if execution.status().is_closed() {
             let mut timeline = Timeline::new();

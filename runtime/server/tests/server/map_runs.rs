@@ -385,3 +385,186 @@ async fn a_run_goes_on_after_a_restart_and_no_item_has_two_children() {
     let children = again.ok("ListExecutions", json!({"mapRunArn": run})).await;
     assert_eq!(children["executions"].as_array().unwrap().len(), 5);
 }
+
+/// A task for each of `count` children, from their activity.
+async fn take(world: &World, activity: &str, count: usize) -> Vec<(Value, Value)> {
+    let mut taken = Vec::new();
+    for _ in 0..count {
+        let task = world.ok("GetActivityTask", json!({"activityArn": activity})).await;
+        taken.push((task["input"].clone(), task["taskToken"].clone()));
+    }
+    taken.sort_by_key(|(input, _)| input.to_string());
+    taken
+}
+
+#[tokio::test]
+async fn a_redriven_run_goes_on_with_what_did_not_succeed() {
+    let world = World::new().await;
+    let activity = world.ok("CreateActivity", json!({"name": "work"})).await["activityArn"].clone();
+    let activity = activity.as_str().unwrap();
+    let fields = json!({"MaxConcurrency": 3});
+    let machine = world.machine("m", &map(fields, task(activity))).await;
+    let arn = world.start(&machine, "[1, 2, 3, 4, 5]").await;
+    let first = take(&world, activity, 3).await;
+    let run = map_run(&world, &arn).await;
+    world
+        .ok("SendTaskSuccess", json!({"taskToken": first[0].1, "output": "\"one\""}))
+        .await;
+    let fourth = take(&world, activity, 1).await;
+    world
+        .ok("SendTaskFailure", json!({"taskToken": fourth[0].1, "error": "E"}))
+        .await;
+    assert_eq!(closed(&world, &arn).await["status"], "FAILED");
+    let described = world.ok("DescribeMapRun", json!({"mapRunArn": run})).await;
+    assert_eq!(
+        counts(&described, "executionCounts"),
+        expected(&[("succeeded", 1), ("failed", 1), ("aborted", 2), ("total", 4)])
+    );
+
+    // the process is another one when it is redriven, and dies again meanwhile
+    let World { server, store, .. } = world;
+    server.close().await.unwrap();
+    let world = World::on(store, Default::default()).await;
+    world.ok("RedriveExecution", json!({"executionArn": arn})).await;
+    let again = take(&world, activity, 3).await;
+    let inputs: Vec<&Value> = again.iter().map(|(input, _)| input).collect();
+    assert_eq!(
+        inputs,
+        ["2", "3", "4"],
+        "those that failed or were stopped, and no other"
+    );
+    let World { server, store, .. } = world;
+    server.close().await.unwrap();
+    let world = World::on(store, Default::default()).await;
+
+    let described = world.ok("DescribeMapRun", json!({"mapRunArn": run})).await;
+    assert_eq!(
+        (
+            &described["status"],
+            &described["redriveCount"],
+            described.get("stopDate")
+        ),
+        (&json!("RUNNING"), &json!(1), None)
+    );
+    assert!(described["redriveDate"].is_number());
+    assert_eq!(
+        counts(&described, "executionCounts"),
+        expected(&[("pending", 1), ("running", 3), ("succeeded", 1), ("total", 5)])
+    );
+    for (_, token) in &again[..2] {
+        world
+            .ok("SendTaskSuccess", json!({"taskToken": token, "output": "\"again\""}))
+            .await;
+    }
+    let fifth = take(&world, activity, 1).await;
+    assert_eq!(fifth[0].0, "5", "the item that had no child gets one");
+    world
+        .ok("SendTaskFailure", json!({"taskToken": fifth[0].1, "error": "E"}))
+        .await;
+    assert_eq!(
+        closed(&world, &arn).await["status"],
+        "FAILED",
+        "it failed in this redrive"
+    );
+    world.ok("RedriveExecution", json!({"executionArn": arn})).await;
+    for (input, token) in take(&world, activity, 2).await {
+        assert!(input == "4" || input == "5", "{input}");
+        world
+            .ok("SendTaskSuccess", json!({"taskToken": token, "output": "\"last\""}))
+            .await;
+    }
+    let done = closed(&world, &arn).await;
+    assert_eq!(done["output"], r#"["one","again","again","last","last"]"#, "{done}");
+    for (filter, found) in [("REDRIVEN", 4), ("NOT_REDRIVEN", 1)] {
+        let listed = world
+            .ok("ListExecutions", json!({"mapRunArn": run, "redriveFilter": filter}))
+            .await;
+        assert_eq!(listed["executions"].as_array().unwrap().len(), found, "{filter}");
+    }
+    let chain = world.chain(&arn).await;
+    assert_eq!(
+        chain[3..],
+        [
+            "4<3 MapRunStarted",
+            "5<4 MapRunFailed",
+            "6<5 MapStateFailed",
+            "7<6 ExecutionFailed",
+            "8<7 ExecutionRedriven",
+            "9<8 MapRunRedriven",
+            "10<9 MapRunFailed",
+            "11<10 MapStateFailed",
+            "12<11 ExecutionFailed",
+            "13<12 ExecutionRedriven",
+            "14<13 MapRunRedriven",
+            "15<14 MapRunSucceeded",
+            "16<15 MapStateSucceeded",
+            "17<15 MapStateExited",
+            "18<17 ExecutionSucceeded",
+        ]
+    );
+    let history = world
+        .ok("GetExecutionHistory", json!({"executionArn": arn, "maxResults": 1_000}))
+        .await;
+    let details = |type_: &str| {
+        let events = history["events"].as_array().unwrap().iter();
+        let of_type: Vec<&Value> = events.filter(|event| event["type"] == type_).collect();
+        of_type.last().map(|event| event["mapRunRedrivenEventDetails"].clone())
+    };
+    assert_eq!(
+        details("MapRunRedriven"),
+        Some(json!({"mapRunArn": run, "redriveCount": 2}))
+    );
+}
+
+#[tokio::test]
+async fn children_that_a_redrive_has_yet_to_come_to_are_pending() {
+    let world = World::new().await;
+    let activity = world.ok("CreateActivity", json!({"name": "work"})).await["activityArn"].clone();
+    let activity = activity.as_str().unwrap();
+    let fields = json!({"ToleratedFailureCount": 2});
+    let machine = world.machine("m", &map(fields, task(activity))).await;
+    let arn = world.start(&machine, "[1, 2, 3]").await;
+    let first = take(&world, activity, 3).await;
+    let run = map_run(&world, &arn).await;
+    // one at a time from here on, and so in the redrive
+    world
+        .ok("UpdateMapRun", json!({"mapRunArn": run, "maxConcurrency": 1}))
+        .await;
+    for (_, token) in &first {
+        world
+            .ok("SendTaskFailure", json!({"taskToken": token, "error": "E"}))
+            .await;
+    }
+    assert_eq!(closed(&world, &arn).await["status"], "FAILED");
+    world.ok("RedriveExecution", json!({"executionArn": arn})).await;
+    let again = take(&world, activity, 1).await;
+    let described = world.ok("DescribeMapRun", json!({"mapRunArn": run})).await;
+    for of in ["executionCounts", "itemCounts"] {
+        assert_eq!(
+            counts(&described, of),
+            expected(&[("running", 1), ("total", 3), ("pendingRedrive", 2)])
+        );
+    }
+    let list = |filter: &'static str| {
+        let asked = json!({"mapRunArn": run, "statusFilter": filter});
+        let world = &world;
+        async move {
+            let listed = world.ok("ListExecutions", asked).await;
+            let statuses = listed["executions"].as_array().unwrap().iter();
+            statuses.map(|child| child["status"].clone()).collect::<Vec<_>>()
+        }
+    };
+    assert_eq!(list("PENDING_REDRIVE").await, ["PENDING_REDRIVE", "PENDING_REDRIVE"]);
+    assert_eq!(list("FAILED").await, Vec::<Value>::new());
+    // what fails again is tolerated, as it was in the first place
+    world
+        .ok("SendTaskFailure", json!({"taskToken": again[0].1, "error": "E"}))
+        .await;
+    for _ in 0..2 {
+        let next = take(&world, activity, 1).await;
+        world
+            .ok("SendTaskSuccess", json!({"taskToken": next[0].1, "output": "0"}))
+            .await;
+    }
+    assert_eq!(closed(&world, &arn).await["output"], "[0,0]");
+}

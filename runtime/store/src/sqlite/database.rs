@@ -12,7 +12,7 @@ use super::error::Error;
 const DATABASE_FILE: &str = "sandstep.db";
 
 /// What brings a database from format n to format n + 1. Format 0 is an empty file.
-const MIGRATIONS: [&str; 8] = [
+const MIGRATIONS: [&str; 9] = [
     include_str!("../../migrations/0001_journal.sql"),
     include_str!("../../migrations/0002_catalogue.sql"),
     include_str!("../../migrations/0003_versions.sql"),
@@ -21,6 +21,7 @@ const MIGRATIONS: [&str; 8] = [
     include_str!("../../migrations/0006_redrives.sql"),
     include_str!("../../migrations/0007_retention.sql"),
     include_str!("../../migrations/0008_module_labels.sql"),
+    include_str!("../../migrations/0009_map_run_redrives.sql"),
 ];
 
 /// The newest format, the one written.

@@ -100,8 +100,8 @@ impl Journals {
         let inserted = connection
             .prepare_cached(
                 "INSERT INTO executions (id, machine, name, definition, status, started, stopped, wake_at, version, alias,
-                     parent, parent_position, item, items)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14) ON CONFLICT DO NOTHING",
+                     parent, parent_position, item, items, round)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15) ON CONFLICT DO NOTHING",
             )?
             .execute(params![
                 column(append.execution.0),
@@ -118,6 +118,7 @@ impl Journals {
                 start.child.map(|child| column(child.run.scheduled_at)),
                 start.child.map(|child| column(child.item)),
                 start.child.map(|child| column(child.items)),
+                start.child.map(|child| child.round).filter(|round| *round > 0),
             ])?;
         Ok(inserted == 1)
     }
@@ -194,12 +195,19 @@ fn update_execution(
 /// Notes the last redrive among the events, if there is one.
 fn note_redrive(connection: &Connection, append: &Append) -> rusqlite::Result<bool> {
     let redriven = append.events.iter().rev().find_map(|event| match &event.kind {
-        EventKind::ExecutionRedriven { count, token } => Some((*count, event.at, token)),
+        EventKind::ExecutionRedriven {
+            count, token, round, ..
+        } => Some((*count, event.at, token, *round)),
         _ => None,
     });
-    let Some((count, at, token)) = redriven else {
+    let Some((count, at, token, round)) = redriven else {
         return Ok(false);
     };
+    if round.is_some() {
+        connection
+            .prepare_cached("UPDATE executions SET round = ?2 WHERE id = ?1 AND parent IS NOT NULL")?
+            .execute(params![column(append.execution.0), round])?;
+    }
     connection
         .prepare_cached("INSERT OR REPLACE INTO redrives (execution, count, at, token) VALUES (?1, ?2, ?3, ?4)")?
         .execute(params![column(append.execution.0), count, at.0, token])?;

@@ -1,9 +1,10 @@
 //! Map Runs, read from the rows of their children.
 
-use asl::Event;
+use asl::{Event, Status};
+use engine::batch::Child;
 use engine::ids::{ExecutionId, TaskId};
-use engine::ports::{ChildCount, ChildQuery, ExecutionRecord, MapRunStanding, StoreError};
-use rusqlite::{Connection, OptionalExtension, params};
+use engine::ports::{ChildCount, ChildQuery, ExecutionRecord, MapRunStanding, StoreError, is_unsuccessful};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::encoding::{RUNNING, STATUSES, column, status_code};
 use super::error::ReadError;
@@ -14,14 +15,53 @@ use super::reader::{RECORDS, Readers, first_and_last, record};
 const COUNTS: &str = "SELECT status, count(*), sum(items), max(id) FROM executions
      WHERE parent = ?1 AND parent_position = ?2 GROUP BY status";
 
+/// Of the run ?1, ?2: those that its redrive number ?3 has not come to. Runs that were never redriven aren't asked for it.
+const PENDING_REDRIVE: &str = "SELECT status, count(*), sum(items) FROM executions
+     WHERE parent = ?1 AND parent_position = ?2 AND coalesce(round, 0) < ?3 GROUP BY status";
+
 const RUNNING_CHILDREN: &str = "SELECT id FROM executions
      WHERE parent = ?1 AND parent_position = ?2 AND status = ?3 ORDER BY id";
 
 impl Readers {
-    pub(crate) fn map_run(&self, run: TaskId) -> Result<MapRunStanding, StoreError> {
+    pub(crate) fn map_run(&self, run: TaskId, redrives: u32) -> Result<MapRunStanding, StoreError> {
         self.read(
             || format!("read Map Run `{run}`"),
-            |connection| standing(connection, run),
+            |connection| standing(connection, run, redrives),
+        )
+    }
+
+    pub(crate) fn children_to_redrive(
+        &self,
+        run: TaskId,
+        redrives: u32,
+        after: Option<ExecutionId>,
+        limit: usize,
+    ) -> Result<Vec<(ExecutionId, Child)>, StoreError> {
+        self.read(
+            || format!("find the children of Map Run `{run}` to redrive"),
+            |connection| {
+                let mut page = connection.prepare_cached(&to_redrive_sql())?;
+                let rows = page.query_map(
+                    params![
+                        column(run.execution.0),
+                        column(run.scheduled_at),
+                        after.map_or(0, |after| column(after.0)),
+                        column(limit as u64),
+                        redrives
+                    ],
+                    |row| {
+                        let number = |index| row.get::<_, i64>(index).map(i64::cast_unsigned);
+                        let child = Child {
+                            run,
+                            item: number(1)?,
+                            items: number(2)?,
+                            round: row.get(3)?,
+                        };
+                        Ok((ExecutionId(number(0)?), child))
+                    },
+                )?;
+                Ok(rows.collect::<Result<_, _>>()?)
+            },
         )
     }
 
@@ -87,7 +127,7 @@ impl Readers {
     }
 }
 
-fn standing(connection: &Connection, run: TaskId) -> Result<MapRunStanding, ReadError> {
+fn standing(connection: &Connection, run: TaskId, redrives: u32) -> Result<MapRunStanding, ReadError> {
     let snapshot = connection.unchecked_transaction()?;
     let (parent, position) = (column(run.execution.0), column(run.scheduled_at));
     let mut counts = Vec::new();
@@ -96,13 +136,19 @@ fn standing(connection: &Connection, run: TaskId) -> Result<MapRunStanding, Read
         let mut by_status = snapshot.prepare_cached(COUNTS)?;
         let mut rows = by_status.query([parent, position])?;
         while let Some(row) = rows.next()? {
-            let (executions, items, newest): (i64, i64, i64) = (row.get(1)?, row.get(2)?, row.get(3)?);
-            counts.push(ChildCount {
-                status: status_in(row, 0)?,
-                executions: executions.cast_unsigned(),
-                items: items.cast_unsigned(),
-            });
-            last = last.max(Some(newest));
+            counts.push(count_in(row, status_in(row, 0)?)?);
+            last = last.max(Some(row.get::<_, i64>(3)?));
+        }
+    }
+    let mut pending_redrive = Vec::new();
+    if redrives > 0 {
+        let mut pending = snapshot.prepare_cached(PENDING_REDRIVE)?;
+        let mut rows = pending.query(params![parent, position, redrives])?;
+        while let Some(row) = rows.next()? {
+            let status = status_in(row, 0)?;
+            if is_unsuccessful(status) {
+                pending_redrive.push(count_in(row, status)?);
+            }
         }
     }
     let next_item: Option<i64> = snapshot
@@ -119,8 +165,34 @@ fn standing(connection: &Connection, run: TaskId) -> Result<MapRunStanding, Read
     Ok(MapRunStanding {
         next_item: next_item.map_or(0, i64::cast_unsigned),
         counts,
+        pending_redrive,
         running,
     })
+}
+
+fn count_in(row: &Row<'_>, status: Status) -> rusqlite::Result<ChildCount> {
+    let number = |index| row.get::<_, i64>(index).map(i64::cast_unsigned);
+    Ok(ChildCount {
+        status,
+        executions: number(1)?,
+        items: number(2)?,
+    })
+}
+
+/// A page of the children of run ?1, ?2 beyond the id ?3, at most ?4, that didn't succeed and that its redrive number ?5
+/// has not come to.
+fn to_redrive_sql() -> String {
+    let codes = STATUSES.into_iter().filter(|status| is_unsuccessful(*status));
+    let ranges: Vec<String> = codes
+        .map(|status| {
+            let code = status_code(status);
+            format!(
+                "SELECT id, item, items, coalesce(round, 0) FROM executions WHERE parent = ?1 AND parent_position = ?2 \
+                 AND status = {code} AND id > ?3 AND coalesce(round, 0) < ?5"
+            )
+        })
+        .collect();
+    format!("{} ORDER BY id LIMIT ?4", ranges.join(" UNION ALL "))
 }
 
 /// A page of the children of run ?1, ?2 with one of these statuses, beyond the id ?3, at most ?4: one range of the
@@ -159,6 +231,11 @@ mod tests {
                 RUNNING_CHILDREN.to_owned(),
                 "COVERING INDEX executions_by_map_run (parent=? AND parent_position=? AND status=?)",
             ),
+            (
+                PENDING_REDRIVE.to_owned(),
+                "INDEX executions_by_map_run (parent=? AND parent_position=?)",
+            ),
+            (to_redrive_sql(), range),
             (page_sql(&[0, 1, 2, 3, 4], "<", "DESC"), range),
             (page_sql(&[1], "<", "DESC"), range),
             (page_sql(&[1, 2, 3, 4], ">", "ASC"), range),

@@ -30,7 +30,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use asl::{Event, Timestamp};
-use engine::batch::Batch;
+use engine::batch::{Batch, Child};
 use engine::ids::{Digest, ExecutionId, MachineId, TaskId};
 use engine::ports::{
     ChildQuery, CommitLog, CommitResult, ExecutionQuery, ExecutionRecord, Forgotten, MapRunStanding, Reader, Redrives,
@@ -157,8 +157,18 @@ impl Reader for Store {
         self.0.readers.first_and_last(id)
     }
 
-    fn map_run(&self, run: TaskId) -> Result<MapRunStanding, StoreError> {
-        self.0.readers.map_run(run)
+    fn map_run(&self, run: TaskId, redrives: u32) -> Result<MapRunStanding, StoreError> {
+        self.0.readers.map_run(run, redrives)
+    }
+
+    fn children_to_redrive(
+        &self,
+        run: TaskId,
+        redrives: u32,
+        after: Option<ExecutionId>,
+        limit: usize,
+    ) -> Result<Vec<(ExecutionId, Child)>, StoreError> {
+        self.0.readers.children_to_redrive(run, redrives, after, limit)
     }
 
     fn children(&self, query: &ChildQuery) -> Result<Vec<ExecutionRecord>, StoreError> {

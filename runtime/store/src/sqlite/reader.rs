@@ -318,7 +318,7 @@ const BY_NAME: &str = "e.machine = ?1 AND e.name = ?2 AND e.parent IS NULL";
 /// The columns [`record`] reads. CROSS JOIN keeps SQLite from beginning with the definitions.
 pub(super) const RECORDS: &str =
     "SELECT e.id, e.machine, e.name, d.digest, e.status, e.started, e.stopped, e.wake_at, e.version, e.alias,
-     e.parent, e.parent_position, e.item, e.items
+     e.parent, e.parent_position, e.item, e.items, e.round
      FROM executions AS e CROSS JOIN definitions AS d ON d.id = e.definition";
 
 pub(super) fn record(row: &Row<'_>) -> rusqlite::Result<ExecutionRecord> {
@@ -358,6 +358,7 @@ fn child(row: &Row<'_>) -> rusqlite::Result<Option<Child>> {
         },
         item: number(12)?,
         items: number(13)?,
+        round: row.get::<_, Option<u32>>(14)?.unwrap_or(0),
     }))
 }
 

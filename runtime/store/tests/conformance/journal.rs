@@ -420,6 +420,8 @@ fn a_redrive_opens_an_execution_again_and_is_noted() {
                 EventKind::ExecutionRedriven {
                     count,
                     token: Some(format!("token {count}")),
+                    round: None,
+                    in_turn: true,
                 },
             )
         };

@@ -141,6 +141,18 @@ fn task_started(at: i64) -> Event {
     )
 }
 
+fn redriven_at(at: i64, count: u32, round: Option<u32>) -> Event {
+    event(
+        at,
+        EventKind::ExecutionRedriven {
+            count,
+            token: None,
+            round,
+            in_turn: true,
+        },
+    )
+}
+
 fn aborted(at: i64) -> Event {
     event(
         at,

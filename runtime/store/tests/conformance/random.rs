@@ -8,7 +8,7 @@ use engine::ids::{Digest, ExecutionId, MachineId, TaskId};
 use engine::ports::{ChildQuery, ExecutionQuery, Origin, Through};
 use proptest::prelude::*;
 
-use super::{Backend, aborted, backends, outcomes, started, task_started};
+use super::{Backend, aborted, backends, outcomes, redriven_at, started, task_started};
 
 /// Few ids and names, so that they collide.
 const IDS: u64 = 6;
@@ -24,10 +24,11 @@ fn any_origin() -> impl Strategy<Value = Option<Origin>> {
 
 /// Of two runs of a parent that is older than every child.
 fn any_child() -> impl Strategy<Value = Option<Child>> {
-    let child = (0..2u64, 0..5u64, 1..4u64).prop_map(|(position, item, items)| Child {
+    let child = (0..2u64, 0..5u64, 1..4u64, 0..2u32).prop_map(|(position, item, items, round)| Child {
         run: run(position),
         item,
         items,
+        round,
     });
     proptest::option::weighted(0.4, child)
 }
@@ -48,6 +49,7 @@ prop_compose! {
         count in 1..4usize,
         status in any_status(),
         wake_at in proptest::option::of(0..3i64),
+        redriven in proptest::option::weighted(0.3, (1..3u32, proptest::option::of(1..3u32))),
         padding in prop_oneof![3 => Just(0usize), 1 => 0..2000usize],
     ) -> (Append, i64) {
         let mut events: Vec<_> = (0..count).map(|at| task_started(at as i64)).collect();
@@ -63,6 +65,9 @@ prop_compose! {
                 child,
             }
         });
+        if start.is_none() {
+            events.extend(redriven.map(|(count, round)| redriven_at(40, count, round)));
+        }
         if status != Status::Running {
             events.push(aborted(77));
         }
@@ -125,8 +130,17 @@ fn everything(backend: &Backend) -> impl PartialEq + std::fmt::Debug + use<> {
     let ends: Vec<_> = (0..=IDS)
         .map(|id| reader.first_and_last(ExecutionId(id)).expect("reads"))
         .collect();
-    let runs: Vec<_> = [0, 1, 2]
-        .map(|position| reader.map_run(run(position)).expect("reads"))
+    let runs: Vec<_> = [(0, 0), (1, 0), (2, 0), (0, 1), (0, 2), (1, 2)]
+        .map(|(position, redrives)| reader.map_run(run(position), redrives).expect("reads"))
+        .into();
+    let redriven: Vec<_> = (0..=IDS)
+        .map(|id| reader.redrives(ExecutionId(id)).expect("reads"))
+        .collect();
+    let to_redrive: Vec<_> = [(0, 1, None), (0, 2, None), (1, 2, Some(ExecutionId(2)))]
+        .map(|(position, redrives, after)| {
+            let page = reader.children_to_redrive(run(position), redrives, after, 2);
+            page.expect("reads")
+        })
         .into();
     let children: Vec<_> = [None, Some(Status::Running), Some(Status::Aborted)]
         .into_iter()
@@ -145,7 +159,7 @@ fn everything(backend: &Backend) -> impl PartialEq + std::fmt::Debug + use<> {
         .map(|after| reader.closed_children(run(0), after, 2).expect("reads"))
         .into();
     (
-        (runs, children, results),
+        (runs, children, results, redriven, to_redrive),
         ends,
         pages,
         journals,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use asl::{Event, EventKind, Status, Timestamp};
+use asl::{Event, Status, Timestamp};
 use engine::batch::{Append, AppendOutcome, Child, Start};
 use engine::ids::{Digest, ExecutionId, MachineId, TaskId};
 use engine::ports::{
@@ -10,7 +10,7 @@ use engine::ports::{
 };
 use proptest::prelude::*;
 
-use super::{Backend, append, backends, event, machine, outcomes, start, stop, task_started};
+use super::{Backend, append, backends, machine, outcomes, redriven_at, start, stop, task_started};
 use AppendOutcome::{Appended, Conflict, NameTaken};
 
 /// Deletes whatever closed before `before`; how many executions that were, children among them.
@@ -33,6 +33,7 @@ pub fn child(id: u64, parent: u64, item: u64) -> Append {
                 run: run(parent),
                 item,
                 items: 1,
+                round: 0,
             }),
             ..start
         }),
@@ -61,7 +62,7 @@ fn is_there(backend: &Backend, id: u64) -> bool {
 }
 
 fn redriven(at: i64) -> Event {
-    event(at, EventKind::ExecutionRedriven { count: 1, token: None })
+    redriven_at(at, 1, None)
 }
 
 #[test]
@@ -161,7 +162,7 @@ fn the_children_of_a_map_run_stay_until_their_parent_goes() {
             "{}: they are as old as their parent",
             backend.name
         );
-        let standing = backend.reader.map_run(run(1)).expect("reads");
+        let standing = backend.reader.map_run(run(1), 0).expect("reads");
         assert_eq!(standing.count(Status::Aborted).executions, CHILDREN, "{}", backend.name);
 
         outcomes(log, vec![stop(1, 1, 10)]);

@@ -6,9 +6,17 @@ use std::sync::Arc;
 use super::{Applied, failed};
 use crate::definition::{Kind, Map};
 use crate::execution::Execution;
-use crate::execution::event::{EventKind, ScopeId};
+use crate::execution::event::{EventKind, Failure, ScopeId};
 use crate::execution::scope::{Iterations, MapRun, Parent, Phase, Place, Scope, StartedRun};
 use crate::payload::Payload;
+
+/// Errors after which a redriven Map state begins a new Map Run: the same items would fail in the same way.
+const NOT_REDRIVEN: [&str; 2] = ["States.DataLimitExceeded", "States.Runtime"];
+
+/// Whether a Map Run that failed like this is redriven with its execution.
+fn is_redriven(failure: &Failure) -> bool {
+    !NOT_REDRIVEN.iter().any(|name| failure.error.as_deref() == Some(name))
+}
 
 impl Execution {
     pub(super) fn map_event(&mut self, kind: &EventKind) -> Applied {
@@ -46,6 +54,7 @@ impl Execution {
                         length,
                         next: 0,
                         open: BTreeMap::new(),
+                        waiting: BTreeMap::new(),
                         outputs: vec![None; length as usize],
                         failed: 0,
                         last_failure: None,
@@ -77,6 +86,7 @@ impl Execution {
                 self.refresh(*scope);
                 Ok(())
             }
+            EventKind::IterationRedriven { scope, index } => self.revive_iteration(*scope, *index, true),
             EventKind::IterationAborted { scope, index } => {
                 let child = self.iterations(*scope)?.open.remove(index).ok_or("no such iteration")?;
                 self.close_scope(child);
@@ -106,6 +116,9 @@ impl Execution {
             } => {
                 let started = StartedRun {
                     position: self.position,
+                    since: self.position,
+                    redrives: 0,
+                    to_redrive: false,
                     label: label.clone(),
                     express: *express,
                     reader: reader.clone(),
@@ -140,8 +153,26 @@ impl Execution {
                 self.refresh(*scope);
                 Ok(())
             }
+            EventKind::MapRunRedriven { scope, count } => {
+                let since = self.position;
+                let run = self.run(*scope)?;
+                let started = run.started.as_mut().filter(|started| started.to_redrive);
+                let started = started.ok_or("the Map Run isn't to be redriven")?;
+                started.to_redrive = false;
+                started.redrives = *count;
+                started.since = since;
+                let position = started.position;
+                self.map_runs.insert(position, *scope);
+                self.refresh(*scope);
+                Ok(())
+            }
             EventKind::MapRunFailed { scope, failure } => {
                 self.open_run(*scope)?;
+                self.forget_timers(*scope);
+                let run = std::mem::replace(&mut self.active(*scope)?.phase, Phase::Entered);
+                if is_redriven(failure) {
+                    self.fallen.keep_phase(*scope, run);
+                }
                 self.set_phase(*scope, failed(failure, true))
             }
             _ => Err("not an event of a Map Run".into()),
@@ -171,7 +202,7 @@ impl Execution {
         Ok(())
     }
 
-    fn iterations(&mut self, id: ScopeId) -> Result<&mut Iterations, String> {
+    pub(in crate::execution) fn iterations(&mut self, id: ScopeId) -> Result<&mut Iterations, String> {
         match &mut self.active(id)?.phase {
             Phase::Map(iterations) => Ok(iterations),
             _ => Err("no iterations are open".into()),

@@ -89,7 +89,7 @@ impl Execution {
         }
     }
 
-    fn take_away(&mut self, id: ScopeId) {
+    pub(in super::super) fn take_away(&mut self, id: ScopeId) {
         self.forget_timers(id);
         for child in self.children(id) {
             self.take_away(child);

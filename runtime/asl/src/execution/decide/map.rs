@@ -89,6 +89,14 @@ impl At<'_> {
                 location: None,
             });
         }
+        if iterations.may_redrive()
+            && let Some(index) = iterations.waiting.keys().next()
+        {
+            return Ok(EventKind::IterationRedriven {
+                scope: self.id,
+                index: *index,
+            });
+        }
         if iterations.may_start() {
             let index = iterations.next;
             let input = self.iteration_input(map, &iterations.items, &iterations.input, index)?;

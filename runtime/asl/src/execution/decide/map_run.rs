@@ -15,11 +15,25 @@ use crate::expression::context::{Chance, Item};
 use crate::expression::{Bindings, Fault, Template};
 use crate::payload::Payload;
 
+/// How often one Map Run can be redriven (AWS's own bound).
+const MAX_REDRIVES: u32 = 1_000;
+
 impl At<'_> {
     /// The Map Run begins, or its result becomes the state's.
     pub(super) fn continue_map_run(&self, run: &MapRun) -> Result<EventKind, Fault> {
         if run.result.is_some() {
             return Ok(EventKind::MapSucceeded { scope: self.id });
+        }
+        if let Some(started) = run.started.as_ref().filter(|started| started.to_redrive) {
+            if started.redrives >= MAX_REDRIVES {
+                return Err(Fault::runtime(format!(
+                    "The Map Run has been redriven {MAX_REDRIVES} times, which is the most it can be"
+                )));
+            }
+            return Ok(EventKind::MapRunRedriven {
+                scope: self.id,
+                count: started.redrives + 1,
+            });
         }
         let (map, distributed) = self.distributed()?;
         if !self.execution.mode().is_standard() {

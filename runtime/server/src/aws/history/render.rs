@@ -67,7 +67,11 @@ pub fn render<'a>(
         Shape::EvaluationFailed => evaluation_failed(&event.kind, context),
         Shape::MapRunAborted => bare("MapRunAborted"),
         Shape::Plain => match &event.kind {
-            EventKind::MapRunStarted { label, .. } => map_run_started(origin, label, entry.event),
+            EventKind::MapRunStarted { label, .. } => {
+                let details = map_run(origin, label, entry.event);
+                named("MapRunStarted", "mapRunStartedEventDetails", details)
+            }
+            EventKind::MapRunRedriven { count, .. } => map_run_redriven(origin, context, entry.context, *count),
             kind => plain(kind, context, region, data),
         },
     };
@@ -214,24 +218,38 @@ fn plain<'a>(event: &'a EventKind, context: &'a EventKind, region: &'a str, data
         // The timeline gives these no entry of their own.
         EventKind::WaitStarted { .. }
         | EventKind::RetryScheduled { .. }
+        | EventKind::IterationRedriven { .. }
         | EventKind::MapRunStarted { .. }
+        | EventKind::MapRunRedriven { .. }
         | EventKind::MapRunUpdated { .. }
         | EventKind::StateFailed { .. } => bare(""),
     }
 }
 
-/// `position` is the event's, which names the run.
-fn map_run_started<'a>(origin: &Origin<'_>, label: &str, position: u32) -> Named<'a> {
+/// `position` is that of the MapRunStarted event, which names the run.
+fn map_run<'a>(origin: &Origin<'_>, label: &str, position: u32) -> Details<'a> {
     let run = TaskId {
         execution: origin.execution,
         scheduled_at: u64::from(position),
     };
+    Details {
+        map_run_arn: Some(origin.namespace.map_run(origin.machine, label, run)),
+        ..Details::default()
+    }
+}
+
+/// `started` is the MapRunStarted event at `position`.
+fn map_run_redriven<'a>(origin: &Origin<'_>, started: &EventKind, position: u32, count: u32) -> Named<'a> {
+    let details = match started {
+        EventKind::MapRunStarted { label, .. } => map_run(origin, label, position),
+        _ => Details::default(),
+    };
     named(
-        "MapRunStarted",
-        "mapRunStartedEventDetails",
+        "MapRunRedriven",
+        "mapRunRedrivenEventDetails",
         Details {
-            map_run_arn: Some(origin.namespace.map_run(origin.machine, label, run)),
-            ..Details::default()
+            redrive_count: Some(count),
+            ..details
         },
     )
 }

@@ -20,6 +20,8 @@ pub struct Timeline {
     /// Branches and iterations that failed or were stopped: a redrive brings them back.
     fallen: BTreeMap<ScopeId, Scope>,
     next_scope: u32,
+    /// Whether it is an Express child execution: those are redriven from their first state.
+    begins_again: bool,
 }
 
 /// One AWS event. Its id is its place in the timeline, counted from 1.
@@ -61,6 +63,8 @@ struct Scope {
     ended_iteration: u32,
     /// Whether a Map Run of the state under way is open.
     map_run_open: bool,
+    /// Index of the latest MapRunStarted.
+    map_run: u32,
     /// The scope around this one.
     parent: Option<ScopeId>,
     /// Which branch or iteration of the parent's state this is.
@@ -99,6 +103,7 @@ impl Timeline {
             scopes: BTreeMap::from([(ScopeId::ROOT, Scope::default())]),
             fallen: BTreeMap::new(),
             next_scope: 1,
+            begins_again: false,
         }
     }
 
@@ -157,7 +162,10 @@ impl Timeline {
     /// The events that later entries may take a name from, by their index.
     pub fn contexts(&self) -> impl Iterator<Item = u32> {
         let scopes = self.scopes.values().chain(self.fallen.values());
-        scopes.flat_map(|scope| std::iter::once(scope.scheduled).chain(scope.state.map(|state| state.entered)))
+        scopes.flat_map(|scope| {
+            let entered = scope.state.map(|state| state.entered);
+            [scope.scheduled, scope.map_run].into_iter().chain(entered)
+        })
     }
 
     /// Whether nothing can come any more.
@@ -168,7 +176,8 @@ impl Timeline {
     fn fold(&mut self, kind: &EventKind) {
         match kind {
             // The first state's Entered event follows 0, not this one.
-            EventKind::ExecutionStarted { .. } => {
+            EventKind::ExecutionStarted { child_of, .. } => {
+                self.begins_again = child_of.as_ref().is_some_and(|child| child.express);
                 self.push(0, self.here(), Shape::Plain);
             }
             EventKind::StateEntered { scope, state_kind, .. } => self.entered(*scope, *state_kind),
@@ -210,7 +219,16 @@ impl Timeline {
             }
             EventKind::MapRunStarted { scope, .. } => {
                 self.chain(*scope);
-                self.scope(*scope).map_run_open = true;
+                let here = self.here();
+                let map = self.scope(*scope);
+                map.map_run_open = true;
+                map.map_run = here;
+            }
+            EventKind::MapRunRedriven { scope, .. } => {
+                let map = self.scope(*scope);
+                map.map_run_open = true;
+                let (last, run) = (map.last, map.map_run);
+                self.scope(*scope).last = self.push(last, run, Shape::Plain);
             }
             EventKind::MapRunUpdated { .. } => {}
             EventKind::MapRunSucceeded { scope, .. } => {
@@ -266,7 +284,8 @@ impl Timeline {
                 self.forget_fallen(*scope);
                 self.exited(*scope, next.is_none());
             }
-            EventKind::ExecutionRedriven { .. } => self.redriven(),
+            EventKind::ExecutionRedriven { in_turn, .. } => self.redriven(*in_turn),
+            EventKind::IterationRedriven { scope, index } => self.iteration_redriven(*scope, *index),
             EventKind::ExecutionSucceeded { .. }
             | EventKind::ExecutionFailed { .. }
             | EventKind::ExecutionTimedOut { .. } => {
@@ -394,26 +413,58 @@ impl Timeline {
         Some((child, self.scopes.remove(&child)?))
     }
 
-    /// Everything that didn't succeed goes on after this event.
-    fn redriven(&mut self) {
+    /// Everything that didn't succeed goes on after this event, iterations `in_turn` when they say so.
+    fn redriven(&mut self, in_turn: bool) {
         self.closed = false;
         let before = self.last_id();
         let id = self.push(before, self.here(), Shape::Plain);
-        for (fallen, scope) in std::mem::take(&mut self.fallen) {
-            if let Some(parent) = scope.parent {
-                let index = scope.index;
-                self.scopes.insert(fallen, scope);
-                self.scope(parent).children.insert(index, fallen);
-            }
+        if self.begins_again {
+            self.scopes.clear();
+            self.fallen.clear();
+            self.next_scope = 1;
+            self.scope(ScopeId::ROOT).last = id;
+            return;
         }
-        for scope in self.scopes.values_mut() {
+        let below = self.scopes.split_off(&ScopeId(ScopeId::ROOT.0 + 1));
+        self.fallen.extend(below);
+        for scope in self.scopes.values_mut().chain(self.fallen.values_mut()) {
             scope.last = id;
             scope.ended_iteration = id;
             scope.map_run_open = false;
+            scope.children.clear();
             if let Some(state) = &mut scope.state {
                 state.failed = false;
             }
         }
+        self.bring_back_children(ScopeId::ROOT, in_turn);
+    }
+
+    fn iteration_redriven(&mut self, map: ScopeId, index: u32) {
+        let is_it = |(_, scope): &(&ScopeId, &Scope)| scope.parent == Some(map) && scope.index == index;
+        if let Some(iteration) = self.fallen.iter().find(is_it).map(|(id, _)| *id) {
+            self.bring_back(iteration, true);
+        }
+    }
+
+    fn bring_back_children(&mut self, parent: ScopeId, in_turn: bool) {
+        let state = self.scope(parent).state;
+        if in_turn && state.is_some_and(|state| state.kind == StateKind::Map) {
+            return;
+        }
+        let children = self.fallen.iter().filter(|(_, scope)| scope.parent == Some(parent));
+        let children: Vec<ScopeId> = children.map(|(id, _)| *id).collect();
+        for child in children {
+            self.bring_back(child, in_turn);
+        }
+    }
+
+    fn bring_back(&mut self, id: ScopeId, in_turn: bool) {
+        let Some(scope) = self.fallen.remove(&id) else { return };
+        if let Some(parent) = scope.parent {
+            self.scope(parent).children.insert(scope.index, id);
+        }
+        self.scopes.insert(id, scope);
+        self.bring_back_children(id, in_turn);
     }
 
     /// What fell in this scope's state was dealt with: no redrive brings it back.

@@ -33,6 +33,8 @@ pub struct Answered {
     item_counts: Counts,
     execution_counts: Counts,
     redrive_count: u32,
+    #[serde(serialize_with = "wire::optional_seconds", skip_serializing_if = "Option::is_none")]
+    redrive_date: Option<Timestamp>,
 }
 
 #[derive(Default, Serialize)]
@@ -78,12 +80,27 @@ fn describe(inner: &Inner, arn: String) -> Answer<Answered> {
         max_concurrency: run.max_concurrency,
         tolerated_failure_percentage: run.tolerated_percentage,
         tolerated_failure_count: run.tolerated_count,
-        redrive_count: 0,
+        redrive_count: run.redrives,
+        redrive_date: run.redriven,
     })
 }
 
 fn counts(run: &MapRun, standing: &MapRunStanding, pending: u64, of: impl Fn(ChildCount) -> u64) -> Counts {
-    let count = |status| of(standing.count(status));
+    // those that a redrive that goes on has yet to come to are neither failed nor over
+    let is_running = run.status == Status::Running;
+    let count = |status| {
+        of(if is_running {
+            standing.count_of_round(status)
+        } else {
+            standing.count(status)
+        })
+    };
+    let pending_redrive = standing
+        .pending_redrive
+        .iter()
+        .filter(|_| is_running)
+        .map(|count| of(*count))
+        .sum();
     let counts = Counts {
         pending,
         running: count(Status::Running),
@@ -91,12 +108,13 @@ fn counts(run: &MapRun, standing: &MapRunStanding, pending: u64, of: impl Fn(Chi
         failed: count(Status::Failed),
         timed_out: count(Status::TimedOut),
         aborted: count(Status::Aborted),
+        pending_redrive,
         ..Counts::default()
     };
     let closed = counts.succeeded + counts.failed + counts.timed_out + counts.aborted;
     let written = run.is_written && run.status != Status::Running && run.status != Status::Aborted;
     Counts {
-        total: pending + counts.running + closed,
+        total: pending + pending_redrive + counts.running + closed,
         results_written: if written { closed } else { 0 },
         ..counts
     }

@@ -8,7 +8,7 @@ use engine::ports::{ChildQuery, ExecutionQuery, ExecutionRecord, MachineType, St
 use serde::{Deserialize, Serialize};
 
 use super::execution::{alias_arn, status_word, version_arn};
-use super::map_runs;
+use super::map_runs::{self, MapRun, PENDING_REDRIVE};
 use crate::aws::arn::unlabelled;
 use crate::aws::constraints::{
     ARN_LENGTH, Constraints, EXECUTIONS_TOKEN_LENGTH, LONG_ARN_LENGTH, PAGE_SIZE, page_size,
@@ -67,7 +67,7 @@ const STATUSES: [&str; 6] = [
     "FAILED",
     "TIMED_OUT",
     "ABORTED",
-    "PENDING_REDRIVE",
+    PENDING_REDRIVE,
 ];
 
 pub async fn call(handle: &Handle, asked: Asked) -> Answer<Answered> {
@@ -108,7 +108,7 @@ pub async fn call(handle: &Handle, asked: Asked) -> Answer<Answered> {
     let before = question.position(asked.next_token.as_deref(), now)?.map(ExecutionId);
     let limit = page_size(asked.max_results);
     // An execution that is redriven runs at once.
-    let mut records = if filter == "PENDING_REDRIVE" {
+    let mut records = if filter == PENDING_REDRIVE {
         Vec::new()
     } else {
         let query = ExecutionQuery {
@@ -119,11 +119,7 @@ pub async fn call(handle: &Handle, asked: Asked) -> Answer<Answered> {
             // One more says whether there is a next page.
             limit: limit + 1,
         };
-        let wanted = match &*redriven {
-            "REDRIVEN" => Some(true),
-            "NOT_REDRIVEN" => Some(false),
-            _ => None,
-        };
+        let wanted = wanted(&redriven);
         handle.blocking(move |inner| listed(inner, query, wanted)).await??
     };
     let more = records.len() > limit;
@@ -161,33 +157,33 @@ fn children(inner: &Inner, asked: &Asked, map_run_arn: String) -> Answer<Answere
     let question = Question::new(&inner.token_key, "ListExecutions", &[&map_run_arn, filter, redriven]);
     let before = question.position(asked.next_token.as_deref(), now)?.map(ExecutionId);
     let limit = page_size(asked.max_results);
-    let mut records = if filter == "PENDING_REDRIVE" || redriven == "REDRIVEN" {
-        Vec::new()
-    } else {
-        inner.reader.children(&ChildQuery {
-            run: run.run,
-            status: status(filter),
-            before,
-            limit: limit + 1,
-        })?
+    let query = ChildQuery {
+        run: run.run,
+        status: status(filter),
+        before,
+        limit: limit + 1,
+    };
+    let mut records = match filter == PENDING_REDRIVE && !run.has_pending() {
+        true => Vec::new(),
+        false => listed_children(inner, &run, query, filter, wanted(redriven))?,
     };
     let more = records.len() > limit;
     records.truncate(limit);
     let next_token = records
         .last()
         .filter(|_| more)
-        .map(|last| question.token(last.id.0, now));
+        .map(|(last, _)| question.token(last.id.0, now));
     let machine = format!("{}/{}", unlabelled(&run.machine_name), run.label);
-    let show = |record: ExecutionRecord| Execution {
+    let show = |(record, redrive_count): (ExecutionRecord, u32)| Execution {
         execution_arn: inner.namespace.execution(&machine, &record.name),
         state_machine_arn: inner.namespace.machine(&machine),
         state_machine_version_arn: None,
         state_machine_alias_arn: None,
+        status: run.word_of(&record),
         name: record.name,
-        status: status_word(record.status),
         start_date: record.started,
         stop_date: record.stopped,
-        redrive_count: 0,
+        redrive_count,
         map_run_arn: Some(map_run_arn.clone()),
         item_count: record.child.map(|child| child.items),
     };
@@ -219,6 +215,44 @@ fn listed(
             listed.truncate(query.limit);
             return Ok(listed);
         }
+    }
+}
+
+/// The same of the children of a Map Run, those that a redrive has yet to come to told apart from the others.
+fn listed_children(
+    inner: &Inner,
+    run: &MapRun,
+    mut query: ChildQuery,
+    filter: &str,
+    redriven: Option<bool>,
+) -> Result<Vec<(ExecutionRecord, u32)>, StoreError> {
+    let mut listed = Vec::new();
+    loop {
+        let page = inner.reader.children(&query)?;
+        let is_last = page.len() < query.limit;
+        query.before = page.last().map(|record| record.id);
+        for record in page
+            .into_iter()
+            .filter(|record| filter.is_empty() || run.word_of(record) == filter)
+        {
+            let count = inner.reader.redrives(record.id)?.map_or(0, |redrives| redrives.count);
+            if redriven.is_none_or(|redriven| redriven == (count > 0)) {
+                listed.push((record, count));
+            }
+        }
+        if is_last || listed.len() >= query.limit {
+            listed.truncate(query.limit);
+            return Ok(listed);
+        }
+    }
+}
+
+/// What a redriveFilter says: whether executions are wanted that were redriven.
+fn wanted(redrive_filter: &str) -> Option<bool> {
+    match redrive_filter {
+        "REDRIVEN" => Some(true),
+        "NOT_REDRIVEN" => Some(false),
+        _ => None,
     }
 }
 

@@ -5,8 +5,9 @@ use std::ops::ControlFlow;
 use asl::execution::Execution;
 use asl::{Event, EventKind, Payload, ScopeId, Status, Timestamp};
 use engine::ids::{ExecutionId, TaskId};
-use engine::ports::{ExecutionRecord, MapRunStanding};
+use engine::ports::{ExecutionRecord, MapRunStanding, is_unsuccessful};
 
+use super::execution::status_word;
 use crate::aws::errors::{Answer, ApiError};
 use crate::handle::Inner;
 
@@ -33,12 +34,35 @@ pub struct MapRun {
     pub tolerated_count: u64,
     /// The same as a percentage.
     pub tolerated_percentage: f64,
+    /// How often it was redriven.
+    pub redrives: u32,
+    /// The last time.
+    pub redriven: Option<Timestamp>,
     /// How many items there are, where they are part of the state's input.
     pub length: Option<u64>,
     /// Items of one child, where they are put together.
     pub items_a_child: Option<u64>,
     /// Whether its results are written somewhere.
     pub is_written: bool,
+}
+
+/// The status of a child that the redrive of its Map Run has yet to come to.
+pub const PENDING_REDRIVE: &str = "PENDING_REDRIVE";
+
+impl MapRun {
+    /// Whether children may wait for a redrive that goes on.
+    pub fn has_pending(&self) -> bool {
+        self.status == Status::Running && self.redrives > 0
+    }
+
+    /// How a child stands, in AWS's words.
+    pub fn word_of(&self, record: &ExecutionRecord) -> &'static str {
+        let is_earlier = record.child.is_some_and(|child| child.round < self.redrives);
+        if self.has_pending() && is_earlier && is_unsuccessful(record.status) {
+            return PENDING_REDRIVE;
+        }
+        status_word(record.status)
+    }
 }
 
 /// The Map Run of this ARN. Blocks while the store reads.
@@ -65,7 +89,7 @@ pub fn machine_arn(inner: &Inner, run: &MapRun) -> String {
 
 /// How far it has come.
 pub fn standing(inner: &Inner, run: &MapRun) -> Answer<MapRunStanding> {
-    Ok(inner.reader.map_run(run.run)?)
+    Ok(inner.reader.map_run(run.run, run.redrives)?)
 }
 
 /// Every Map Run of an execution, in the order they began. Blocks while the store reads.
@@ -122,6 +146,7 @@ impl Fold {
                 self.runs.extend(run.map(|run| (*scope, run)));
             }
             EventKind::MapRunUpdated { .. } => self.refresh(),
+            EventKind::MapRunRedriven { .. } => self.redriven(event.at),
             EventKind::MapRunSucceeded { scope, .. } => self.end(Some(*scope), Status::Succeeded, event.at),
             EventKind::MapRunFailed { scope, .. } => self.end(Some(*scope), Status::Failed, event.at),
             _ => self.end(None, Status::Aborted, event.at),
@@ -147,10 +172,26 @@ impl Fold {
             max_concurrency: open.max_concurrency,
             tolerated_count: open.tolerated_count.unwrap_or(0),
             tolerated_percentage: open.tolerated_percentage.map_or(0.0, asl::Percentage::as_number),
+            redrives: 0,
+            redriven: None,
             length: length.filter(|_| open.reader.is_none()).map(|length| length as u64),
             items_a_child: open.batches.map(|batches| batches.max_items.unwrap_or(1)),
             is_written: open.writer.is_some_and(|writer| writer.resource.is_some()),
         })
+    }
+
+    /// A run goes on.
+    fn redriven(&mut self, at: Timestamp) {
+        for (_, run) in &mut self.runs {
+            if let Some(open) = self.execution.open_map_run(run.run.scheduled_at)
+                && open.redrives > run.redrives
+            {
+                run.status = Status::Running;
+                run.stopped = None;
+                run.redrives = open.redrives;
+                run.redriven = Some(at);
+            }
+        }
     }
 
     /// Somebody changed the bounds of a run.
