@@ -302,16 +302,24 @@ impl JavaRandom {
 
 fn format_text(template: &str, escaped: &[usize], values: &[Cow<'_, Value>]) -> Result<Value, String> {
     const MISMATCH: &str = "The number of arguments does not match the number of {} in the template";
+    const UNCLOSED: &str = "Invalid template in States.Format: matching '}' not found for '{'.";
+    const UNOPENED: &str = "Invalid template in States.Format: matching '{' not found for '}'.";
     let mut values = values.iter();
     let mut out = String::with_capacity(template.len());
     let mut copied = 0;
-    for (at, braces) in template.match_indices("{}") {
-        if escaped.contains(&at) {
-            continue;
+    let mut braces = template
+        .match_indices(['{', '}'])
+        .filter(|(at, _)| !escaped.contains(at));
+    while let Some((at, brace)) = braces.next() {
+        if brace == "}" {
+            return Err(UNOPENED.into());
+        }
+        if braces.next() != Some((at + 1, "}")) {
+            return Err(UNCLOSED.into());
         }
         out.push_str(&template[copied..at]);
         out.push_str(&java_text(values.next().ok_or(MISMATCH)?));
-        copied = at + braces.len();
+        copied = at + "{}".len();
     }
     out.push_str(&template[copied..]);
     if values.next().is_some() {
