@@ -1,4 +1,4 @@
-//! Modules as artefacts: labels that move under running workflows and outlive a crash, and signatures.
+//! Modules as artefacts: labels that move under running workflows and outlive a crash, signatures, compiled code.
 
 use std::fs;
 use std::process::Command;
@@ -156,5 +156,62 @@ fn a_module_is_signed_pushed_and_refused_without() -> Result<()> {
     })?;
     let execution = server.start_execution(&machine, &json!({}))?;
     assert_eq!(server.wait(&execution)?["error"], "Sandbox.NotSigned");
+    Ok(())
+}
+
+/// This machine by its name.
+fn target() -> String {
+    let system = match std::env::consts::OS {
+        "macos" => "apple-darwin",
+        _ => "unknown-linux-gnu",
+    };
+    format!("{}-{system}", std::env::consts::ARCH)
+}
+
+#[test]
+fn a_module_compiled_on_one_machine_runs_on_another() -> Result<()> {
+    let server = Server::start()?;
+    server.push("pay", &guests::echo()?)?;
+    let other = Home::new()?;
+    let run = |arguments: &str| sandstep(&other, server.endpoint(), arguments);
+    let unknown = run("modules compile pay pay.cwasm --target pdp-11")?;
+    ensure!(
+        unknown.starts_with("status 3\n") && unknown.contains(&target()),
+        "{unknown}"
+    );
+    let compiled = run(&format!("modules compile pay@1 pay.cwasm --target {}", target()))?;
+    assert_eq!(compiled, "status 0\n");
+    let data = other.data();
+    let import = format!("modules import-compiled pay.cwasm --data {}", data.display());
+    let imported = run(&import)?;
+    ensure!(imported.starts_with("status 0\n"), "{imported}");
+    let code = |home: &Home| -> Result<Vec<_>> {
+        let engines = fs::read_dir(home.data().join("compiled"))?;
+        let engine = engines.flatten().next().context("there is an engine's directory")?;
+        let files = fs::read_dir(engine.path())?.flatten();
+        let mut files: Vec<_> = files
+            .map(|file| (file.file_name(), file.metadata().and_then(|file| file.modified()).ok()))
+            .collect();
+        files.sort();
+        Ok(files)
+    };
+    let before = code(&other)?;
+    let edge = Server::start_on(&other)?;
+    edge.push("pay", &guests::echo()?)?;
+    assert_eq!(code(&other)?, before, "nothing was compiled");
+    let machine = edge.create("pays", &guests::one_task("pay"))?;
+    let execution = edge.start_execution(&machine, &json!({}))?;
+    assert_eq!(edge.wait(&execution)?["status"], "SUCCEEDED");
+
+    let mut damaged = fs::read(other.path("pay.cwasm"))?;
+    if let Some(last) = damaged.last_mut() {
+        *last ^= 1;
+    }
+    fs::write(other.path("pay.cwasm"), damaged)?;
+    let refused = run(&import)?;
+    ensure!(
+        refused.starts_with("status 3\n") && refused.contains("(UnfitArtefact)"),
+        "{refused}"
+    );
     Ok(())
 }

@@ -722,6 +722,26 @@ pub trait TaskRunner: Send + Sync {
     /// Makes sure compiled code of a stored component is at hand, compiling it where an upgrade or a
     /// lost cache took it away. Blocks while compiling.
     fn ensure(&self, digest: &Digest, component: &dyn Fn() -> Result<Vec<u8>, StoreError>) -> Result<(), ModuleError>;
+    /// The machines that compiled code can be made for, as target triples.
+    fn targets(&self) -> Vec<String> {
+        Vec::new()
+    }
+    /// A stored component's compiled code for such a machine, as a file that one there takes in. Blocks while compiling.
+    ///
+    /// # Errors
+    /// [`ModuleError`]: `UnknownTarget` for one that isn't among them.
+    fn compiled(
+        &self,
+        digest: &Digest,
+        _component: &dyn Fn() -> Result<Vec<u8>, StoreError>,
+        target: &str,
+    ) -> Result<Vec<u8>, ModuleError> {
+        Err(ModuleError {
+            code: "UnknownTarget".to_owned(),
+            message: format!("nothing compiles module `{digest}` for `{target}` here"),
+            hint: "fetch the component and compile it there".to_owned(),
+        })
+    }
     /// Runs one attempt. `done` is called exactly once, unless the attempt is cancelled first.
     fn run(&self, job: Job, done: Box<dyn FnOnce(Report) + Send>);
     /// Stops an attempt, whatever the guest is doing; its `done` is not called any more, or was already.

@@ -4,6 +4,7 @@
 //! disk, the limits an attempt runs under, the threads guests run on and the clocks that stop them.
 //! It implements [`engine::ports::TaskRunner`] and must know nothing of journals, HTTP or SQLite.
 
+mod artefact;
 mod attempt;
 mod clocks;
 mod componentize;

@@ -164,7 +164,7 @@ fn listed(names: &[String]) -> String {
     text
 }
 
-fn load_error(error: LoadError) -> ModuleError {
+pub(crate) fn load_error(error: LoadError) -> ModuleError {
     match error {
         LoadError::Compile(reason) => invalid(reason),
         LoadError::Link(reason) => refuse(

@@ -15,7 +15,7 @@ use crate::limits::{DEFAULT_CEILING, GUEST_MEMORY, OUTPUT_BYTES, within};
 use crate::module_cache::ModuleCache;
 use crate::outbound::Network;
 use crate::wasm_config::{self, Allocation};
-use crate::{Error, attempt, grants, host_calls, prepare};
+use crate::{Error, artefact, attempt, grants, host_calls, prepare};
 
 /// Attempts at once unless told otherwise.
 const DEFAULT_SLOTS: usize = 256;
@@ -110,6 +110,17 @@ impl Sandbox {
         })
     }
 
+    /// Takes compiled code in that another server made for this machine, and says which component it is of. What is in
+    /// the file is native code: only for files that the machine's operator trusts like the program itself.
+    ///
+    /// # Errors
+    /// [`ModuleError`] where it is damaged, for another machine or by another version.
+    pub fn take_in(&self, file: &[u8]) -> Result<Digest, ModuleError> {
+        let (digest, code) = artefact::open(self.modules.engine(), file)?;
+        self.modules.take_in(&digest, code).map_err(prepare::load_error)?;
+        Ok(digest)
+    }
+
     /// How guests get their memory on this machine.
     pub fn allocation(&self) -> Allocation {
         self.allocation
@@ -125,22 +136,23 @@ impl TaskRunner for Sandbox {
         if self.modules.loaded(digest).is_ok() {
             return Ok(());
         }
-        let component = component().map_err(|error| {
-            prepare::refuse(
-                "CacheFailed",
-                format!("couldn't read the stored component `{digest}`: {error}"),
-                "upload the module again",
-            )
-        })?;
-        let found = prepare::digest(&component);
-        if found != *digest {
-            return Err(prepare::refuse(
-                "InvalidModule",
-                format!("the stored component `{digest}` is damaged: its bytes have the digest `{found}`"),
-                "upload the module again",
-            ));
-        }
+        let component = stored(digest, component)?;
         prepare::compile(&self.modules, digest, &component).map(|_| ())
+    }
+
+    fn targets(&self) -> Vec<String> {
+        artefact::targets()
+    }
+
+    fn compiled(
+        &self,
+        digest: &Digest,
+        component: &dyn Fn() -> Result<Vec<u8>, StoreError>,
+        target: &str,
+    ) -> Result<Vec<u8>, ModuleError> {
+        let component = stored(digest, component)?;
+        let _one = self.modules.turn();
+        artefact::compile(digest, &component, target)
     }
 
     fn run(&self, job: Job, done: Done) {
@@ -173,4 +185,24 @@ impl TaskRunner for Sandbox {
             Err(_) => Ok(()),
         }
     }
+}
+
+/// The bytes of a stored component, which are still those they were.
+fn stored(digest: &Digest, component: &dyn Fn() -> Result<Vec<u8>, StoreError>) -> Result<Vec<u8>, ModuleError> {
+    let component = component().map_err(|error| {
+        prepare::refuse(
+            "CacheFailed",
+            format!("couldn't read the stored component `{digest}`: {error}"),
+            "upload the module again",
+        )
+    })?;
+    let found = prepare::digest(&component);
+    if found != *digest {
+        return Err(prepare::refuse(
+            "InvalidModule",
+            format!("the stored component `{digest}` is damaged: its bytes have the digest `{found}`"),
+            "upload the module again",
+        ));
+    }
+    Ok(component)
 }

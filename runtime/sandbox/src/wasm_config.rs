@@ -83,7 +83,7 @@ pub(crate) fn engine(instances: u32) -> Result<(Engine, Allocation), Error> {
 /// computing guests nothing to a fifth of their time (`examples/instrumentation.rs`); but fuel knows
 /// nothing of the time a host call takes, and a guest calling the host in a loop would outlive its
 /// deadline.
-fn config(allocation: Allocation, instances: u32) -> Config {
+pub(crate) fn config(allocation: Allocation, instances: u32) -> Config {
     let mut config = Config::new();
     config
         .consume_fuel(true)

@@ -34,6 +34,8 @@ use crate::upkeep::Keeper;
 const BLOCKING_AT_ONCE: usize = 32;
 /// Uploads held in memory and compiled at once: each may be hundreds of megabytes and a minute of a core.
 const UPLOADS_AT_ONCE: usize = 2;
+/// Compilations for other machines at once: each takes every core and up to a gigabyte.
+const ARTEFACTS_AT_ONCE: usize = 1;
 
 /// A running runtime. Cloning costs a reference count.
 #[derive(Clone)]
@@ -66,6 +68,7 @@ pub(crate) struct Inner {
     pub(crate) is_traced: bool,
     blocking: Semaphore,
     uploads: Semaphore,
+    artefacts: Arc<Semaphore>,
     writing: Mutex<()>,
 }
 
@@ -136,6 +139,7 @@ impl Handle {
             is_traced: parts.is_traced,
             blocking: Semaphore::new(BLOCKING_AT_ONCE),
             uploads: Semaphore::new(UPLOADS_AT_ONCE),
+            artefacts: Arc::new(Semaphore::new(ARTEFACTS_AT_ONCE)),
             writing: Mutex::new(()),
         }))
     }
@@ -382,6 +386,11 @@ impl Handle {
     /// Held while a machine is looked up and then changed, so that two such requests don't cross.
     pub(crate) async fn changing_machines(&self) -> MutexGuard<'_, ()> {
         self.0.writing.lock().await
+    }
+
+    /// The right to compile for another machine, unless somebody has it.
+    pub(crate) fn artefact_permit(&self) -> Option<tokio::sync::OwnedSemaphorePermit> {
+        Arc::clone(&self.0.artefacts).try_acquire_owned().ok()
     }
 
     /// Waits for its turn to hold an upload in memory.

@@ -69,6 +69,28 @@ pub enum Modules {
         #[arg(value_name = "FILE", default_value = "-", hide_default_value = true)]
         file: PathBuf,
     },
+    /// Compile a version for another machine, into a file that `import-compiled` takes there
+    Compile {
+        /// Its name, and a version's number, digest or label where it isn't the newest
+        #[arg(value_name = "NAME[@VERSION]")]
+        module: ModuleName,
+        /// Where to write it
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+        /// The machine: a target triple such as aarch64-unknown-linux-gnu
+        #[arg(long)]
+        target: String,
+    },
+    /// Take a file of `compile` into this machine's data directory, so that its component isn't compiled here; the file is
+    /// native code and must be trusted like this program
+    ImportCompiled {
+        /// The file
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+        /// The server's data directory; found as `serve` finds it
+        #[arg(long, value_name = "DIR", env = "SANDSTEP_DATA", hide_env = true)]
+        data: Option<PathBuf>,
+    },
     /// Point a label at a version, or list a module's labels
     Label {
         /// The module's name

@@ -87,6 +87,14 @@ impl Client {
         self.stream(self.of_version(&url, module).call())
     }
 
+    /// Opens a version's code for another machine for reading.
+    pub fn get_compiled(&self, module: &ModuleName, target: &str) -> Result<Box<dyn Read>> {
+        let url = format!("{}/compiled", self.module_url(&module.name));
+        let request = self.of_version(&url, module).query("target", target);
+        let request = request.config().timeout_recv_response(Some(UPLOAD_TIMEOUT)).build();
+        self.stream(request.call())
+    }
+
     /// All that a version can touch.
     pub fn module_reach(&self, module: &ModuleName) -> Result<Value> {
         let url = format!("{}/reach", self.module_url(&module.name));

@@ -5,6 +5,7 @@ mod signing;
 
 use std::path::Path;
 
+use sandbox::{Options, Sandbox};
 use serde_json::{Map, Value};
 
 use super::download::download;
@@ -12,10 +13,12 @@ use super::{size, text};
 use crate::args::{self, ModuleName};
 use crate::built;
 use crate::client::{Client, Error, Guard, Upload};
+use crate::config;
 use crate::manifest::manifest;
 use crate::output::{Align, Output, Style, Table, hint, printable};
 use crate::problem::{Ending, Problem, Result};
 use crate::progress::Progress;
+use crate::serve::{COMPILED, sandbox_problem};
 use crate::signing::signature;
 
 /// Digits of a digest that tell it from every other in sight.
@@ -62,6 +65,14 @@ pub fn modules(client: impl FnOnce() -> Result<Client>, command: Option<&args::M
             let mut content = client()?.get_component(module)?;
             download(&mut content, &module.name, file)
         }
+        Some(args::Modules::Compile { module, file, target }) => {
+            let mut content = {
+                let _progress = Progress::start(format!("compiling {} for {target}", module.name));
+                client()?.get_compiled(module, target)?
+            };
+            download(&mut content, &module.name, file)
+        }
+        Some(args::Modules::ImportCompiled { file, data }) => import_compiled(file, data.as_deref(), output),
         Some(args::Modules::Label {
             name,
             label: Some(label),
@@ -209,6 +220,35 @@ fn show_way(way: &Value, output: &Output) -> Result<()> {
         ("refused", text(way, "refused").to_owned()),
     ])?;
     Ok(())
+}
+
+/// Takes compiled code in, beside a server or where none runs: files of the cache are replaced whole.
+fn import_compiled(file: &Path, data: Option<&Path>, output: &Output) -> Result {
+    let data = config::data_directory(data.map(Path::to_owned))?;
+    let code = std::fs::read(file).map_err(|error| {
+        Problem::usage(
+            format!("can't read `{}`: {error}", file.display()),
+            "name a file that `sandstep modules compile` wrote",
+        )
+    })?;
+    let options = Options {
+        slots: 1,
+        threads: 1,
+        ..Options::new(data.join(COMPILED))
+    };
+    let sandbox = Sandbox::open(options).map_err(sandbox_problem)?;
+    let digest = sandbox.take_in(&code).map_err(|error| {
+        Problem::refused(
+            format!("{}: {} ({})", file.display(), error.message, error.code),
+            error.hint,
+        )
+    })?;
+    if output.is_json() {
+        output.json(&serde_json::json!({ "component": digest.to_string(), "bytes": code.len() }))?;
+    } else {
+        output.pairs(&[("component", digest.to_string()), ("code", size(code.len() as u64))])?;
+    }
+    Ok(Ending::Good)
 }
 
 /// Who answers for a version; empty where nobody does.

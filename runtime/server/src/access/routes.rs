@@ -54,6 +54,7 @@ const ROUTES: &[(Method, &str, Needs)] = &[
     (Method::POST, "/v1/gc", key(Action::Administer, Reach::Everything)),
     (Method::GET, "/v1/modules", key(Action::Read, Reach::Listed("modules"))),
     (Method::GET, "/v1/modules/{name}", key(Action::Read, Reach::Name("name"))),
+    (Method::GET, "/v1/modules/{name}/compiled", key(Action::Operate, Reach::Name("name"))),
     (Method::GET, "/v1/modules/{name}/component", key(Action::Read, Reach::Name("name"))),
     (Method::GET, "/v1/modules/{name}/labels", key(Action::Read, Reach::Name("name"))),
     (Method::GET, "/v1/modules/{name}/labels/{label}", key(Action::Read, Reach::Name("name"))),

@@ -1,5 +1,6 @@
 //! `/v1/modules`: plain HTTP, plain JSON.
 
+mod compiled;
 mod labels;
 
 use std::sync::Arc;
@@ -40,6 +41,7 @@ pub(crate) fn routes() -> Routes {
     vec![
         ("/v1/modules", get(list)),
         ("/v1/modules/{name}", get(describe).put(put).delete(delete)),
+        ("/v1/modules/{name}/compiled", get(compiled::compiled)),
         ("/v1/modules/{name}/component", get(component)),
         ("/v1/modules/{name}/labels", get(labels::list)),
         (

@@ -164,14 +164,7 @@ impl Modules {
         waiting.sort();
         waiting.dedup_by(|one, other| one.0 == other.0);
         for (digest, name) in waiting {
-            let component = || match self.catalogue.component(&digest) {
-                Ok(Some(component)) => Ok(component),
-                Ok(None) => Err(StoreError(format!(
-                    "component `{digest}` is missing from the data directory"
-                ))),
-                Err(error) => Err(StoreError(error.to_string())),
-            };
-            let state = match self.runner.ensure(&digest, &component) {
+            let state = match self.runner.ensure(&digest, &|| self.stored(&digest)) {
                 Ok(()) => Readiness::Ready,
                 Err(error) => {
                     tracing::warn!(module = name, %digest, %error, hint = error.hint, "module can't run; upload it again");
@@ -189,6 +182,24 @@ impl Modules {
     /// When the catalogue can't be read.
     pub fn component(&self, digest: &Digest) -> Result<Option<Vec<u8>>, CatalogueError> {
         self.catalogue.component(digest)
+    }
+
+    /// A version's compiled code for another machine, as a file. Blocks while compiling.
+    ///
+    /// # Errors
+    /// [`ModuleError`], also where there is no such target.
+    pub fn compiled(&self, digest: &Digest, target: &str) -> Result<Vec<u8>, ModuleError> {
+        self.runner.compiled(digest, &|| self.stored(digest), target)
+    }
+
+    fn stored(&self, digest: &Digest) -> Result<Vec<u8>, StoreError> {
+        match self.catalogue.component(digest) {
+            Ok(Some(component)) => Ok(component),
+            Ok(None) => Err(StoreError(format!(
+                "component `{digest}` is missing from the data directory"
+            ))),
+            Err(error) => Err(StoreError(error.to_string())),
+        }
     }
 
     /// The version a task asks for.

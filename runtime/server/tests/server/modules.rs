@@ -184,3 +184,28 @@ async fn what_a_definition_asks_of_modules_is_checked_against_what_is_uploaded()
         (&json!([]), &json!(false))
     );
 }
+
+#[tokio::test]
+async fn one_module_is_compiled_for_another_machine_at_a_time() {
+    let world = World::new().await;
+    world.handle.upload("echo", b"echo".to_vec()).await.unwrap();
+    let (release, compiling) = std::sync::mpsc::channel();
+    *world.runner.compiling.lock().unwrap() = Some(compiling);
+    let runner = std::sync::Arc::clone(&world.runner);
+    let listening = listen(world).await;
+    let address = listening.address;
+    let path = "/v1/modules/echo/compiled?target=fake";
+    let first = tokio::spawn(request(address, "GET", path, "", b""));
+    while runner.compiling.lock().unwrap().is_some() {
+        tokio::task::yield_now().await;
+    }
+    let second = request(address, "GET", path, "", b"").await;
+    assert_eq!((second.status, &second.json()["code"]), (429, &json!("Busy")));
+    drop(release);
+    let first = first.await.unwrap();
+    assert_eq!((first.status, &first.body[..]), (200, &b"compiled echo"[..]));
+    assert!(first.head.contains("/fake\""), "{}", first.head);
+    let third = request(address, "GET", "/v1/modules/echo/compiled?target=pdp-11", "", b"").await;
+    assert_eq!((third.status, &third.json()["code"]), (400, &json!("UnknownTarget")));
+    assert!(third.json()["hint"].as_str().unwrap().contains("`fake`"));
+}

@@ -174,6 +174,14 @@ async fn answers_are_as_described_and_every_described_answer_is_given() {
         .ask("DELETE", "/v1/modules/{name}", &["gone"], "?force=perhaps", b"")
         .await;
 
+    let compiled = "/v1/modules/{name}/compiled";
+    reader
+        .ok("GET", compiled, &["echo"], "?target=fake&version=1", b"")
+        .await;
+    for (name, query) in [("echo", "?target=x"), ("echo", ""), ("nobody", "?target=fake")] {
+        let status = if name == "nobody" { 404 } else { 400 };
+        assert_eq!(reader.ask("GET", compiled, &[name], query, b"").await.status, status);
+    }
     let component = "/v1/modules/{name}/component";
     reader.ok("GET", component, &["echo"], "?version=1", b"").await;
     for (name, query) in [("echo", "?version=99"), ("nobody", "")] {
