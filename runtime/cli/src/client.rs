@@ -298,6 +298,16 @@ impl Client {
         Ok(described)
     }
 
+    /// The attempts of an execution that run now.
+    pub fn running(&self, arn: &str) -> Result<Vec<Value>> {
+        let url = format!("{}/v1/executions/{}", self.endpoint, percent_encoded(arn));
+        let mut execution = self.read(self.agent.get(url).call())?;
+        Ok(match execution["running"].take() {
+            Value::Array(running) => running,
+            _ => Vec::new(),
+        })
+    }
+
     /// The executions of an Express machine that the server remembers; AWS has no operation for that.
     pub fn express_executions(&self, machine_arn: &str, status: Option<&str>, limit: usize) -> Result<Vec<Value>> {
         let machine = machine_arn.split_once(":stateMachine:").map_or("", |(_, name)| name);

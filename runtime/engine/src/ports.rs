@@ -12,6 +12,7 @@ mod ways;
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
+use std::time::Duration;
 
 use asl::{Attempt, Event, EventKind, Failure, Payload, Status, TimeoutKind, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -755,12 +756,35 @@ pub trait TaskRunner: Send + Sync {
     fn check_call(&self, _module: &Digest, _call: CallSketch<'_>) -> Result<(), CallProblem> {
         Ok(())
     }
+    /// The attempts of an execution that run now, in the order of their tasks.
+    fn under_way(&self, _execution: ExecutionId) -> Vec<UnderWay> {
+        Vec::new()
+    }
     /// Deletes compiled code of other components than these, and what other versions of the runner compiled. Blocks.
     /// Nobody prepares an upload meanwhile.
     fn sweep(&self, keep: &[Digest], sweep: Sweep) -> Result<Tally, StoreError> {
         let _ = (keep, sweep);
         Ok(Tally::default())
     }
+}
+
+/// An attempt that runs now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnderWay {
+    /// Which.
+    pub task: TaskId,
+    /// Name of its state.
+    pub state: String,
+    /// Attempts before it.
+    pub retry_count: u32,
+    /// How long ago it began.
+    pub began: Duration,
+    /// How long ago its guest last said that it is alive; absent where it never did.
+    pub last_beat: Option<Duration>,
+    /// It is killed after this many seconds without a heartbeat.
+    pub heartbeat_seconds: Option<u64>,
+    /// The most memory it had, in bytes.
+    pub peak_memory: u64,
 }
 
 /// A shared runner.

@@ -14,6 +14,7 @@ pub(crate) struct Clocks {
     deadline: Option<Instant>,
     heartbeat: Option<Duration>,
     limit: Option<Instant>,
+    /// Zero where none came yet.
     last_beat_micros: AtomicU64,
 }
 
@@ -47,9 +48,13 @@ impl Clocks {
 
     /// The guest is alive.
     pub(crate) fn beat(&self) {
-        if self.heartbeat.is_some() {
-            self.last_beat_micros.store(self.micros(), Ordering::Relaxed);
-        }
+        self.last_beat_micros.store(self.micros().max(1), Ordering::Relaxed);
+    }
+
+    /// How long ago the guest last said that it is alive.
+    pub(crate) fn last_beat(&self) -> Option<Duration> {
+        let last = self.last_beat_micros.load(Ordering::Relaxed);
+        (last > 0).then(|| Duration::from_micros(self.micros().saturating_sub(last)))
     }
 
     /// Which clock ran out first by `now`, or when to look again; `None` where no clock runs.

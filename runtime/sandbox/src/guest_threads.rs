@@ -7,18 +7,18 @@
 //! and is dropped there.
 
 use std::any::Any;
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering, fence};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError, Weak};
 use std::task::{Context, Poll, Waker};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use asl::{Attempt, Failure, TimeoutKind};
-use engine::ids::TaskId;
-use engine::ports::{Job, Outcome, Report, TaskLimits};
+use engine::ids::{ExecutionId, TaskId};
+use engine::ports::{Job, Outcome, Report, TaskLimits, UnderWay};
 use tokio::runtime::{Builder, Handle, Runtime};
 
 use crate::Error;
@@ -96,9 +96,9 @@ struct Slot {
     waker: Option<Waker>,
 }
 
-/// Every open attempt, by task.
+/// Every open attempt, by task: those of an execution are beside each other.
 #[derive(Default)]
-struct Open(Mutex<HashMap<TaskId, Arc<OpenAttempt>>>);
+struct Open(Mutex<BTreeMap<TaskId, Arc<OpenAttempt>>>);
 
 /// The threads, the ticker and what runs on them.
 pub(crate) struct GuestThreads {
@@ -165,6 +165,17 @@ impl GuestThreads {
         }
     }
 
+    /// The attempts of an execution that haven't ended.
+    pub(crate) fn under_way(&self, execution: ExecutionId) -> Vec<UnderWay> {
+        let task = |scheduled_at| TaskId {
+            execution,
+            scheduled_at,
+        };
+        let open = self.open.lock();
+        let attempts = open.range(task(u64::MIN)..=task(u64::MAX));
+        attempts.map(|(_, attempt)| attempt.under_way()).collect()
+    }
+
     fn handle(&self) -> Option<&Handle> {
         self.runtime.as_ref().map(Runtime::handle)
     }
@@ -173,7 +184,7 @@ impl GuestThreads {
 /// Stops everything that runs, without reports: whoever drops the sandbox has stopped listening.
 impl Drop for GuestThreads {
     fn drop(&mut self) {
-        let attempts: Vec<_> = self.open.lock().drain().map(|(_, attempt)| attempt).collect();
+        let attempts: Vec<_> = std::mem::take(&mut *self.open.lock()).into_values().collect();
         for attempt in attempts {
             attempt.stop(Stop::Cancelled);
         }
@@ -190,7 +201,7 @@ impl Drop for GuestThreads {
 }
 
 impl Open {
-    fn lock(&self) -> MutexGuard<'_, HashMap<TaskId, Arc<OpenAttempt>>> {
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<TaskId, Arc<OpenAttempt>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -223,6 +234,19 @@ impl OpenAttempt {
     /// What it may use, the operator's ceiling applied.
     pub(crate) fn limits(&self) -> TaskLimits {
         self.limits
+    }
+
+    fn under_way(&self) -> UnderWay {
+        let began = self.began_micros.load(Ordering::Relaxed);
+        UnderWay {
+            task: self.job.task,
+            state: self.job.state.clone(),
+            retry_count: self.job.retry_count,
+            began: Duration::from_micros(self.clocks.micros().saturating_sub(began)),
+            last_beat: self.clocks.last_beat(),
+            heartbeat_seconds: self.job.heartbeat_seconds,
+            peak_memory: self.peak.bytes(),
+        }
     }
 
     /// When it has to be stopped.

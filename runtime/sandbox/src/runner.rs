@@ -3,9 +3,10 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use engine::ids::{Digest, TaskId};
+use engine::ids::{Digest, ExecutionId, TaskId};
 use engine::ports::{
     CallProblem, CallSketch, Job, Manifest, ModuleError, Prepared, StoreError, Sweep, Tally, TaskLimits, TaskRunner,
+    UnderWay,
 };
 use wasmtime::component::Linker;
 
@@ -166,6 +167,10 @@ impl TaskRunner for Sandbox {
 
     fn cancel(&self, task: TaskId) {
         self.threads.cancel(task);
+    }
+
+    fn under_way(&self, execution: ExecutionId) -> Vec<UnderWay> {
+        self.threads.under_way(execution)
     }
 
     fn sweep(&self, keep: &[Digest], sweep: Sweep) -> Result<Tally, StoreError> {

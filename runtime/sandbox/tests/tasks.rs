@@ -3,7 +3,8 @@
 mod world;
 
 use asl::Payload;
-use engine::ports::Outcome;
+use engine::ids::TaskId;
+use engine::ports::{Outcome, TaskRunner};
 use world::{World, input, job};
 
 #[test]
@@ -54,9 +55,7 @@ fn every_task_has_a_fresh_instance() {
              (i32.store (i32.const 4) (i32.const 64)) (i32.store (i32.const 8) (i32.const 1)) (i32.const 0)))"#,
     )
     .expect("WAT");
-    let counter = engine::ports::TaskRunner::prepare(&world.sandbox, &module)
-        .expect("a task")
-        .digest;
+    let counter = world.sandbox.prepare(&module).expect("a task").digest;
     for _ in 0..100 {
         assert_eq!(
             world.run(job(&counter)).outcome,
@@ -128,7 +127,7 @@ fn guests_wait_for_memory_that_others_have() {
             (i32.const 1024)))"#
     );
     let grows = wat::parse_str(grows).expect("WAT");
-    let grows = engine::ports::TaskRunner::prepare(&world.sandbox, &grows).expect("a task");
+    let grows = world.sandbox.prepare(&grows).expect("a task");
     let reports: Vec<_> = (0..8).map(|_| world.start(job(&grows.digest))).collect();
     for report in reports {
         let report = report.recv_timeout(world::PATIENCE).expect("a report");
@@ -139,6 +138,26 @@ fn guests_wait_for_memory_that_others_have() {
     job.limits.memory = 1 << 30;
     let cause = world.fails(job, "Sandbox.MemoryExceeded");
     assert!(cause.contains("its limit is `2097152`"), "{cause}");
+}
+
+#[test]
+fn attempts_under_way_say_when_their_guests_last_spoke() {
+    let world = World::new();
+    let (beating, silent) = (job(&world.module("heartbeat")), job(&world.module("sleep")));
+    let tasks = [beating.task, silent.task];
+    let under_way = |task: TaskId| world.sandbox.under_way(task.execution);
+    let _reports = [world.start(beating), world.start(silent)];
+    let patience = std::time::Instant::now() + world::PATIENCE;
+    while under_way(tasks[0])[0].last_beat.is_none() {
+        assert!(std::time::Instant::now() < patience, "it beats all the time");
+        std::thread::yield_now();
+    }
+    let [beating, silent] = tasks.map(|task| under_way(task).remove(0));
+    assert_eq!((&*beating.state, beating.task), ("Charge", tasks[0]));
+    assert!(beating.last_beat < Some(world::PATIENCE) && beating.peak_memory > 0);
+    assert_eq!((silent.task, silent.last_beat), (tasks[1], None));
+    tasks.iter().for_each(|task| world.sandbox.cancel(*task));
+    assert!(tasks.map(under_way).iter().all(Vec::is_empty));
 }
 
 /// How long a guest keeps its memory, in nanoseconds.

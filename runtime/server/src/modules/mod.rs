@@ -15,10 +15,10 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use asl::{Failure, Timestamp};
-use engine::ids::Digest;
+use engine::ids::{Digest, ExecutionId};
 use engine::ports::{
     Beginning, CallProblem, CallSketch, Catalogue, CatalogueError, Granted, Manifest, ModuleError, ModuleRecord,
-    Restart, SharedRunner, Signature, StoreError, Sweep, Tally, TaskLimits,
+    Restart, SharedRunner, Signature, StoreError, Sweep, Tally, TaskLimits, UnderWay,
 };
 
 use kept::{Kept, not_found};
@@ -347,6 +347,11 @@ impl Modules {
             }
         }
         Ok(())
+    }
+
+    /// Attempts of an execution that run now.
+    pub fn under_way(&self, execution: ExecutionId) -> Vec<UnderWay> {
+        self.runner.under_way(execution)
     }
 
     /// Deletes compiled code that no version has, or counts it. Blocks while an upload is compiled.

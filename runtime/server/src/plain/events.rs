@@ -1,14 +1,14 @@
 //! An execution's journal as server-sent events, while it grows.
 //!
 //! Nothing is kept for a follower but its position: events are read from the store when its connection takes more,
-//! so one that doesn't read costs a connection and no memory.
+//! so one that doesn't read costs a connection and no memory. Between them go heartbeats, which are in no journal.
 
 use std::future::Future;
 use std::io;
 use std::ops::ControlFlow;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::body::Body;
 use axum::extract::State;
@@ -22,6 +22,7 @@ use serde::Deserialize;
 
 use super::journal_event;
 use super::names::execution_arn;
+use super::under_way::Heartbeats;
 use crate::aws::errors::ApiError;
 use crate::aws::operations::execution::find;
 use crate::handle::{Handle, Inner};
@@ -32,6 +33,8 @@ use crate::observe::Following;
 const PIECE: usize = 64 << 10;
 /// Silence after which a follower is told that the server is there, so that what lies between keeps the connection.
 const SIGN_OF_LIFE: Duration = Duration::from_secs(15);
+/// How often a follower is told of new heartbeats at most.
+const HEARTBEATS: Duration = Duration::from_secs(1);
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 /// Tells nginx not to gather answers.
 const UNBUFFERED: (HeaderName, &str) = (HeaderName::from_static("x-accel-buffering"), "no");
@@ -71,6 +74,7 @@ pub(super) async fn follow(
         execution: execution.id,
         position,
         following,
+        heartbeats: Heartbeats::default(),
         over: false,
     };
     let first = follower.read().await?;
@@ -97,6 +101,7 @@ struct Follower {
     /// How many events were seen.
     position: u64,
     following: Following,
+    heartbeats: Heartbeats,
     /// Whether the last event was the last.
     over: bool,
 }
@@ -113,13 +118,31 @@ impl Follower {
             if self.over {
                 break;
             }
-            match tokio::time::timeout(SIGN_OF_LIFE, self.following.moved()).await {
-                Ok(true) => {}
-                Ok(false) => break,
-                Err(_) => return Some((self, Ok(Bytes::from_static(b": still here\n\n")))),
+            match self.moved().await {
+                Moved::Journal => {}
+                Moved::Heartbeats(text) => return Some((self, Ok(Bytes::from(text)))),
+                Moved::Nothing => return Some((self, Ok(Bytes::from_static(b": still here\n\n")))),
+                Moved::Away => break,
             }
         }
         None
+    }
+
+    /// Waits for something to tell.
+    async fn moved(&mut self) -> Moved {
+        let since = Instant::now();
+        while since.elapsed() < SIGN_OF_LIFE {
+            match tokio::time::timeout(HEARTBEATS, self.following.moved()).await {
+                Ok(true) => return Moved::Journal,
+                Ok(false) => return Moved::Away,
+                Err(_) => {}
+            }
+            let heartbeats = self.heartbeats.since_last_look(self.handle.inner(), self.execution);
+            if !heartbeats.is_empty() {
+                return Moved::Heartbeats(heartbeats);
+            }
+        }
+        Moved::Nothing
     }
 
     /// Reads a piece of what there is beyond the position.
@@ -133,6 +156,18 @@ impl Follower {
         self.over = read.over;
         Ok(read.text)
     }
+}
+
+/// What a follower waits for.
+enum Moved {
+    /// There may be new events.
+    Journal,
+    /// Events of guests that said that they are alive.
+    Heartbeats(String),
+    /// It was silent for long enough.
+    Nothing,
+    /// The server stops.
+    Away,
 }
 
 struct Read {

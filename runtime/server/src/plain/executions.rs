@@ -16,7 +16,7 @@ use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use super::names::{self, execution_arn};
-use super::{ask, express, iso, page_length, refusals};
+use super::{ask, express, iso, page_length, refusals, under_way};
 use crate::access::{Action, Caller};
 use crate::aws::Object;
 use crate::aws::errors::ApiError;
@@ -54,6 +54,9 @@ pub(super) struct Shown {
     pub(super) error: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) cause: Option<String>,
+    /// Attempts that run now; where one execution is asked for.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) running: Vec<under_way::Shown>,
 }
 
 /// The same as the AWS API has it, in lists and by itself.
@@ -86,6 +89,7 @@ impl From<Described> for Shown {
             output: described.output.map(super::json),
             error: described.error,
             cause: described.cause,
+            running: Vec::new(),
         }
     }
 }
@@ -256,7 +260,12 @@ async fn described_within(handle: &Handle, arn: String, wait: Option<Duration>) 
         }
     }
     let described: Described = ask(handle, "DescribeExecution", &parameters).await?;
-    Ok(described.into())
+    let mut shown = Shown::from(described);
+    if shown.status == "RUNNING" {
+        let (_, execution) = handle.blocking(move |inner| find(inner, &arn)).await??;
+        shown.running = under_way::under_way(handle.inner(), execution.id);
+    }
+    Ok(shown)
 }
 
 /// Waits until an execution has closed, or the server stops. Whoever stops waiting leaves nothing behind.

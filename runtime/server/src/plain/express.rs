@@ -36,6 +36,7 @@ impl From<Remembered> for Shown {
             output: output.map(|output| super::json(output.text().to_owned())),
             error: failure.error,
             cause: failure.cause,
+            running: Vec::new(),
         }
     }
 }

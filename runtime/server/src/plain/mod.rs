@@ -15,6 +15,7 @@ mod openapi;
 mod reach;
 mod refusals;
 mod state_machines;
+mod under_way;
 
 pub(crate) use names::machine_of;
 #[cfg(test)]

@@ -30,20 +30,20 @@ impl Stream {
         (read > 0).then(|| line.trim_end().to_owned())
     }
 
-    /// The next event's id, kind and data.
+    /// The next event's id, 0 where it has none, its kind and its data.
     async fn event(&mut self) -> Option<(u64, String, Value)> {
-        let (mut id, mut kind, mut data) = (None, String::new(), String::new());
+        let (mut id, mut kind, mut data) = (0, String::new(), String::new());
         loop {
             let line = self.line().await?;
             match line.split_once(": ") {
-                Some(("id", text)) => id = text.parse().ok(),
+                Some(("id", text)) => id = text.parse().unwrap(),
                 Some(("event", text)) => kind = text.to_owned(),
                 Some(("data", text)) => data.push_str(text),
-                _ if line.is_empty() && id.is_some() => break,
+                _ if line.is_empty() && !data.is_empty() => break,
                 _ => {}
             }
         }
-        Some((id?, kind, serde_json::from_str(&data).unwrap()))
+        Some((id, kind, serde_json::from_str(&data).unwrap()))
     }
 
     async fn kinds(&mut self) -> Vec<(u64, String)> {
@@ -113,6 +113,45 @@ async fn followers_see_every_event_once_as_it_becomes_durable_and_resume_where_t
     assert_eq!(resumed.kinds().await, numbered(2));
     let over = request(listening.address, "GET", path, "last-event-id: 7\r\n", b"").await;
     assert_eq!(over.status, 204, "nothing is left to follow");
+}
+
+#[tokio::test]
+async fn heartbeats_of_attempts_that_run_are_shown_live() {
+    let world = World::new().await;
+    world.handle.upload("hang", b"hang".to_vec()).await.unwrap();
+    world.machine("m", &task("wasm:hang")).await;
+    let runner = std::sync::Arc::clone(&world.runner);
+    let listening = listen(world).await;
+    let path = "/v1/executions/m:e";
+    let start = "/v1/state-machines/m/executions?name=e";
+    request(listening.address, "POST", start, "", b"").await;
+    let running = loop {
+        let shown = request(listening.address, "GET", path, "", b"").await.json();
+        match shown["running"].get(0) {
+            Some(running) => break running.clone(),
+            None => tokio::task::yield_now().await,
+        }
+    };
+    assert_eq!((&running["state"], &running["retryCount"]), (&json!("T"), &json!(0)));
+    assert_eq!(running["lastHeartbeat"], Value::Null, "it said nothing yet");
+    *runner.last_beat.lock().unwrap() = Some(std::time::Duration::from_millis(1500));
+    let shown = request(listening.address, "GET", path, "", b"").await.json();
+    assert!(shown["running"][0]["lastHeartbeat"].is_string(), "{shown}");
+    let mut stream = Stream::open(listening.address, &format!("{path}/events"), "").await;
+    let (id, data) = loop {
+        let (id, kind, data) = stream.event().await.unwrap();
+        if kind == "heartbeat" {
+            break (id, data);
+        }
+    };
+    assert_eq!((id, &data["state"]), (0, &json!("T")));
+    assert!(data["lastHeartbeat"].is_string(), "{data}");
+    while runner.release(&json!(2)) == 0 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(stream.kinds().await.last(), Some(&(7, "ExecutionSucceeded".to_owned())));
+    let shown = request(listening.address, "GET", path, "", b"").await.json();
+    assert_eq!(shown.get("running"), None);
 }
 
 #[tokio::test]

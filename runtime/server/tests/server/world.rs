@@ -6,10 +6,10 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use asl::{Attempt, Failure, LogLine, Payload};
-use engine::ids::{Digest, TaskId};
+use engine::ids::{Digest, ExecutionId, TaskId};
 use engine::ports::{
     CallProblem, CallSketch, Job, Manifest, ModuleDescription, ModuleError, Outcome, Prepared, Report, StoreError,
-    TaskLimits, TaskRunner,
+    TaskLimits, TaskRunner, UnderWay,
 };
 use serde_json::{Value, json};
 use server::{Config, Handle, Ports, Server};
@@ -28,6 +28,8 @@ pub struct FakeRunner {
     pub jobs: Mutex<Vec<Job>>,
     /// Cancelled attempts.
     pub cancelled: Mutex<Vec<TaskId>>,
+    /// How long ago every guest that runs said that it is alive.
+    pub last_beat: Mutex<Option<Duration>>,
     /// Where this is set, `ensure` waits until the other end is dropped.
     pub compiling: Mutex<Option<Receiver<()>>>,
 }
@@ -137,6 +139,21 @@ impl TaskRunner for FakeRunner {
 
     fn slots(&self) -> usize {
         16
+    }
+
+    fn under_way(&self, execution: ExecutionId) -> Vec<UnderWay> {
+        let hanging = self.hanging.lock().unwrap();
+        let tasks = hanging.keys().filter(|task| task.execution == execution);
+        let under_way = tasks.map(|task| UnderWay {
+            task: *task,
+            state: "T".into(),
+            retry_count: 0,
+            began: Duration::from_secs(2),
+            last_beat: *self.last_beat.lock().unwrap(),
+            heartbeat_seconds: None,
+            peak_memory: 1 << 20,
+        });
+        under_way.collect()
     }
 
     fn check_call(&self, _: &Digest, call: CallSketch<'_>) -> Result<(), CallProblem> {
