@@ -23,8 +23,8 @@ use crate::token::TokenKey;
 pub use http_pattern::{HttpPattern, NoPattern, Requested, glob, origin};
 pub use labels::{Expected, LABEL_LENGTH, LABELS, LabelRecord, is_label};
 pub use manifest::{
-    AskedLimits, Class, Directory, Granted, GrantedDirectory, GrantedRequests, Grants, Manifest, Restart, SecretHeader,
-    SecretPlace, SecretUse, Sensitive, Variable,
+    AskedLimits, Class, Directory, Granted, GrantedDirectory, GrantedRequests, Grants, Manifest, Restart, STACKS,
+    SecretHeader, SecretPlace, SecretUse, Sensitive, Variable,
 };
 pub use objects::{
     Listing, ObjectError, ObjectHead, ObjectStore, ObjectWriter, OpenObject, SharedObjects, check_bucket, check_key,
@@ -626,6 +626,9 @@ pub struct TaskLimits {
     /// Bytes of its answer, where that has a limit below everybody's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub output: Option<u64>,
+    /// Bytes of its stack, where that isn't the usual one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stack: Option<u64>,
 }
 
 impl Default for TaskLimits {
@@ -636,6 +639,7 @@ impl Default for TaskLimits {
             memory: 64 << 20,
             time_millis: None,
             output: None,
+            stack: None,
         }
     }
 }

@@ -68,7 +68,7 @@ impl Header {
 /// An engine of this product's settings for another machine, and for every CPU of its architecture: none of this one's
 /// features are taken for granted there.
 fn engine_for(target: &str) -> Option<Engine> {
-    let mut config: Config = wasm_config::config(wasm_config::Allocation::OnDemand, 1);
+    let mut config: Config = wasm_config::config(wasm_config::Allocation::OnDemand, 1, engine::ports::STACKS[0]);
     config.target(target).ok()?;
     Engine::new(&config).ok()
 }

@@ -12,9 +12,9 @@ use crate::grants::Wasi;
 use crate::guest_memory::GuestMemory;
 use crate::guest_threads::{Finished, OpenAttempt};
 use crate::limits::{Growing, MemoryBudget};
-use crate::module_cache::ModuleCache;
 use crate::outbound::{Network, Outbound};
 use crate::outcome::{self, Copied, Phase};
+use crate::stacks::Stacks;
 use crate::standard_streams::Written;
 
 /// What host functions see of the guest that calls them.
@@ -109,12 +109,13 @@ impl ResourceLimiterAsync for Guest {
 
 /// Runs the attempt's guest. Clocks and cancelling are not looked at here: they drop this future.
 pub(crate) async fn run(
-    modules: Arc<ModuleCache>,
+    stacks: Arc<Stacks>,
     network: Arc<Network>,
     memory: Arc<GuestMemory>,
     attempt: Arc<OpenAttempt>,
     output_bytes: usize,
 ) -> Finished {
+    let modules = stacks.modules(attempt.limits().stack);
     let module = match modules.loaded(&attempt.job().module) {
         Ok(module) => module,
         Err(error) => {

@@ -24,7 +24,7 @@ const SWEEP_FROM: usize = 1024;
 
 /// What guests' threads tell the ticker.
 pub(crate) struct Ticker {
-    engine: Engine,
+    engines: Mutex<Vec<Engine>>,
     running: AtomicUsize,
     asleep: AtomicBool,
     stopped: AtomicBool,
@@ -47,7 +47,7 @@ impl Ticker {
     /// Starts the thread.
     pub(crate) fn start(engine: Engine) -> std::io::Result<(Arc<Self>, JoinHandle<()>)> {
         let ticker = Arc::new(Self {
-            engine,
+            engines: Mutex::new(vec![engine]),
             running: AtomicUsize::new(0),
             asleep: AtomicBool::new(false),
             stopped: AtomicBool::new(false),
@@ -63,6 +63,11 @@ impl Ticker {
         })?;
         let _ = ticker.thread.set(handle.thread().clone());
         Ok((ticker, handle))
+    }
+
+    /// Lets the guests of another engine change over, too.
+    pub(crate) fn add(&self, engine: Engine) {
+        self.engines().push(engine);
     }
 
     /// A guest gets a thread; it gives it back when the returned value is dropped.
@@ -110,7 +115,7 @@ impl Ticker {
         while !self.stopped.load(Ordering::SeqCst) || self.running.load(Ordering::SeqCst) > 0 {
             if self.running.load(Ordering::SeqCst) > 0 {
                 idle = 0;
-                self.engine.increment_epoch();
+                self.engines().iter().for_each(Engine::increment_epoch);
             } else {
                 idle += 1;
             }
@@ -153,6 +158,10 @@ impl Ticker {
             return None;
         }
         due.heap.pop().map(|entry| entry.attempt)
+    }
+
+    fn engines(&self) -> std::sync::MutexGuard<'_, Vec<Engine>> {
+        self.engines.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn due(&self) -> std::sync::MutexGuard<'_, Due> {

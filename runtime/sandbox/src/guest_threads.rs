@@ -165,6 +165,11 @@ impl GuestThreads {
         }
     }
 
+    /// What has guests change over.
+    pub(crate) fn ticker(&self) -> &Arc<Ticker> {
+        &self.ticker
+    }
+
     /// The attempts of an execution that haven't ended.
     pub(crate) fn under_way(&self, execution: ExecutionId) -> Vec<UnderWay> {
         let task = |scheduled_at| TaskId {

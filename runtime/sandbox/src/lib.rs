@@ -25,6 +25,7 @@ mod outbound;
 mod outcome;
 mod prepare;
 mod runner;
+mod stacks;
 mod standard_streams;
 mod sweep;
 mod values;

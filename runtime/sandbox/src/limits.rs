@@ -17,6 +17,7 @@ pub const DEFAULT_CEILING: TaskLimits = TaskLimits {
     memory: 1 << 30,
     time_millis: None,
     output: None,
+    stack: None,
 };
 
 /// What all guests may hold together unless told otherwise: what a machine of 8 GiB can spare beside its database.
@@ -136,6 +137,7 @@ pub(crate) fn within(limits: TaskLimits, ceiling: TaskLimits) -> TaskLimits {
         memory: Some(ceiling.memory),
         time_millis: ceiling.time_millis,
         output: ceiling.output,
+        stack: ceiling.stack,
     }
     .cap(limits)
 }

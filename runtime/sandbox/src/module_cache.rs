@@ -144,6 +144,18 @@ impl ModuleCache {
         &self.engine
     }
 
+    /// Whether code that the other one compiled runs here.
+    pub(crate) fn has_code_of(&self, other: &Self) -> bool {
+        self.path == other.path
+    }
+
+    /// Lets go of modules that are gone.
+    pub(crate) fn forget(&self, keep: &[Digest]) {
+        let keep: HashSet<&Digest> = keep.iter().collect();
+        let mut loaded = self.loaded.write().unwrap_or_else(PoisonError::into_inner);
+        loaded.retain(|digest, _| keep.contains(digest));
+    }
+
     /// The module, from memory or from disk. Never compiles.
     pub(crate) fn loaded(&self, digest: &Digest) -> Result<Arc<Loaded>, LoadError> {
         if let Some(module) = self.loaded.read().unwrap_or_else(PoisonError::into_inner).get(digest) {
@@ -227,11 +239,10 @@ impl ModuleCache {
     /// Deletes what is no code of these components for this engine, or counts it.
     pub(crate) fn sweep(&self, keep: &[Digest], sweep: Sweep) -> std::io::Result<Tally> {
         let _one = self.compiling.lock().unwrap_or_else(PoisonError::into_inner);
-        let keep: HashSet<&Digest> = keep.iter().collect();
         if sweep == Sweep::Delete {
-            let mut loaded = self.loaded.write().unwrap_or_else(PoisonError::into_inner);
-            loaded.retain(|digest, _| keep.contains(digest));
+            self.forget(keep);
         }
+        let keep: HashSet<&Digest> = keep.iter().collect();
         let mut swept = sweep::files(&self.directory, &|name| is_code_of(name, &keep), sweep)?;
         swept += sweep::other_directories(&self.root, self.path.file_name().unwrap_or_default(), sweep)?;
         Ok(swept)
@@ -412,7 +423,7 @@ mod tests {
     }
 
     fn cache(directory: &Path) -> ModuleCache {
-        let (engine, _) = wasm_config::engine(1).expect("an engine");
+        let (engine, _) = wasm_config::engine(1, engine::ports::STACKS[0]).expect("an engine");
         let mut linker = Linker::new(&engine);
         grants::link(&mut linker).expect("WASI");
         host_calls::link(&mut linker).expect("host");

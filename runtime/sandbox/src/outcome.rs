@@ -51,6 +51,10 @@ const GUEST_CAUSE_BYTES: usize = 32 << 10;
 /// Bytes of a wrong output quoted back.
 const QUOTE_BYTES: usize = 200;
 
+/// What to do about calls that nest too deep.
+const TOO_DEEP: &str =
+    "calls nested too deep; raise `stack` below `[limits]` in module.toml, up to `8MiB`, or let the task recurse less";
+
 /// How wasmtime begins its refusal to copy more than the hostcall fuel; the error has no public type.
 const TOO_MUCH_COPIED: &str = "too much data is being copied between the host and the guest";
 
@@ -112,7 +116,7 @@ pub(crate) fn of_error(error: &wasmtime::Error, phase: Phase, copied: Copied, ou
             FUEL_EXHAUSTED,
             "the task burnt all its fuel; give the module more or let the task do less at a time",
         ),
-        Some(Trap::StackOverflow) => Failure::new(STACK_EXHAUSTED, with_backtrace("calls nested too deep", error)),
+        Some(Trap::StackOverflow) => Failure::new(STACK_EXHAUSTED, with_backtrace(TOO_DEEP, error)),
         Some(trap) => trapped(&trap.to_string(), error, output),
         None if error.downcast_ref::<WasmBacktrace>().is_some() => {
             trapped(&trap_reason(error, copied.in_one_call), error, output)

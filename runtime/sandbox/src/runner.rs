@@ -5,18 +5,18 @@ use std::sync::Arc;
 
 use engine::ids::{Digest, ExecutionId, TaskId};
 use engine::ports::{
-    CallProblem, CallSketch, Job, Manifest, ModuleError, Prepared, StoreError, Sweep, Tally, TaskLimits, TaskRunner,
-    UnderWay,
+    CallProblem, CallSketch, Job, Manifest, ModuleError, Prepared, STACKS, StoreError, Sweep, Tally, TaskLimits,
+    TaskRunner, UnderWay,
 };
-use wasmtime::component::Linker;
 
 use crate::guest_memory::GuestMemory;
 use crate::guest_threads::{Done, GuestThreads};
 use crate::limits::{DEFAULT_CEILING, GUEST_MEMORY, OUTPUT_BYTES, within};
 use crate::module_cache::ModuleCache;
 use crate::outbound::Network;
+use crate::stacks::{self, Stacks};
 use crate::wasm_config::{self, Allocation};
-use crate::{Error, artefact, attempt, grants, host_calls, prepare};
+use crate::{Error, artefact, attempt, prepare};
 
 /// Attempts at once unless told otherwise.
 const DEFAULT_SLOTS: usize = 256;
@@ -59,6 +59,7 @@ impl Options {
 /// Runs tasks in WebAssembly. Dropping it stops every guest, without reports.
 pub struct Sandbox {
     modules: Arc<ModuleCache>,
+    stacks: Arc<Stacks>,
     network: Arc<Network>,
     memory: Arc<GuestMemory>,
     threads: GuestThreads,
@@ -79,13 +80,13 @@ impl Sandbox {
         // A cancelled guest that computes holds its instance to the end of its turn while its slot is
         // given out again; no more than one on each thread.
         let instances = slots.saturating_add(options.threads.max(1));
-        let (engine, allocation) = wasm_config::engine(u32::try_from(instances).unwrap_or(u32::MAX))?;
-        let mut linker = Linker::new(&engine);
-        grants::link(&mut linker)
-            .and_then(|()| host_calls::link(&mut linker))
-            .map_err(|error| Error::Link(format!("{error:#}")))?;
-        let modules = Arc::new(ModuleCache::open(engine.clone(), linker, &options.cache_dir)?);
+        let instances = u32::try_from(instances).unwrap_or(u32::MAX);
+        let (engine, allocation) = wasm_config::engine(instances, STACKS[0])?;
+        let modules = ModuleCache::open(engine.clone(), stacks::linker(&engine)?, &options.cache_dir)?;
+        let modules = Arc::new(modules);
         let threads = GuestThreads::start(engine, options.threads)?;
+        let ticker = Arc::clone(threads.ticker());
+        let stacks = Stacks::new(Arc::clone(&modules), instances, options.cache_dir, ticker);
         let memory = GuestMemory::new(options.guest_memory, options.ceiling.memory);
         let ceiling = TaskLimits {
             memory: options.ceiling.memory.min(memory.largest()),
@@ -100,6 +101,7 @@ impl Sandbox {
         );
         Ok(Self {
             modules,
+            stacks: Arc::new(stacks),
             network: Arc::new(Network::new()),
             memory,
             threads,
@@ -160,8 +162,8 @@ impl TaskRunner for Sandbox {
         let limits = within(job.limits, self.ceiling);
         let output_bytes = self.output_bytes;
         self.threads.run(job, limits, done, |attempt| {
-            let (modules, network) = (Arc::clone(&self.modules), Arc::clone(&self.network));
-            attempt::run(modules, network, Arc::clone(&self.memory), attempt, output_bytes)
+            let (stacks, network) = (Arc::clone(&self.stacks), Arc::clone(&self.network));
+            attempt::run(stacks, network, Arc::clone(&self.memory), attempt, output_bytes)
         });
     }
 
@@ -174,6 +176,9 @@ impl TaskRunner for Sandbox {
     }
 
     fn sweep(&self, keep: &[Digest], sweep: Sweep) -> Result<Tally, StoreError> {
+        if sweep == Sweep::Delete {
+            self.stacks.each().for_each(|modules| modules.forget(keep));
+        }
         self.modules
             .sweep(keep, sweep)
             .map_err(|error| StoreError(format!("can't delete compiled code nobody runs any more: {error}")))

@@ -28,11 +28,8 @@ const PAGE: usize = 4 << 10;
 /// Elements a pooled table can have; `StarlingMonkey`, the largest seen, wants 7,716.
 pub(crate) const TABLE_ELEMENTS: usize = 1 << 16;
 
-/// Stack of a guest. Wasmtime's default; guests that recurse deeper trap.
-const WASM_STACK: usize = 512 << 10;
-
-/// A guest's stack and what host functions called from it need.
-const ASYNC_STACK: usize = 1 << 20;
+/// What host functions need of a stack behind the guest that calls them.
+const HOST_STACK: usize = 512 << 10;
 
 /// Frames of a trap's backtrace: enough to see where, bounded because it goes into the history.
 const BACKTRACE_FRAMES: NonZeroUsize = NonZeroUsize::new(16).expect("16 is not zero");
@@ -59,11 +56,12 @@ impl Allocation {
     }
 }
 
-/// An engine for `instances` live at once, with the best allocation this machine allows.
-pub(crate) fn engine(instances: u32) -> Result<(Engine, Allocation), Error> {
+/// An engine for `instances` live at once, each with a stack of so many bytes, with the best allocation this machine
+/// allows.
+pub(crate) fn engine(instances: u32, stack: u64) -> Result<(Engine, Allocation), Error> {
     let best = [Allocation::PoolWithPagemapScan, Allocation::Pool];
     for allocation in best {
-        match Engine::new(&config(allocation, instances)) {
+        match Engine::new(&config(allocation, instances, stack)) {
             Ok(engine) => return Ok((engine, allocation)),
             Err(error) => tracing::info!(
                 allocation = allocation.as_str(),
@@ -73,7 +71,7 @@ pub(crate) fn engine(instances: u32) -> Result<(Engine, Allocation), Error> {
             ),
         }
     }
-    Engine::new(&config(Allocation::OnDemand, instances))
+    Engine::new(&config(Allocation::OnDemand, instances, stack))
         .map(|engine| (engine, Allocation::OnDemand))
         .map_err(|error| Error::Engine(format!("{error:#}")))
 }
@@ -83,7 +81,8 @@ pub(crate) fn engine(instances: u32) -> Result<(Engine, Allocation), Error> {
 /// computing guests nothing to a fifth of their time (`examples/instrumentation.rs`); but fuel knows
 /// nothing of the time a host call takes, and a guest calling the host in a loop would outlive its
 /// deadline.
-pub(crate) fn config(allocation: Allocation, instances: u32) -> Config {
+pub(crate) fn config(allocation: Allocation, instances: u32, stack: u64) -> Config {
+    let stack = usize::try_from(stack).unwrap_or(usize::MAX);
     let mut config = Config::new();
     config
         .consume_fuel(true)
@@ -92,8 +91,8 @@ pub(crate) fn config(allocation: Allocation, instances: u32) -> Config {
         .wasm_component_model_map(true)
         .wasm_component_model_fixed_length_lists(true)
         .relaxed_simd_deterministic(true)
-        .max_wasm_stack(WASM_STACK)
-        .async_stack_size(ASYNC_STACK)
+        .max_wasm_stack(stack)
+        .async_stack_size(stack.saturating_add(HOST_STACK))
         .wasm_backtrace_max_frames(Some(BACKTRACE_FRAMES));
     match allocation {
         Allocation::PoolWithPagemapScan => pooled(&mut config, instances, Enabled::Yes),

@@ -56,6 +56,39 @@ fn spin_meets_its_deadline() {
 }
 
 #[test]
+fn who_recurses_deeply_may_have_a_larger_stack() {
+    let world = World::new();
+    let deep = wat::parse_str(
+        r#"(module
+          (memory (export "memory") 1)
+          (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) (i32.const 4096))
+          (func $down (param i32) (result i32)
+            (if (result i32) (i32.eqz (local.get 0))
+              (then (i32.const 48))
+              (else (i32.or (call $down (i32.sub (local.get 0) (i32.const 1))) (i32.const 0)))))
+          (func (export "sandstep:task/handler@0.1.0#handle") (param i32 i32) (result i32)
+            (i32.store8 (i32.const 1040) (call $down (i32.const 40000)))
+            (i32.store (i32.const 1028) (i32.const 1040))
+            (i32.store (i32.const 1032) (i32.const 1))
+            (i32.const 1024)))"#,
+    );
+    let deep = world.sandbox.prepare(&deep.expect("WAT")).expect("a task").digest;
+    let cause = world.fails(job(&deep), "Sandbox.StackExhausted");
+    assert!(cause.contains("raise `stack`"), "{cause}");
+    let mut larger = job(&deep);
+    larger.limits.stack = Some(8 << 20);
+    let nought = asl::Payload::from_text("0").expect("JSON");
+    assert_eq!(world.run(larger).outcome, Outcome::Succeeded(nought));
+    // The same limits hold for them.
+    let mut endless = job(&world.module("recurse"));
+    endless.limits.stack = Some(2 << 20);
+    world.fails(endless, "Sandbox.StackExhausted");
+    let mut spins = job(&world.module("spin"));
+    spins.limits.stack = Some(1 << 20);
+    times_out(&world, spins, TimeoutKind::Deadline);
+}
+
+#[test]
 fn spin_meets_its_heartbeat() {
     let world = World::new();
     times_out(&world, job(&world.module("spin")), TimeoutKind::Heartbeat);

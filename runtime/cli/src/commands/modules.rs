@@ -184,6 +184,7 @@ fn show(answer: &Value, output: &Output) -> Result {
                 .map_or_else(String::new, |millis| format!("{millis} ms")),
         ),
         ("output", limits["output"].as_u64().map_or_else(String::new, size)),
+        ("stack", limits["stack"].as_u64().map_or_else(String::new, size)),
         ("class", text(answer, "class").to_owned()),
         ("on a crash", text(answer, "restart").to_owned()),
         ("signed by", signer(answer)),

@@ -29,6 +29,10 @@ impl Manifest {
     }
 }
 
+/// Sizes of stack that an attempt can have, in bytes, the first for who asks for none: wasmtime's own. The largest is
+/// what a thread of the system has; it is addresses, and memory only as far as it was used.
+pub const STACKS: [u64; 5] = [512 << 10, 1 << 20, 2 << 20, 4 << 20, 8 << 20];
+
 /// Limits that a module or a policy sets; the others stay as they are.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AskedLimits {
@@ -44,6 +48,9 @@ pub struct AskedLimits {
     /// Bytes of the answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub output: Option<u64>,
+    /// Bytes of the stack.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stack: Option<u64>,
 }
 
 impl AskedLimits {
@@ -59,6 +66,7 @@ impl AskedLimits {
             memory: self.memory.unwrap_or(limits.memory),
             time_millis: self.time_millis.or(limits.time_millis),
             output: self.output.or(limits.output),
+            stack: self.stack.or(limits.stack),
         }
     }
 
@@ -70,6 +78,8 @@ impl AskedLimits {
             memory: self.memory.map_or(limits.memory, |cap| cap.min(limits.memory)),
             time_millis: lower(self.time_millis, limits.time_millis),
             output: lower(self.output, limits.output),
+            // Who asks for none has the smallest.
+            stack: limits.stack.map(|stack| self.stack.map_or(stack, |cap| cap.min(stack))),
         }
     }
 }

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::path::{Component, Path, PathBuf};
 
-use engine::ports::{AskedLimits, Directory, Grants, HttpPattern, Manifest, Restart, SecretPlace, SecretUse, Variable};
+use engine::ports::{
+    AskedLimits, Directory, Grants, HttpPattern, Manifest, Restart, STACKS, SecretPlace, SecretUse, Variable,
+};
 use serde::Deserialize;
 use toml::Spanned;
 
@@ -80,21 +82,25 @@ pub(super) struct LimitsWritten {
     memory: Option<Bytes>,
     time: Option<Millis>,
     output: Option<Bytes>,
-    stack: Option<Spanned<toml::Value>>,
+    stack: Option<Spanned<Bytes>>,
 }
 
 impl LimitsWritten {
     /// Checked.
     pub(super) fn limits(&self, text: &str) -> Result<AskedLimits, Mistake> {
-        if let Some(stack) = &self.stack {
-            let why = "`stack` can't be set: every guest has the same one; leave the line out";
-            return Err(Mistake::at(text, stack.span().start, why));
-        }
+        let stack = match &self.stack {
+            Some(stack) if !STACKS.contains(&stack.get_ref().0) => {
+                let why = "a stack has `512KiB` (so has who asks for none), `1MiB`, `2MiB`, `4MiB` or `8MiB`";
+                return Err(Mistake::at(text, stack.span().start, why));
+            }
+            stack => stack.as_ref().map(|stack| stack.get_ref().0),
+        };
         Ok(AskedLimits {
             fuel: self.fuel.map(|Fuel(fuel)| fuel),
             memory: self.memory.map(|Bytes(bytes)| bytes),
             time_millis: self.time.map(|Millis(millis)| millis),
             output: self.output.map(|Bytes(bytes)| bytes),
+            stack,
         })
     }
 }
@@ -324,6 +330,7 @@ fuel = "2G"
 memory = "128MiB"
 time = "30s"
 output = 65536
+stack = "2MiB"
 
 [grants]
 env = ["TZ", { MODE = "fast" }]
@@ -347,6 +354,7 @@ sockets = false
                 memory: Some(128 << 20),
                 time_millis: Some(30_000),
                 output: Some(65_536),
+                stack: Some(2 << 20),
             }
         );
         assert_eq!(read.grants.env.len(), 2);
@@ -372,7 +380,7 @@ sockets = false
             ("[limits]\nmemory = \"1 elephant\"", (2, 10), "1 elephant"),
             ("[limits]\nfuel = -1", (2, 8), "-1"),
             ("[limits]\ntime = 30", (2, 8), "unit"),
-            ("[limits]\nstack = \"1MiB\"", (2, 9), "stack"),
+            ("[limits]\nstack = \"3MiB\"", (2, 9), "a stack has"),
             ("[grants]\n\nsocket = true", (3, 1), "socket"),
             ("[grants]\nsockets = true", (2, 11), "never granted"),
             ("[grants]\ndirs = [{ path = \"srv\" }]", (2, 9), "absolute"),

@@ -194,6 +194,7 @@ impl Policy {
             ("memory", asked.memory, caps.memory, ""),
             ("time", asked.time_millis, caps.time_millis, "ms"),
             ("output", asked.output, caps.output, ""),
+            ("stack", asked.stack, caps.stack, ""),
         ];
         for (name, asked, cap, unit) in bounds {
             if let (Some(asked), Some(cap)) = (asked, cap)
@@ -339,6 +340,7 @@ impl Policy {
             memory: rule.caps.memory.or(caps.memory),
             time_millis: rule.caps.time_millis.or(caps.time_millis),
             output: rule.caps.output.or(caps.output),
+            stack: rule.caps.stack.or(caps.stack),
         })
     }
 
