@@ -11,6 +11,7 @@ mod closed;
 mod crash;
 mod examples;
 mod guests;
+mod http_guests;
 mod languages;
 mod lifecycle;
 mod map_runs;

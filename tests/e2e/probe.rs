@@ -35,6 +35,11 @@ impl Probe {
         let server = Server::start()?;
         let module = server.push(name, &wasm)?;
         assert_eq!(module["entry"], "sandstep:task");
+        Self::of(server, name)
+    }
+
+    /// On a server that has it.
+    pub fn of(server: Server, name: &str) -> Result<Self> {
         let definition = json!({
             "StartAt": "Probe",
             "States": {

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use server::http_task::Written;
-use server::modules::Policy;
+use server::modules::{Elsewhere, Policy};
 
 use crate::config::{private_text, read_text, without_texts};
 use crate::manifest::in_file;
@@ -22,14 +22,18 @@ pub fn policy(file: Option<&Path>) -> Result<Policy> {
     };
     let text = read_text(path, LARGEST_FILE, "a policy", HINT)?;
     let directory = path.parent().map(Path::to_owned).unwrap_or_default();
-    let look_up = |written: &Written| match written {
-        Written::Text(text) => Ok(text.clone()),
-        Written::Env { env } => {
+    let look_up = |elsewhere: Elsewhere<'_>| match elsewhere {
+        Elsewhere::Certificates(file) => read_text(&directory.join(file), LARGEST_FILE, "a file of certificates", HINT)
+            .map_err(|problem| problem.to_string()),
+        Elsewhere::Secret(Written::Text(text)) => Ok(text.clone()),
+        Elsewhere::Secret(Written::Env { env }) => {
             std::env::var(env).map_err(|_| format!("the environment has no variable `{env}`, or no text in it"))
         }
-        Written::File { file } => private_text(&directory.join(file), LARGEST_SECRET, "a secret", HINT)
-            .map(|text| text.trim().to_owned())
-            .map_err(|problem| problem.to_string()),
+        Elsewhere::Secret(Written::File { file }) => {
+            private_text(&directory.join(file), LARGEST_SECRET, "a secret", HINT)
+                .map(|text| text.trim().to_owned())
+                .map_err(|problem| problem.to_string())
+        }
     };
     Policy::read(&text, look_up).map_err(|mut mistake| {
         // It may quote a secret that stands in a wrong place.
@@ -114,6 +118,7 @@ mod tests {
                 ":3:1: unknown field `files`",
             ),
             ("[secrets]\na = { env = \"SANDSTEP_NO_SUCH\" }", "SANDSTEP_NO_SUCH"),
+            ("certificates = \"nowhere.pem\"", "nowhere.pem"),
             ("secrets = \"hush\"", ":1:11:"),
             ("[limits]\nmemory = \"hush\"", ":2:10:"),
         ] {

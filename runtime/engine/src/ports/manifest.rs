@@ -179,6 +179,8 @@ pub struct Granted {
     pub dirs: Vec<GrantedDirectory>,
     /// Requests.
     pub http: Vec<GrantedRequests>,
+    /// Certificates (PEM) that requests trust beside those the world trusts.
+    pub certificates: Option<Arc<str>>,
     /// Secrets that go into headers.
     pub headers: Vec<SecretHeader>,
     /// Names and values of all secrets: texts that nobody may see.

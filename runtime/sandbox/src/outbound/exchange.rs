@@ -118,7 +118,8 @@ pub(super) async fn send(
         }
         let unknown = |_| Failed::new(Error::DestinationNotFound, format!("`{}` is no name", target.host));
         let name = ServerName::try_from(target.host.clone()).map_err(unknown)?;
-        let stream = network.tls().connect(name, stream).await;
+        let tls = network.tls(target.certificates.as_ref())?;
+        let stream = tls.connect(name, stream).await;
         stream.map(|stream| Stream::Tls(Box::new(stream))).map_err(|error| {
             let certificate = error.get_ref().and_then(|error| error.downcast_ref::<rustls::Error>());
             let what = match certificate {

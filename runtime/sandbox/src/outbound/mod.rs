@@ -59,6 +59,8 @@ struct Target {
     port: u16,
     /// Whether the host may have an address that isn't public.
     private: bool,
+    /// See [`engine::ports::Granted::certificates`].
+    certificates: Option<Arc<str>>,
 }
 
 impl Target {
@@ -139,8 +141,9 @@ impl Outbound {
             port,
             path: uri.path(),
         };
-        let granted = granted::of(&self.attempt).map_or(&[][..], |granted| &granted.http);
-        let mut granted = granted
+        let all = granted::of(&self.attempt);
+        let mut granted = all
+            .map_or(&[][..], |granted| &granted.http)
             .iter()
             .filter(|granted| granted.pattern.matches(requested))
             .peekable();
@@ -159,6 +162,7 @@ impl Outbound {
             host,
             port,
             private,
+            certificates: all.and_then(|granted| granted.certificates.clone()),
         })
     }
 

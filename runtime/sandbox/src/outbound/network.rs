@@ -3,13 +3,15 @@
 use std::io;
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs as _};
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::net::TcpStream;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::crypto::ring;
+use tokio_rustls::rustls::pki_types::CertificateDer;
+use tokio_rustls::rustls::pki_types::pem::PemObject as _;
 use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 use wasmtime_wasi_http::Error;
 
@@ -42,6 +44,8 @@ pub(crate) struct Network {
     look_up: LookUp,
     connections: Arc<Semaphore>,
     tls: TlsConnector,
+    /// The last one that trusts more, and what: all attempts under one policy have the same.
+    trusting: Mutex<Option<(Arc<str>, TlsConnector)>>,
 }
 
 impl Network {
@@ -65,22 +69,38 @@ impl Network {
 
     /// One that looks names up in this way.
     pub(super) fn of(look_up: LookUp) -> Self {
-        let roots = RootCertStore::from_iter(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
-        let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
-            .with_safe_default_protocol_versions()
-            .expect("the provider has the default protocol versions")
-            .with_root_certificates(roots)
-            .with_no_client_auth();
         Self {
             look_up,
             connections: Arc::new(Semaphore::new(CONNECTIONS)),
-            tls: TlsConnector::from(Arc::new(config)),
+            tls: trusting(roots()),
+            trusting: Mutex::default(),
         }
     }
 
-    /// Speaks TLS.
-    pub(super) fn tls(&self) -> &TlsConnector {
-        &self.tls
+    /// Speaks TLS with whoever the world trusts, and whoever `certificates` (PEM) say.
+    pub(super) fn tls(&self, certificates: Option<&Arc<str>>) -> Result<TlsConnector, Failed> {
+        let Some(certificates) = certificates else {
+            return Ok(self.tls.clone());
+        };
+        let mut last = self.trusting.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((known, tls)) = &*last
+            && known == certificates
+        {
+            return Ok(tls.clone());
+        }
+        let mut roots = roots();
+        for certificate in CertificateDer::pem_slice_iter(certificates.as_bytes()) {
+            let added = certificate
+                .map_err(|error| error.to_string())
+                .and_then(|certificate| roots.add(certificate).map_err(|error| error.to_string()));
+            added.map_err(|error| {
+                let why = format!("the policy's certificates can't be used: {error}");
+                Failed::new(Error::ConfigurationError, why)
+            })?;
+        }
+        let tls = trusting(roots);
+        *last = Some((Arc::clone(certificates), tls.clone()));
+        Ok(tls)
     }
 
     /// Waits for a connection to be free.
@@ -147,4 +167,18 @@ impl Network {
             _ => Ok(reachable),
         }
     }
+}
+
+/// What the world trusts.
+fn roots() -> RootCertStore {
+    RootCertStore::from_iter(webpki_roots::TLS_SERVER_ROOTS.iter().cloned())
+}
+
+fn trusting(roots: RootCertStore) -> TlsConnector {
+    let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .expect("the provider has the default protocol versions")
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    TlsConnector::from(Arc::new(config))
 }

@@ -3,8 +3,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use engine::ports::{Granted, GrantedRequests, SecretHeader, Sensitive};
 use http_body_util::{BodyExt as _, Empty, Full};
+use rcgen::{CertifiedKey, generate_simple_self_signed};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::ServerConfig;
+use tokio_rustls::rustls::crypto::ring;
+use tokio_rustls::rustls::pki_types::PrivateKeyDer;
 
 use super::*;
 
@@ -263,6 +268,63 @@ async fn a_name_leads_to_no_private_address_however_often_it_changes() {
     let mut guest = Guest::new(granted(&patterns, false, None), &["192.0.2.1"]);
     let answer = guest.get(&format!("http://127.0.0.1:{port}/")).await;
     assert_eq!(answer.expect("an address that is named").0, 200);
+}
+
+/// Answers everybody over TLS with the certificate of `api.test`, which nobody but its own PEM vouches for.
+async fn tls_server() -> (u16, String) {
+    let CertifiedKey { cert, signing_key } =
+        generate_simple_self_signed(["api.test".to_owned()]).expect("a certificate");
+    let key = PrivateKeyDer::try_from(signing_key.serialize_der()).expect("a key");
+    let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .expect("known versions")
+        .with_no_client_auth()
+        .with_single_cert(vec![cert.der().clone()], key)
+        .expect("a pair");
+    let acceptor = TlsAcceptor::from(Arc::new(config));
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let port = listener.local_addr().expect("bound").port();
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let Ok(mut stream) = acceptor.accept(stream).await else {
+                continue;
+            };
+            let mut head = Vec::new();
+            while !head.ends_with(b"\r\n\r\n") {
+                head.push(stream.read_u8().await.expect("a head"));
+            }
+            let secret = head.windows(4).any(|bytes| bytes == b"hush");
+            let answer = if secret { "key" } else { "non" };
+            let answer = format!("HTTP/1.1 200 OK\r\ncontent-length: 3\r\n\r\n{answer}");
+            stream.write_all(answer.as_bytes()).await.expect("sent");
+            stream.shutdown().await.expect("closed");
+        }
+    });
+    (port, cert.pem())
+}
+
+#[tokio::test]
+async fn over_tls_only_who_is_vouched_for_is_asked() {
+    let (port, certificate) = tls_server().await;
+    let patterns = [
+        format!("GET https://api.test:{port}/*"),
+        format!("GET https://other.test:{port}/*"),
+    ];
+    let patterns = [patterns[0].as_str(), patterns[1].as_str()];
+    let origin = format!("https://api.test:{port}");
+    let mut trusts = granted(&patterns, true, Some(&origin));
+    trusts.certificates = Some(certificate.as_str().into());
+    let mut guest = Guest::new(trusts, &["127.0.0.1"]);
+    for _ in 0..2 {
+        let answer = guest.get(&format!("{origin}/")).await.expect("an answer");
+        assert_eq!(answer, (200, "key".to_owned()));
+    }
+    let other_name = guest.get(&format!("https://other.test:{port}/")).await;
+    assert!(matches!(other_name, Err(Error::TlsCertificateError)), "{other_name:?}");
+    let mut stranger = Guest::new(granted(&patterns, true, Some(&origin)), &["127.0.0.1"]);
+    let unknown = stranger.get(&format!("{origin}/")).await;
+    assert!(matches!(unknown, Err(Error::TlsCertificateError)), "{unknown:?}");
+    assert!(!stranger.log().contains("hush"));
 }
 
 #[tokio::test]

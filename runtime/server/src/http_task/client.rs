@@ -45,19 +45,8 @@ pub(super) struct Answer {
 impl Client {
     /// Trusts what the world trusts, and `certificates` (PEM) beside it.
     pub(super) fn new(certificates: Option<&str>) -> Result<Self, ConnectionsError> {
-        let mut roots = RootCertStore::from_iter(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
         let unusable = |reason: String| ConnectionsError::Certificates(reason);
-        if let Some(pem) = certificates {
-            let mut any = false;
-            for certificate in CertificateDer::pem_slice_iter(pem.as_bytes()) {
-                let certificate = certificate.map_err(|error| unusable(error.to_string()))?;
-                roots.add(certificate).map_err(|error| unusable(error.to_string()))?;
-                any = true;
-            }
-            if !any {
-                return Err(unusable("there is none in the file".to_owned()));
-            }
-        }
+        let roots = roots(certificates).map_err(unusable)?;
         let provider = Arc::new(tokio_rustls::rustls::crypto::ring::default_provider());
         let config = ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
@@ -163,6 +152,23 @@ where
         headers: parts.headers,
         body: bytes,
     })
+}
+
+/// What the world trusts, and `certificates` (PEM) beside it.
+///
+/// # Errors
+/// Why these can't be used.
+pub(crate) fn roots(certificates: Option<&str>) -> Result<RootCertStore, String> {
+    let mut roots = RootCertStore::from_iter(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
+    let Some(pem) = certificates else { return Ok(roots) };
+    let mut any = false;
+    for certificate in CertificateDer::pem_slice_iter(pem.as_bytes()) {
+        let certificate = certificate.map_err(|error| error.to_string())?;
+        roots.add(certificate).map_err(|error| error.to_string())?;
+        any = true;
+    }
+    any.then_some(roots)
+        .ok_or_else(|| "there is none in the file".to_owned())
 }
 
 /// A connection nobody waits for any more is closed.

@@ -19,6 +19,7 @@ use http_body_util::Full;
 use hyper::body::Bytes;
 use hyper::{Request, StatusCode};
 
+pub(crate) use client::roots;
 use client::{Answer, Client};
 pub use connections::{ConnectionEntry, Connections, ConnectionsError, ConnectionsFile, Written};
 use oauth::Tokens;

@@ -27,7 +27,7 @@ pub use amount::bytes;
 pub(crate) use futile::{comes_back, note};
 pub(crate) use http::routes;
 pub use manifest::{MANIFEST_BYTES, Mistake, manifest};
-pub use policy::{NotAllowed, Policy, PolicyInForce};
+pub use policy::{Elsewhere, NotAllowed, Policy, PolicyInForce};
 pub(crate) use reach::{ModuleReach, Touch};
 pub use reference::{ModuleReference, Version};
 pub use signatures::NotSigned;

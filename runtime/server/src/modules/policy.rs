@@ -1,7 +1,7 @@
 //! The operator's policy: what manifests may ask for, and where secrets are.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use engine::ports::{
@@ -13,7 +13,7 @@ use toml::Spanned;
 
 use super::manifest::{LimitsWritten, Mistake, is_plain_and_absolute, read, secret_origin};
 use super::signatures::{NotSigned, Signatures, SignaturesWritten};
-use crate::http_task::Written;
+use crate::http_task::{Written, roots};
 
 /// The policy in force, which can be exchanged while the server runs.
 #[derive(Debug, Clone, Default)]
@@ -51,6 +51,17 @@ pub struct Policy {
     rules: Vec<Rule>,
     secrets: BTreeMap<String, Sensitive>,
     signatures: Signatures,
+    /// PEM.
+    certificates: Option<Arc<str>>,
+}
+
+/// Something a policy says is elsewhere.
+#[derive(Debug, Clone, Copy)]
+pub enum Elsewhere<'a> {
+    /// A secret.
+    Secret(&'a Written),
+    /// Certificates (PEM), which are no secret.
+    Certificates(&'a Path),
 }
 
 /// What modules of some names may ask for.
@@ -107,6 +118,7 @@ struct PolicyWritten {
     secrets: BTreeMap<String, Written>,
     #[serde(default)]
     signatures: SignaturesWritten,
+    certificates: Option<Spanned<PathBuf>>,
 }
 
 #[derive(Deserialize)]
@@ -151,16 +163,17 @@ impl NotAllowed {
 }
 
 impl Policy {
-    /// Reads a policy. `look_up` finds secrets that are written elsewhere, or says why it can't.
+    /// Reads a policy. `look_up` finds what is written elsewhere, or says why it can't.
     ///
     /// # Errors
     /// The first [`Mistake`]. It quotes nothing of a secret.
-    pub fn read(text: &str, mut look_up: impl FnMut(&Written) -> Result<String, String>) -> Result<Self, Mistake> {
+    pub fn read(text: &str, mut look_up: impl FnMut(Elsewhere<'_>) -> Result<String, String>) -> Result<Self, Mistake> {
         let PolicyWritten {
             limits,
             allow,
             secrets,
             signatures,
+            certificates,
         } = read(text)?;
         let mut rules = Vec::new();
         for rule in allow {
@@ -169,16 +182,25 @@ impl Policy {
         }
         let mut values = BTreeMap::new();
         for (name, written) in secrets {
-            let value = look_up(&written)
+            let value = look_up(Elsewhere::Secret(&written))
                 .and_then(|value| (!value.is_empty()).then_some(value).ok_or("it is empty".to_owned()))
                 .map_err(|why| Mistake::at(text, 0, format!("the secret `{name}` can't be had: {why}")))?;
             values.insert(name, Sensitive::new(&value));
+        }
+        let mut trusted = None;
+        if let Some(file) = certificates {
+            let at = file.span().start;
+            let pem = look_up(Elsewhere::Certificates(file.get_ref()));
+            let pem = pem.and_then(|pem| roots(Some(&pem)).map(|_| pem));
+            let pem = pem.map_err(|why| Mistake::at(text, at, format!("the certificates can't be used: {why}")))?;
+            trusted = Some(pem.into());
         }
         Ok(Self {
             caps: limits.limits(text)?,
             rules,
             secrets: values,
             signatures: signatures.signatures(text)?,
+            certificates: trusted,
         })
     }
 
@@ -228,7 +250,10 @@ impl Policy {
             asked,
             line,
         };
-        let mut granted = Granted::default();
+        let mut granted = Granted {
+            certificates: self.certificates.clone(),
+            ..Granted::default()
+        };
         for variable in &grants.env {
             let name = &variable.name;
             match &variable.value {

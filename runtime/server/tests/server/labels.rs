@@ -4,7 +4,6 @@ use std::net::SocketAddr;
 
 use serde_json::{Value, json};
 use server::Config;
-use server::http_task::Written;
 use server::modules::{Policy, PolicyInForce};
 
 use super::http::{Answer, listen, request};
@@ -311,7 +310,7 @@ async fn what_is_used_goes_by_force_only() {
 async fn what_may_not_be_repeated_isnt_because_its_label_moved() {
     let policy = "[[allow]]\nmodules = [\"pay\"]\ndirs = [{ path = \"/srv/out\", write = true }]\n";
     let config = || Config {
-        policy: PolicyInForce::new(Policy::read(policy, |_: &Written| Err(String::new())).unwrap()),
+        policy: PolicyInForce::new(Policy::read(policy, |_| Err(String::new())).unwrap()),
         ..Config::default()
     };
     let world = World::configured(config()).await;

@@ -2,8 +2,7 @@
 
 use serde_json::{Value, json};
 use server::Config;
-use server::http_task::Written;
-use server::modules::{Error, Policy, PolicyInForce};
+use server::modules::{Elsewhere, Error, Policy, PolicyInForce};
 
 use super::http::{listen, request};
 use super::world::{World, task};
@@ -20,7 +19,7 @@ dirs = [{ path = "/srv/out", write = true }]
 const WRITES: &str = "[grants]\ndirs = [{ path = \"/srv/out\", guest = \"/out\", write = true }]\n";
 
 fn in_force(policy: &str) -> PolicyInForce {
-    let nowhere = |written: &Written| Err(format!("{written:?} isn't here"));
+    let nowhere = |elsewhere: Elsewhere<'_>| Err(format!("{elsewhere:?} isn't here"));
     PolicyInForce::new(Policy::read(policy, nowhere).unwrap())
 }
 

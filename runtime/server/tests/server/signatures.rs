@@ -5,7 +5,6 @@ use base64::engine::general_purpose::STANDARD;
 use ring::signature::{Ed25519KeyPair, KeyPair as _};
 use serde_json::json;
 use server::Config;
-use server::http_task::Written;
 use server::modules::signatures::{digest, payload};
 use server::modules::{Error, Policy, PolicyInForce};
 
@@ -25,7 +24,7 @@ fn signature(seed: u8, name: &str, upload: &[u8], manifest: &str) -> String {
 fn policy(required: &str) -> Policy {
     let key = STANDARD.encode(pair(1).public_key());
     let text = format!("[signatures]\nrequired = {required}\n[signatures.keys]\nci = \"{key}\"\n");
-    Policy::read(&text, |_: &Written| Err(String::new())).unwrap()
+    Policy::read(&text, |_| Err(String::new())).unwrap()
 }
 
 fn config(required: &str) -> (Config, PolicyInForce) {

@@ -21,7 +21,8 @@ mail = "psst"
 
 fn policy(text: &str) -> Result<Policy, Mistake> {
     Policy::read(text, |written| match written {
-        Written::Text(text) => Ok(text.clone()),
+        Elsewhere::Secret(Written::Text(text)) => Ok(text.clone()),
+        Elsewhere::Certificates(path) => Ok(format!("no PEM in {}", path.display())),
         other => Err(format!("{other:?} isn't here")),
     })
 }
@@ -148,6 +149,7 @@ fn mistakes_in_a_policy_point_at_their_place() {
             1,
             "https",
         ),
+        ("certificates = \"ca.pem\"", 1, "there is none"),
         ("[secrets]\na = \"\"", 1, "empty"),
         ("[limits]\nfuel = \"much\"", 2, "much"),
     ] {
