@@ -156,7 +156,8 @@ impl Namespace {
     /// Reads a machine's ARN, with or without a version or alias.
     ///
     /// # Errors
-    /// `InvalidArn` for a text that is no machine's ARN, `StateMachineDoesNotExist` for one of another account.
+    /// `InvalidArn` for a text that is no machine's ARN, `ValidationException` for that of the inside of a distributed
+    /// Map, `StateMachineDoesNotExist` for one of another account.
     pub fn parse_machine<'a>(&self, arn: &'a str) -> Answer<MachineArn<'a>> {
         let (kind, rest) = match self.resource(arn)? {
             Resource::Ours(kind, rest) => (kind, rest),
@@ -169,10 +170,13 @@ impl Namespace {
             Some((name, qualifier)) => (name, Some(qualifier)),
             None => (rest, None),
         };
-        // A slash names the inside of a distributed Map, which is nobody's to start.
-        if name.is_empty() || name.contains('/') || qualifier.is_some_and(|text| text.is_empty() || text.contains(':'))
-        {
+        if name.is_empty() || qualifier.is_some_and(|text| text.is_empty() || text.contains(':')) {
             return Err(ApiError::invalid_arn(format_args!("Invalid state machine ARN: {arn}")));
+        }
+        if name.contains('/') {
+            return Err(ApiError::validation(format!(
+                "A Distributed Map state is not supported by this operation. Received: {arn}"
+            )));
         }
         Ok(MachineArn { name, qualifier })
     }
@@ -340,6 +344,11 @@ mod tests {
         assert_eq!(
             ours().parse_machine("arn:aws:states").expect_err("too short").kind,
             "InvalidArn"
+        );
+        let inside = format!("{}/label", ours().machine("a"));
+        assert_eq!(
+            ours().parse_machine(&inside).expect_err("a Map's inside").kind,
+            "ValidationException"
         );
     }
 }
