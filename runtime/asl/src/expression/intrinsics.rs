@@ -73,6 +73,15 @@ pub(super) const FUNCTIONS: [(&str, Function, usize, usize); 18] = [
     ("States.UUID", Function::Uuid, 0, 0),
 ];
 
+impl Function {
+    fn name(self) -> &'static str {
+        FUNCTIONS
+            .iter()
+            .find(|(_, function, ..)| *function == self)
+            .map_or("", |(name, ..)| name)
+    }
+}
+
 /// AWS's bound on what Base64 and Hash take, in characters.
 const MAX_TEXT_CHARS: usize = 10_000;
 /// AWS's bound on the length of an array States.ArrayRange makes.
@@ -101,12 +110,13 @@ impl Call {
     /// Evaluates the call.
     ///
     /// # Errors
-    /// A `States.IntrinsicFailure` that names the call.
+    /// A fault that names the call. AWS documents `States.IntrinsicFailure`, but what its users see is `States.Runtime`.
     pub fn evaluate(&self, bindings: &Bindings<'_>) -> Result<Value, Fault> {
-        self.value(bindings).map_err(|reason| Fault {
-            error: "States.IntrinsicFailure",
-            cause: format!("The function '{}' had the following error: {reason}", self.text),
-            location: None,
+        self.value(bindings).map_err(|reason| {
+            Fault::runtime(format!(
+                "The function '{}' had the following error: {reason}",
+                self.text
+            ))
         })
     }
 
@@ -119,18 +129,28 @@ impl Call {
                 Argument::Text(text, _) => Ok(Cow::Owned(json!(text))),
                 Argument::Path(path) => path.find(bindings).map_err(|NoResult(_)| {
                     format!(
-                        "The JSONPath '{}' could not be found in the input '{}'",
+                        "The JsonPath argument for the field '{}' could not be found in the input '{}'",
                         path.text(),
-                        bindings.input
+                        path.searched(bindings)
                     )
                 }),
                 Argument::Call(call) => call.value(bindings).map(Cow::Owned),
             })
             .collect::<Result<Vec<_>, _>>()?;
-        if let (Function::Format, Some(Argument::Text(template, escaped))) = (self.function, self.arguments.first()) {
-            return format_text(template, escaped, &arguments[1..]);
-        }
-        apply(self.function, &arguments, bindings)
+        let result = match (self.function, &*self.arguments, &*arguments) {
+            (Function::Format, [Argument::Text(template, escaped), ..], [_, values @ ..]) => {
+                return format_text(template, escaped, values);
+            }
+            (Function::Format, _, [template, values @ ..]) => match text(template) {
+                Ok(template) => return format_text(template, &[], values),
+                Err(reason) => Err(reason),
+            },
+            (function, _, arguments) => apply(function, arguments, bindings),
+        };
+        result.map_err(|reason| {
+            let separator = if reason.is_empty() { "" } else { ": " };
+            format!("Invalid arguments in {}{separator}{reason}", self.function.name())
+        })
     }
 
     /// The paths the call reads, nested calls included.
@@ -146,9 +166,9 @@ impl Call {
     }
 }
 
+/// The error is what doesn't fit about the arguments, or nothing where it is their type: AWS says no more then.
 fn apply(function: Function, arguments: &[Cow<'_, Value>], bindings: &Bindings<'_>) -> Result<Value, String> {
     match (function, arguments) {
-        (Function::Format, [template, values @ ..]) => format_text(text(template)?, &[], values),
         (Function::StringToJson, [value]) => match text(value)?.trim() {
             "" => Ok(Value::Null),
             json => serde_json::from_str(json).map_err(|_| format!("Invalid JSON: {json}")),
@@ -301,7 +321,8 @@ impl JavaRandom {
 }
 
 fn format_text(template: &str, escaped: &[usize], values: &[Cow<'_, Value>]) -> Result<Value, String> {
-    const MISMATCH: &str = "The number of arguments does not match the number of {} in the template";
+    const MISMATCH: &str =
+        "Invalid arguments in States.Format: The number of arguments does not match the number of {} in the template";
     const UNCLOSED: &str = "Invalid template in States.Format: matching '}' not found for '{'.";
     const UNOPENED: &str = "Invalid template in States.Format: matching '{' not found for '}'.";
     let mut values = values.iter();
@@ -360,9 +381,7 @@ fn range(from: i64, to: i64, step: i64) -> Result<Value, String> {
 }
 
 fn text(value: &Value) -> Result<&str, String> {
-    value
-        .as_str()
-        .ok_or_else(|| format!("Expected a string, but got: {value}"))
+    value.as_str().ok_or_else(String::new)
 }
 
 fn bounded(text: &str) -> Result<&str, String> {
@@ -373,16 +392,11 @@ fn bounded(text: &str) -> Result<&str, String> {
 }
 
 fn array(value: &Value) -> Result<&[Value], String> {
-    value
-        .as_array()
-        .map(Vec::as_slice)
-        .ok_or_else(|| format!("Expected an array, but got: {value}"))
+    value.as_array().map(Vec::as_slice).ok_or_else(String::new)
 }
 
 fn object(value: &Value) -> Result<&Map<String, Value>, String> {
-    value
-        .as_object()
-        .ok_or_else(|| format!("Expected an object, but got: {value}"))
+    value.as_object().ok_or_else(String::new)
 }
 
 /// Numbers are rounded as Java's Math.round does: half up.
@@ -390,7 +404,7 @@ fn rounded(value: &Value) -> Result<i64, String> {
     value
         .as_i64()
         .or_else(|| value.as_f64().map(|number| (number + 0.5).floor() as i64))
-        .ok_or_else(|| format!("Expected a number, but got: {value}"))
+        .ok_or_else(String::new)
 }
 
 #[cfg(test)]

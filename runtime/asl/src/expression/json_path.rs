@@ -98,6 +98,14 @@ impl Path {
         &self.root
     }
 
+    /// What AWS says it looked in when it finds nothing: the input even for a variable.
+    pub fn searched<'v>(&self, bindings: &'v Bindings<'_>) -> &'v Value {
+        match self.root {
+            Root::Context => bindings.context(),
+            Root::Input | Root::Variable(_) => bindings.input,
+        }
+    }
+
     /// The variable it starts from.
     pub fn variable(&self) -> Option<&str> {
         match &self.root {

@@ -4,7 +4,7 @@
 use serde_json::{Map, Value};
 
 use super::context::Bindings;
-use super::json_path::{Path, Root};
+use super::json_path::Path;
 use super::{Fault, Jsonata, QueryLanguage, Selector};
 
 /// A parsed template.
@@ -238,13 +238,10 @@ fn evaluate(node: &Node, bindings: &Bindings<'_>) -> Result<Value, Fault> {
 
 /// AWS's words for a path of a field that finds nothing.
 pub fn not_found(path: &Path, field: &str, bindings: &Bindings<'_>) -> Fault {
-    let searched = match path.root() {
-        Root::Context => bindings.context(),
-        Root::Input | Root::Variable(_) => bindings.input,
-    };
     Fault::runtime(format!(
-        "The JSONPath '{}' specified for the field '{field}' could not be found in the input '{searched}'",
-        path.text()
+        "The JSONPath '{}' specified for the field '{field}' could not be found in the input '{}'",
+        path.text(),
+        path.searched(bindings)
     ))
 }
 

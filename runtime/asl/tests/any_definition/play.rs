@@ -26,12 +26,11 @@ const MAX_CHILDREN: usize = 6;
 const MAX_REDRIVES: u32 = 2;
 
 /// The errors the language itself knows.
-const STATES_ERRORS: [&str; 14] = [
+const STATES_ERRORS: [&str; 13] = [
     "States.BranchFailed",
     "States.DataLimitExceeded",
     "States.ExceedToleratedFailureThreshold",
     "States.HeartbeatTimeout",
-    "States.IntrinsicFailure",
     "States.ItemReaderFailed",
     "States.NoChoiceMatched",
     "States.ParameterPathFailure",
