@@ -5,9 +5,12 @@ use tracing_subscriber::EnvFilter;
 use crate::args::LogFormat;
 use crate::output::takes_colour;
 
+/// What guests can have logged as often as they like; their attempts' own logs tell them of it.
+const QUIET: &str = "wasmtime_wasi_http=error";
+
 /// Starts logging. `RUST_LOG` says what, else `default`.
 pub fn to_stderr(format: LogFormat, default: &str) {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default));
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(format!("{default},{QUIET}")));
     let lines = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr);

@@ -60,7 +60,11 @@ fn answer(request: &IncomingRequest) -> Answer {
         return plain(200, "application/json", text.into_bytes());
     }
     match path.as_str() {
-        "/echo" => plain(200, &header("content-type"), read(request.consume().expect("not read yet"))),
+        "/echo" => plain(
+            200,
+            &header("content-type"),
+            read(request.consume().expect("not read yet")),
+        ),
         "/ask" => match ask(&header("x-method"), &header("x-url")) {
             Ok((status, body)) => plain(status, "text/plain", body),
             Err(error) => plain(502, "text/plain", format!("{error:?}").into_bytes()),

@@ -134,6 +134,24 @@ fn values_are_filled_in_and_not_shown() {
     let granted = policy.granted("report", &asked).expect("allowed").expect("something");
     assert_eq!(granted.unset, ["SANDSTEP_TEST_UNSET"]);
     assert_eq!(granted.env, [("KEY".to_owned(), Sensitive::new("hush"))]);
+    let header = "[grants]\nsecrets = [{ name = \"mail\", header = \"Authorization\", prefix = \"Bearer \", \
+                  for = \"https://mail.example.com\" }]";
+    let asked = manifest(header).expect("a manifest");
+    let granted_header = policy.granted("report", &asked).expect("allowed").expect("something");
+    let [header] = &granted_header.headers[..] else {
+        panic!("one header: {granted_header:?}")
+    };
+    assert_eq!(
+        (
+            header.name.as_str(),
+            header.origin.as_str(),
+            header.prefix.as_str(),
+            header.value.reveal()
+        ),
+        ("authorization", "https://mail.example.com", "Bearer ", "psst")
+    );
+    assert_eq!(granted_header.env, [], "the guest has nothing of it");
+    assert!(!format!("{granted_header:?}").contains("psst"));
     assert!(!format!("{policy:?} {granted:?}").contains("hush"));
 }
 
