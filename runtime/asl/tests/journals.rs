@@ -58,6 +58,7 @@ macro_rules! journals {
 fn journals_of_earlier_days_come_to_what_they_came_to() {
     for (name, text) in journals![
         "a-task-under-way",
+        "attempts-of-settled-versions",
         "every-kind-of-state",
         "iterations-redriven-in-turn",
         "map-run-redriven",

@@ -96,6 +96,18 @@ fn a_workflow_runs_without_a_server_and_its_output_is_all_that_is_printed() {
         shell.run(&["run", "pay.asl.json", "--input", "{ \"total\": 12 }", "--module", "."]),
         expected
     );
+    shell.file("labelled.asl.json", one_task().replace("charge", "charge@prod"));
+    assert_eq!(
+        shell.run(&[
+            "run",
+            "labelled.asl.json",
+            "--input",
+            "order.json",
+            "--module",
+            "charge.wasm"
+        ]),
+        expected
+    );
 }
 
 #[test]

@@ -1,12 +1,14 @@
 //! The runtime as requests see it, over HTTP or in process.
 
+mod modules;
+
 use std::sync::{Arc, Weak};
 
 use asl::{Failure, Limits, Mode, Payload, Status, Timestamp};
 use engine::ids::{ExecutionId, TaskId};
 use engine::input::{MapRunBounds, StartExecution, Word};
 use engine::output::Reply;
-use engine::ports::{CatalogueError, ExecutionQuery, MachineType, ModuleRecord, Reader, SharedObjects};
+use engine::ports::{CatalogueError, ExecutionQuery, MachineType, Reader, SharedObjects};
 use engine::token::TokenKey;
 use tokio::sync::{Mutex, MutexGuard, Semaphore, oneshot};
 
@@ -17,14 +19,13 @@ use crate::aws::history::Pages;
 use crate::aws::operations::{self, execution::find};
 use crate::aws::target::{Target, Throw};
 use crate::bodies::Bodies;
-use crate::clock;
 use crate::driver::Mailbox;
 use crate::express::Recent;
 use crate::http_task::HttpTasks;
 use crate::lone_task::LoneTasks;
 use crate::machines::{Machine, Machines};
 use crate::metrics::Metrics;
-use crate::modules::{self, Modules, Offered, Signed};
+use crate::modules::Modules;
 use crate::observe::{Followers, Following};
 use crate::traces::{self, Lineage, TraceParent};
 use crate::upkeep::Keeper;
@@ -150,53 +151,6 @@ impl Handle {
     /// The error the wire would show.
     pub async fn call(&self, operation: &str, parameters: &[u8]) -> Answer<Vec<u8>> {
         operations::call(self, operation, parameters).await
-    }
-
-    /// Checks, compiles and stores a module.
-    ///
-    /// # Errors
-    /// [`modules::Error`] when the sandbox can't run it or the catalogue can't store it.
-    pub async fn upload(&self, name: &str, component: Vec<u8>) -> Result<Arc<ModuleRecord>, modules::Error> {
-        self.upload_with_manifest(name, component, "").await
-    }
-
-    /// The same with a manifest, the text of a `module.toml`.
-    ///
-    /// # Errors
-    /// [`modules::Error`], also where the manifest can't be read or asks for more than the policy allows.
-    pub async fn upload_with_manifest(
-        &self,
-        name: &str,
-        component: Vec<u8>,
-        manifest: &str,
-    ) -> Result<Arc<ModuleRecord>, modules::Error> {
-        self.upload_signed(name, component, manifest, None).await
-    }
-
-    /// The same with a signature in base64, of [`modules::signatures::payload`].
-    ///
-    /// # Errors
-    /// [`modules::Error`], also where the policy wants another signature or one at all.
-    pub async fn upload_signed(
-        &self,
-        name: &str,
-        upload: Vec<u8>,
-        manifest: &str,
-        signature: Option<String>,
-    ) -> Result<Arc<ModuleRecord>, modules::Error> {
-        let signature = signature.map(|value| Signed {
-            manifest: modules::signatures::digest(manifest.as_bytes()),
-            value,
-        });
-        let manifest = modules::manifest(manifest)?;
-        let offered = Offered {
-            upload,
-            manifest,
-            signature,
-        };
-        self.put_module(name.to_owned(), offered)
-            .await
-            .map(|(record, _)| record)
     }
 
     /// Starts an execution of the machine with this name and answers once the start is durable. With
@@ -386,29 +340,6 @@ impl Handle {
     /// Held while a machine is looked up and then changed, so that two such requests don't cross.
     pub(crate) async fn changing_machines(&self) -> MutexGuard<'_, ()> {
         self.0.writing.lock().await
-    }
-
-    /// The right to compile for another machine, unless somebody has it.
-    pub(crate) fn artefact_permit(&self) -> Option<tokio::sync::OwnedSemaphorePermit> {
-        Arc::clone(&self.0.artefacts).try_acquire_owned().ok()
-    }
-
-    /// Waits for its turn to hold an upload in memory.
-    pub(crate) async fn upload_permit(&self) -> Option<tokio::sync::SemaphorePermit<'_>> {
-        self.0.uploads.acquire().await.ok()
-    }
-
-    pub(crate) async fn put_module(
-        &self,
-        name: String,
-        offered: Offered,
-    ) -> Result<(Arc<ModuleRecord>, bool), modules::Error> {
-        let inner = Arc::clone(&self.0);
-        let put = move || inner.modules.put(&name, offered, clock::now());
-        match tokio::task::spawn_blocking(put).await {
-            Ok(result) => result,
-            Err(error) => Err(modules::Error::Crashed(error.to_string())),
-        }
     }
 
     /// The machine of this ARN, which must name no version or alias, to be changed.

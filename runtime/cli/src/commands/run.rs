@@ -77,6 +77,10 @@ pub fn run(asked: &args::Run, output: &Output) -> Result {
         for module in &modules {
             upload(&handle, module, &progress).await?;
         }
+        handle
+            .label_newest(&source.text)
+            .await
+            .map_err(|error| Problem::refused(error.to_string(), "try again"))?;
         progress.now(format!("running {name}"));
         let started = handle
             .start(&name, EXECUTION.to_owned(), input, true)

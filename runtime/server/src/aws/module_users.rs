@@ -8,7 +8,7 @@ use super::definition::{Part, parts};
 use super::module_call;
 use super::resource::{self, Asked};
 use crate::machines::{Machine, Machines};
-use crate::modules::Version;
+use crate::modules::{ModuleReference, Version};
 
 /// The state machines, in the order they were created, that name what is meant of a module: now, or in one of their
 /// versions. Blocks while the store reads.
@@ -46,17 +46,35 @@ fn definitions<'m>(machine: &'m Machine, module: &str) -> Vec<&'m Digest> {
     found
 }
 
+/// The labels that a definition names, each behind its module.
+pub(crate) fn labels_in(text: &str) -> Vec<(String, String)> {
+    let mut labels = Vec::new();
+    visit(text, &mut |module| {
+        if let Version::Label(label) = module.version {
+            labels.push((module.name.to_owned(), label.to_owned()));
+        }
+    });
+    labels.sort();
+    labels.dedup();
+    labels
+}
+
 fn names(text: &str, module: &str, meant: &impl Fn(Version<'_>) -> bool) -> bool {
-    let Ok(document) = serde_json::from_str::<Value>(text) else {
-        return false;
-    };
     let mut found = false;
+    visit(text, &mut |asked| found |= asked.name == module && meant(asked.version));
+    found
+}
+
+/// Every module that a definition names.
+fn visit(text: &str, found: &mut impl FnMut(ModuleReference<'_>)) {
+    let Ok(document) = serde_json::from_str::<Value>(text) else {
+        return;
+    };
     parts(&document, MachineType::Standard, &mut String::new(), &mut |part, _| {
         let Part::Task(state) = part else { return };
         let named = module_call::named(state);
         if let Some(Ok(Asked::Module(asked))) = named.as_deref().map(resource::parse) {
-            found |= asked.module.name == module && meant(asked.module.version);
+            found(asked.module);
         }
     });
-    found
 }
