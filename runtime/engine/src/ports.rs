@@ -747,6 +747,14 @@ pub trait TaskRunner: Send + Sync {
             hint: "fetch the component and compile it there".to_owned(),
         })
     }
+    /// Whether the compiled code of a component is at hand: other code may have taken its room. Doesn't block.
+    fn at_hand(&self, _digest: &Digest) -> bool {
+        true
+    }
+    /// Whether compiled code has all the room it may have, so that what isn't at hand is better compiled when it is called.
+    fn is_full(&self) -> bool {
+        false
+    }
     /// Runs one attempt. `done` is called exactly once, unless the attempt is cancelled first.
     fn run(&self, job: Job, done: Box<dyn FnOnce(Report) + Send>);
     /// Stops an attempt, whatever the guest is doing; its `done` is not called any more, or was already.

@@ -33,6 +33,7 @@ mod wasm_config;
 mod wit;
 
 pub use limits::{DEFAULT_CEILING, GUEST_MEMORY, MAX_MEMORIES, MAX_TABLES, OUTPUT_BYTES};
+pub use module_cache::COMPILED_BYTES;
 pub use prepare::UPLOAD_BYTES;
 pub use runner::{Options, Sandbox};
 pub use wasm_config::Allocation;

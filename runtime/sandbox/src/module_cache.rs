@@ -10,6 +10,7 @@ use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::SystemTime;
 
 use cap_std::ambient_authority;
 use cap_std::fs::Dir;
@@ -26,10 +27,15 @@ use crate::{Error, sweep};
 /// What is kept mapped for modules in use: 512 MiB of code (a Rust guest has 0.2 MB, a Python one 40)
 /// in at most 4,096 modules. The least recently used one beyond is mapped again from disk when it is
 /// called, which costs a millisecond or some.
-const LOADED: Bounds = Bounds {
+const BOUNDS: Bounds = Bounds {
     bytes: 512 << 20,
     modules: 4096,
+    disk: COMPILED_BYTES,
 };
+
+/// What compiled code may have of the disk: some thousand of the usual modules, two hundred of the largest. What was
+/// loaded longest ago makes room, and is compiled again when it is called.
+pub const COMPILED_BYTES: u64 = 8 << 30;
 
 /// What the name of a file of code ends with.
 pub(crate) const CODE: &str = ".cwasm";
@@ -102,6 +108,7 @@ impl Loaded {
 struct Bounds {
     bytes: usize,
     modules: usize,
+    disk: u64,
 }
 
 /// See the module's own words.
@@ -133,7 +140,7 @@ impl ModuleCache {
             path,
             directory,
             loaded: RwLock::default(),
-            bounds: LOADED,
+            bounds: BOUNDS,
             uses: AtomicU64::new(0),
             compiling: Mutex::new(()),
         })
@@ -169,6 +176,21 @@ impl ModuleCache {
         Ok(module)
     }
 
+    /// Whether the module can be called without compiling it, as far as a look at the disk tells.
+    pub(crate) fn at_hand(&self, digest: &Digest) -> bool {
+        let loaded = self.loaded.read().unwrap_or_else(PoisonError::into_inner);
+        let names = || FileNames::of(digest).is_ok_and(|names| self.directory.exists(names.checksum));
+        loaded.contains_key(digest) || names()
+    }
+
+    /// Whether compiled code has about all of the disk that it may have: compiling more would take other code away.
+    pub(crate) fn is_full(&self) -> bool {
+        let held = self
+            .on_disk()
+            .map(|files| files.iter().map(|file| file.bytes).sum::<u64>());
+        held.is_ok_and(|held| held > self.bounds.disk / 10 * 9)
+    }
+
     /// Compiles a component and keeps the code, on disk and in memory.
     pub(crate) fn compile(&self, digest: &Digest, component: &[u8]) -> Result<Arc<Loaded>, LoadError> {
         let _one = self.compiling.lock().unwrap_or_else(PoisonError::into_inner);
@@ -183,6 +205,9 @@ impl ModuleCache {
         self.write(&names, &code)
             .map_err(|error| disk("write", digest, error))?;
         drop(code);
+        if let Err(error) = self.make_room(&names) {
+            tracing::warn!(%error, "can't tell how much of the disk compiled code takes up, or delete what is too much");
+        }
         self.loaded(digest).inspect_err(|_| {
             // Code that can't be linked or called is of no use to anybody.
             let _ = self.directory.remove_file(&names.code);
@@ -248,6 +273,54 @@ impl ModuleCache {
         Ok(swept)
     }
 
+    /// Deletes the code that was loaded longest ago where there is more than may be. What is in memory counts as used
+    /// now, and the newest stays.
+    fn make_room(&self, newest: &FileNames) -> std::io::Result<()> {
+        let mut files = self.on_disk()?;
+        let mut held: u64 = files.iter().map(|file| file.bytes).sum();
+        if held <= self.bounds.disk {
+            return Ok(());
+        }
+        files.sort_by_key(|file| (self.is_loaded(&file.digits), file.used));
+        for file in files {
+            if held <= self.bounds.disk {
+                break;
+            }
+            let code = format!("{}{CODE}", file.digits);
+            if code == newest.code {
+                continue;
+            }
+            // Without its checksum it is no code any more, whatever happens in between.
+            self.directory.remove_file(format!("{}{CHECKSUM}", file.digits))?;
+            self.directory.remove_file(code)?;
+            held = held.saturating_sub(file.bytes);
+        }
+        Ok(())
+    }
+
+    fn is_loaded(&self, digits: &str) -> bool {
+        let loaded = self.loaded.read().unwrap_or_else(PoisonError::into_inner);
+        loaded.contains_key(&Digest(format!("sha256:{digits}")))
+    }
+
+    fn on_disk(&self) -> std::io::Result<Vec<OnDisk>> {
+        let mut files = Vec::new();
+        for entry in self.directory.entries()? {
+            let entry = entry?;
+            let name = entry.file_name();
+            let Some(digits) = name.to_str().and_then(|name| name.strip_suffix(CODE)) else {
+                continue;
+            };
+            let metadata = entry.metadata()?;
+            files.push(OnDisk {
+                digits: digits.to_owned(),
+                bytes: metadata.len(),
+                used: metadata.modified()?.into_std(),
+            });
+        }
+        Ok(files)
+    }
+
     fn keep(&self, digest: &Digest, module: &Arc<Loaded>) {
         module
             .last_used
@@ -284,7 +357,11 @@ impl ModuleCache {
         let mut buffer = vec![0; READ_BYTES];
         loop {
             match code.read(&mut buffer)? {
-                0 => return Ok(hash.finalize().as_slice() == recorded),
+                0 => {
+                    // When it was loaded last. A disk that can't say it has the code deleted sooner than it might be.
+                    let _ = code.into_std().set_modified(SystemTime::now());
+                    return Ok(hash.finalize().as_slice() == recorded);
+                }
                 read => hash.update(&buffer[..read]),
             }
         }
@@ -316,6 +393,13 @@ fn disk(what: &'static str, digest: &Digest, reason: impl ToString) -> LoadError
         digest: digest.clone(),
         reason: reason.to_string(),
     }
+}
+
+/// One module's code on disk.
+struct OnDisk {
+    digits: String,
+    bytes: u64,
+    used: SystemTime,
 }
 
 struct FileNames {
@@ -391,6 +475,26 @@ mod tests {
         assert_eq!(digests.each_ref().map(kept), [true, false, true]);
         modules.loaded(&digests[1]).expect("still on disk");
         assert_eq!(digests.each_ref().map(kept), [false, true, true]);
+    }
+
+    #[test]
+    fn the_disk_holds_so_much_code_and_what_was_loaded_longest_ago_goes() {
+        let directory = tempfile::TempDir::new().expect("temporary directory");
+        let mut modules = cache(directory.path());
+        modules.bounds.modules = 1;
+        let first = upload(&modules, 1);
+        let each: u64 = modules.on_disk().expect("lists").iter().map(|file| file.bytes).sum();
+        modules.bounds.disk = each * 5 / 2;
+        assert!(!modules.is_full());
+        let second = upload(&modules, 2);
+        modules.loaded(&first).expect("on disk");
+        let third = upload(&modules, 3);
+        let at_hand = |digest| modules.at_hand(digest);
+        assert_eq!([&first, &second, &third].map(at_hand), [true, false, true]);
+        assert!(matches!(modules.loaded(&second), Err(LoadError::Missing(_))));
+        // It is compiled again, and another one goes.
+        upload(&modules, 2);
+        assert!(modules.at_hand(&second) && modules.on_disk().expect("lists").len() == 2);
     }
 
     #[test]

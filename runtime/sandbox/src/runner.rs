@@ -158,6 +158,14 @@ impl TaskRunner for Sandbox {
         artefact::compile(digest, &component, target)
     }
 
+    fn at_hand(&self, digest: &Digest) -> bool {
+        self.modules.at_hand(digest)
+    }
+
+    fn is_full(&self) -> bool {
+        self.modules.is_full()
+    }
+
     fn run(&self, job: Job, done: Done) {
         let limits = within(job.limits, self.ceiling);
         let output_bytes = self.output_bytes;

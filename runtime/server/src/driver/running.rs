@@ -231,6 +231,11 @@ impl Runner {
     }
 
     fn run_when_ready(&mut self, ready: Ready) {
+        if matches!(self.modules.readiness(&ready.job.module), Readiness::Ready)
+            && self.modules.has_to_be_compiled(&ready.job.module)
+        {
+            self.compile(ready.job.module.clone());
+        }
         let Ready {
             job,
             result,
@@ -277,6 +282,18 @@ impl Runner {
                 );
                 self.fail(job.task, Failure::new("Sandbox.ModuleUnavailable", cause));
             }
+        }
+    }
+
+    /// Compiles a component whose code has made room for others, beside the loop.
+    fn compile(&self, module: Digest) {
+        let (modules, mailbox) = (Arc::clone(&self.modules), self.mailbox.clone());
+        let compile = move || {
+            modules.make_ready(&module, &module.0);
+            mailbox.send(Message::ModuleReady(module));
+        };
+        if let Err(error) = std::thread::Builder::new().name("compile".to_owned()).spawn(compile) {
+            tracing::error!(%error, "can't start a thread to compile a module on; its tasks wait for the next start");
         }
     }
 

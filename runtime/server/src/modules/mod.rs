@@ -164,16 +164,34 @@ impl Modules {
         waiting.sort();
         waiting.dedup_by(|one, other| one.0 == other.0);
         for (digest, name) in waiting {
-            let state = match self.runner.ensure(&digest, &|| self.stored(&digest)) {
-                Ok(()) => Readiness::Ready,
-                Err(error) => {
-                    tracing::warn!(module = name, %digest, %error, hint = error.hint, "module can't run; upload it again");
-                    Readiness::Failed(error)
-                }
-            };
-            self.set_readiness(&digest, state);
+            if !self.runner.at_hand(&digest) && self.runner.is_full() {
+                self.set_readiness(&digest, Readiness::Ready);
+            } else {
+                self.make_ready(&digest, &name);
+            }
             ready(digest);
         }
+    }
+
+    /// Whether a component that was ready has lost its compiled code to others; from now on it is being compiled.
+    pub(crate) fn has_to_be_compiled(&self, digest: &Digest) -> bool {
+        let lost = !self.runner.at_hand(digest);
+        if lost {
+            self.set_readiness(digest, Readiness::Compiling);
+        }
+        lost
+    }
+
+    /// Makes the compiled code of a stored component available. Blocks while compiling.
+    pub(crate) fn make_ready(&self, digest: &Digest, name: &str) {
+        let state = match self.runner.ensure(digest, &|| self.stored(digest)) {
+            Ok(()) => Readiness::Ready,
+            Err(error) => {
+                tracing::warn!(module = name, %digest, %error, hint = error.hint, "module can't run; upload it again");
+                Readiness::Failed(error)
+            }
+        };
+        self.set_readiness(digest, state);
     }
 
     /// A version's component: what was uploaded, or what became of a core module.

@@ -103,3 +103,19 @@ async fn calls_after_the_end_are_told_so() {
         .expect_err("the server is gone");
     assert_eq!((error.kind, error.status), ("ServiceUnavailable", 503));
 }
+
+#[tokio::test]
+async fn code_that_made_room_for_other_code_is_compiled_again_when_its_module_is_called() {
+    let world = World::new().await;
+    world.handle.upload("echo", b"echo".to_vec()).await.unwrap();
+    let machine = world.machine("m", &task("wasm:echo")).await;
+    for _ in 0..2 {
+        world.runner.lose_code();
+        let arn = world.start(&machine, "{}").await;
+        world
+            .until("DescribeExecution", json!({"executionArn": arn}), |answer| {
+                answer["status"] == "SUCCEEDED"
+            })
+            .await;
+    }
+}

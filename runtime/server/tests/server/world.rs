@@ -98,6 +98,10 @@ impl TaskRunner for FakeRunner {
         }
     }
 
+    fn at_hand(&self, digest: &Digest) -> bool {
+        self.programs.lock().unwrap().contains_key(digest)
+    }
+
     fn run(&self, job: Job, done: Done) {
         let program = self
             .programs
@@ -168,6 +172,11 @@ impl TaskRunner for FakeRunner {
 }
 
 impl FakeRunner {
+    /// Forgets all compiled code.
+    pub fn lose_code(&self) {
+        self.programs.lock().unwrap().clear();
+    }
+
     /// Lets every hanging task return `output`.
     pub fn release(&self, output: &Value) -> usize {
         let hanging: Vec<_> = self.hanging.lock().unwrap().drain().collect();
