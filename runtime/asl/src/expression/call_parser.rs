@@ -74,7 +74,7 @@ impl Parser<'_> {
 
     fn argument(&mut self, depth: usize) -> Result<Argument, String> {
         match self.rest().chars().next() {
-            Some('\'') => self.quoted().map(|(text, escaped)| Argument::Text(text, escaped)),
+            Some('\'') => self.quoted(),
             Some('$') => {
                 let end = self.path_end();
                 let text = self.text[self.at..end].trim_end();
@@ -122,24 +122,29 @@ impl Parser<'_> {
         self.text.len()
     }
 
-    /// A text in single quotes. `\'`, `\{`, `\}` and `\\` stand for the characters; other backslashes stay.
-    fn quoted(&mut self) -> Result<(String, Vec<usize>), String> {
+    /// A text in single quotes. `\'`, `\{`, `\}` and `\\` stand for the characters; no other backslash may be there, but
+    /// it is only missed when the call is made.
+    fn quoted(&mut self) -> Result<Argument, String> {
         self.at += 1;
         let mut out = String::new();
         let mut escaped_at = Vec::new();
+        let mut open = false;
         let mut characters = self.text[self.at..].char_indices();
         while let Some((offset, c)) = characters.next() {
             match c {
                 '\'' => {
                     self.at += offset + 1;
-                    return Ok((out, escaped_at));
+                    return Ok(match open {
+                        true => Argument::OpenEscape,
+                        false => Argument::Text(out, escaped_at),
+                    });
                 }
                 '\\' => match characters.next() {
                     Some((_, escaped @ ('\'' | '{' | '}' | '\\'))) => {
                         escaped_at.push(out.len());
                         out.push(escaped);
                     }
-                    Some((_, other)) => out.extend(['\\', other]),
+                    Some(_) => open = true,
                     None => break,
                 },
                 c => out.push(c),

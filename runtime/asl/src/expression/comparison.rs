@@ -47,7 +47,7 @@ enum Operand {
 enum Test {
     Compare(Kind, Relation, Operand),
     CompareTime(Relation, Timestamp),
-    Matches(Pattern),
+    Matches(Option<Pattern>),
     Is(TypeTest, bool),
 }
 
@@ -149,7 +149,11 @@ impl Comparison {
         };
         let value = found.ok_or_else(|| invalid(&self.variable))?;
         match &self.test {
-            Test::Matches(pattern) => Ok(value.as_str().is_some_and(|text| pattern.matches(text))),
+            Test::Matches(pattern) => {
+                let open = || Fault::runtime("An open escape backslash \\ is found in the StringMatches string");
+                let pattern = pattern.as_ref().ok_or_else(open)?;
+                Ok(value.as_str().is_some_and(|text| pattern.matches(text)))
+            }
             Test::Is(test, wanted) => Ok(is(*test, &value) == *wanted),
             Test::CompareTime(relation, operand) => {
                 let time = value.as_str().and_then(Timestamp::parse);
@@ -270,17 +274,18 @@ impl Relation {
 struct Pattern(Vec<Option<char>>);
 
 impl Pattern {
-    fn of(text: &str) -> Self {
+    /// Nothing for a text with a backslash that escapes nothing: it is only missed when the rule is looked at.
+    fn of(text: &str) -> Option<Self> {
         let mut tokens = Vec::new();
         let mut characters = text.chars();
         while let Some(c) = characters.next() {
             tokens.push(match c {
                 '*' => None,
-                '\\' => Some(characters.next().unwrap_or('\\')),
+                '\\' => Some(characters.next().filter(|escaped| ['*', '\\'].contains(escaped))?),
                 c => Some(c),
             });
         }
-        Self(tokens)
+        Some(Self(tokens))
     }
 
     fn matches(&self, text: &str) -> bool {
@@ -326,8 +331,11 @@ mod tests {
             ("a\\\\*", "a\\bc", true),
             ("", "", true),
             ("", "a", false),
+            ("a\\b", "ab", false),
+            ("a\\", "a\\", false),
         ] {
-            assert_eq!(Pattern::of(pattern).matches(text), expected, "{pattern} {text}");
+            let matches = Pattern::of(pattern).is_some_and(|pattern| pattern.matches(text));
+            assert_eq!(matches, expected, "{pattern} {text}");
         }
     }
 }

@@ -25,6 +25,8 @@ pub(super) enum Argument {
     Literal(Value),
     /// A quoted text in which the braces at these bytes were escaped: States.Format leaves them alone.
     Text(String, Vec<usize>),
+    /// A quoted text with a backslash that escapes nothing.
+    OpenEscape,
     Path(Path),
     Call(Call),
 }
@@ -127,6 +129,9 @@ impl Call {
             .map(|argument| match argument {
                 Argument::Literal(value) => Ok(Cow::Borrowed(value)),
                 Argument::Text(text, _) => Ok(Cow::Owned(json!(text))),
+                Argument::OpenEscape => {
+                    Err("An open escape backslash \\ is found in the intrinsic invocation string".into())
+                }
                 Argument::Path(path) => path.find(bindings).map_err(|NoResult(_)| {
                     format!(
                         "The JsonPath argument for the field '{}' could not be found in the input '{}'",
@@ -158,7 +163,7 @@ impl Call {
         self.arguments
             .iter()
             .flat_map(|argument| match argument {
-                Argument::Literal(_) | Argument::Text(..) => Vec::new(),
+                Argument::Literal(_) | Argument::Text(..) | Argument::OpenEscape => Vec::new(),
                 Argument::Path(path) => vec![path],
                 Argument::Call(call) => call.paths(),
             })
