@@ -47,6 +47,27 @@ fn is_deeper(value: &Value, depth: usize) -> bool {
     }
 }
 
+/// The same of a JSON text.
+fn is_deeper_text(text: &str, depth: usize) -> bool {
+    let (mut level, mut in_text, mut escaped) = (0, false, false);
+    for byte in text.bytes() {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if in_text => escaped = true,
+            b'"' => in_text = !in_text,
+            b'[' | b'{' if !in_text => {
+                level += 1;
+                if level > depth {
+                    return true;
+                }
+            }
+            b']' | b'}' if !in_text => level -= 1,
+            _ => {}
+        }
+    }
+    false
+}
+
 impl Payload {
     /// Takes a JSON text as it is.
     ///
@@ -78,7 +99,15 @@ impl Payload {
         Self(Arc::new(Inner { text, value: cell }))
     }
 
-    /// `[a,b,…]`, each element's text kept letter by letter.
+    /// Whether a value with so many more levels around it is still no deeper than [`MAX_DEPTH`].
+    pub fn fits_within(&self, levels: usize) -> bool {
+        let most = MAX_DEPTH.saturating_sub(levels);
+        // each level has two brackets
+        self.len() < 2 * (most + 1) || !is_deeper_text(self.text(), most)
+    }
+
+    /// `[a,b,…]`, each element's text kept letter by letter. No deeper than can be read only where each of them
+    /// [`fits_within`](Payload::fits_within) one level.
     pub fn array_of<'a>(elements: impl IntoIterator<Item = &'a Payload>) -> Self {
         let mut text = String::from("[");
         for (index, element) in elements.into_iter().enumerate() {

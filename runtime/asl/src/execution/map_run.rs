@@ -8,12 +8,12 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::Execution;
-use super::decide::occurred_in;
+use super::decide::{occurred_in, too_deep};
 use super::event::{EventKind, Failure, Percentage, ScopeId};
 use super::open_work::too_large;
 use super::scope::{MapRun, Phase, Place};
 use crate::limits::Limits;
-use crate::payload::{self, Payload};
+use crate::payload::{self, Payload, TooDeep};
 
 /// What a child execution of a distributed Map state is to its parent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -175,6 +175,12 @@ pub fn over_tolerance() -> Failure {
     )
 }
 
+/// The failure of a Map Run whose items or results make a value that can't be read back.
+fn nested_too_deeply() -> Failure {
+    let fault = too_deep(TooDeep);
+    Failure::new(fault.error, fault.cause)
+}
+
 impl Execution {
     /// The Map Runs that should be going on now, by the position of their MapRunStarted events.
     pub fn open_map_runs(&self) -> impl Iterator<Item = OpenMapRun<'_>> {
@@ -272,7 +278,11 @@ impl Execution {
         if text.len() > limits.payload_bytes {
             return Some(Err(too_large(state)));
         }
-        Some(Ok((count, Payload::from_checked(text.into()))))
+        let input = Payload::from_checked(text.into());
+        if !input.fits_within(0) {
+            return Some(Err(nested_too_deeply()));
+        }
+        Some(Ok((count, input)))
     }
 
     /// The event that records how an open run ended; `None` when it isn't open any more, or the history has no
@@ -286,6 +296,10 @@ impl Execution {
             Ok(result) if result.len() > limits.payload_bytes => EventKind::MapRunFailed {
                 scope,
                 failure: too_large(state),
+            },
+            Ok(result) if !result.fits_within(0) => EventKind::MapRunFailed {
+                scope,
+                failure: nested_too_deeply(),
             },
             Ok(result) => EventKind::MapRunSucceeded { scope, result },
             Err(failure) => EventKind::MapRunFailed {

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{At, derived};
+use super::{At, derived, fit_together};
 use crate::definition::{Dynamic, Items, Kind, Map, QueryLanguage};
 use crate::execution::env::Env;
 use crate::execution::event::{EventKind, Failure, Percentage};
@@ -107,6 +107,7 @@ impl At<'_> {
             };
             return Ok(self.bounded(&input, env, started));
         }
+        fit_together(iterations.outputs.iter().flatten())?;
         Ok(EventKind::MapSucceeded { scope: self.id })
     }
 

@@ -25,7 +25,7 @@ use crate::definition::{Kind, PayloadPath, QueryLanguage, State};
 use crate::expression::context::{Chance, ExecutionContext, Item, StateContext};
 use crate::expression::{Bindings, Fault};
 use crate::limits::Limits;
-use crate::payload::Payload;
+use crate::payload::{Payload, TooDeep};
 use trial::{Inspection, Probe};
 
 impl Execution {
@@ -139,7 +139,10 @@ impl At<'_> {
                 timeout: TimeoutKind::Deadline,
                 attempt: Default::default(),
             }),
-            Phase::Parallel(_) => Ok(EventKind::ParallelSucceeded { scope: self.id }),
+            Phase::Parallel(branches) => {
+                fit_together(branches.outputs.iter().flatten())?;
+                Ok(EventKind::ParallelSucceeded { scope: self.id })
+            }
             Phase::Map(iterations) => self.continue_map(iterations, env),
             Phase::MapRun(run) => self.continue_map_run(run),
             Phase::Returned(result) => self.exit_with_result(result, env),
@@ -271,7 +274,19 @@ impl At<'_> {
 
 /// A payload made of what an expression gave.
 fn derived(value: Value) -> Result<Payload, Fault> {
-    Payload::from_derived(value).map_err(|too_deep| Fault::runtime(format!("A value can't go on: {too_deep}.")))
+    Payload::from_derived(value).map_err(too_deep)
+}
+
+/// Whether these can be the elements of one array that is read back.
+fn fit_together<'p>(mut elements: impl Iterator<Item = &'p Payload>) -> Result<(), Fault> {
+    match elements.all(|element| element.fits_within(1)) {
+        true => Ok(()),
+        false => Err(too_deep(TooDeep)),
+    }
+}
+
+pub(super) fn too_deep(how: TooDeep) -> Fault {
+    Fault::runtime(format!("A value can't go on: {how}."))
 }
 
 /// AWS's sentence about where something happened.

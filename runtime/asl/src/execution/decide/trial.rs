@@ -195,6 +195,7 @@ impl Trial {
             machine_name: String::new(),
             child_of: None,
             trace_parent: None,
+            starter: None,
             mode: Default::default(),
         };
         let mut execution = Execution::new(Arc::clone(&machine));
