@@ -117,6 +117,7 @@ impl Player<'_> {
             child_of: child_of.map(Box::new),
             mode: asl::Mode::Standard,
             trace_parent: None,
+            starter: None,
         };
         record(
             &mut execution,

@@ -27,6 +27,7 @@ fn run(definition: serde_json::Value, result: &Payload, limits: Limits) -> Execu
         machine_name: String::new(),
         child_of: None,
         trace_parent: None,
+        starter: None,
         mode: asl::Mode::Standard,
     };
     execution.apply(&Event { at, kind: started }).expect("fits");
@@ -284,6 +285,7 @@ fn an_express_execution_has_the_shorter_of_its_two_times() {
             machine_name: String::new(),
             child_of: None,
             trace_parent: None,
+            starter: None,
             mode,
         };
         execution.apply(&Event { at, kind: started }).expect("fits");

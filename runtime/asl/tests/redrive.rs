@@ -56,6 +56,7 @@ impl World {
             machine_name: String::new(),
             child_of: child_of.map(Box::new),
             trace_parent: None,
+            starter: None,
             mode: Mode::Standard,
         });
         world

@@ -216,6 +216,8 @@ pub struct StartExecution {
     pub machine_name: String,
     /// What the caller's trace says it is a part of.
     pub trace_parent: Option<String>,
+    /// The attempt that starts it, where one does.
+    pub starter: Option<TaskId>,
     /// Whom to answer once the start is durable.
     pub reply: ReplyTo,
     /// Whom to answer once the execution has closed and that is durable, for callers that wait.

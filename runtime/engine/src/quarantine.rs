@@ -105,6 +105,7 @@ mod tests {
                     id_text: "id".into(),
                     role: None,
                     trace_parent: None,
+                    starter: None,
                     machine_id_text: "machine".into(),
                     machine_name: "machine".into(),
                     reply: ReplyTo(number),

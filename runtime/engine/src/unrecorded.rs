@@ -56,6 +56,7 @@ impl Run {
                 child_of: None,
                 mode,
                 trace_parent: execution.trace_parent().map(str::to_owned),
+                starter: None,
             };
             let at = context.started;
             run.unseen.push(Event { at, kind });

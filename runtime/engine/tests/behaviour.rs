@@ -97,6 +97,7 @@ impl Shell {
             id_text: "id".into(),
             role: None,
             trace_parent: None,
+            starter: None,
             machine_id_text: "machine".into(),
             machine_name: "machine".into(),
             reply,

@@ -238,6 +238,7 @@ mod tests {
             machine_name: "m".into(),
             child_of: None,
             trace_parent: None,
+            starter: None,
             mode: Mode::Express { seconds: 300 },
         };
         Event { at: Timestamp(1), kind }

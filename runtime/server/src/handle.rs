@@ -27,6 +27,7 @@ use crate::machines::{Machine, Machines};
 use crate::metrics::Metrics;
 use crate::modules::Modules;
 use crate::observe::{Followers, Following};
+use crate::services;
 use crate::traces::{self, Lineage, TraceParent};
 use crate::upkeep::Keeper;
 
@@ -231,6 +232,7 @@ impl Handle {
             machine_id_text: machine_arn,
             machine_name: machine.record.name.clone(),
             trace_parent: traces::current().map(|parent| parent.to_string()),
+            starter: services::starter(),
             reply,
             on_closed,
         };

@@ -3,6 +3,8 @@
 mod sdk;
 mod start_execution;
 
+pub(crate) use start_execution::starter;
+
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 

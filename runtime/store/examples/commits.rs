@@ -285,6 +285,7 @@ fn first_events(id: u64, name: &str) -> Vec<Event> {
             machine_name: "orders".to_owned(),
             child_of: None,
             trace_parent: None,
+            starter: None,
             mode: asl::Mode::Standard,
         }),
         event(EventKind::StateEntered {

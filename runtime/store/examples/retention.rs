@@ -141,6 +141,7 @@ fn start_at(id: u64, at: i64) -> Append {
         machine_name: "orders".to_owned(),
         child_of: None,
         trace_parent: None,
+        starter: None,
         mode: asl::Mode::Standard,
     };
     let at = Timestamp(at);

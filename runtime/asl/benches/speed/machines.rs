@@ -112,6 +112,7 @@ impl Loop {
                 machine_name: "name".into(),
                 child_of: None,
                 trace_parent: None,
+                starter: None,
                 mode: Mode::Standard,
             },
         };

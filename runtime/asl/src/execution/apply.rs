@@ -62,6 +62,7 @@ impl Execution {
                 child_of,
                 mode,
                 trace_parent,
+                starter: _,
             } => {
                 self.trace_parent.clone_from(trace_parent);
                 self.mode = *mode;

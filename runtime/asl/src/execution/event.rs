@@ -92,6 +92,10 @@ pub enum EventKind {
         /// What the caller's trace says it is a part of, opaque here.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         trace_parent: Option<String>,
+        /// The attempt that started it, where one did: asking again after a crash is told apart from asking for a name
+        /// that somebody else has.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        starter: Option<Starter>,
     },
     /// A scope reached a state.
     StateEntered {
@@ -407,6 +411,15 @@ pub enum EventKind {
         /// With what.
         failure: Failure,
     },
+}
+
+/// An attempt, as other executions know it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Starter {
+    /// The execution, in the numbers of whoever keeps executions.
+    pub execution: u64,
+    /// Position of its TaskScheduled event.
+    pub position: u64,
 }
 
 /// A percentage between 0 and 100, in millionths so that it can be compared.

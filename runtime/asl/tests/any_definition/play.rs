@@ -92,6 +92,7 @@ impl World<'_> {
             child_of: child_of.map(Box::new),
             mode,
             trace_parent: None,
+            starter: None,
         };
         let mut played = Played {
             execution: Execution::new(Arc::clone(&self.machine)),

@@ -57,6 +57,7 @@ impl Engine {
             mode: Mode::Standard,
             // its parent leads to the trace
             trace_parent: None,
+            starter: None,
         };
         let pinned = parent.pinned.clone();
         let start = NewJournal {

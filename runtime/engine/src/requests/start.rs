@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use asl::execution::Execution;
-use asl::{Event, EventKind, Mode};
+use asl::{Event, EventKind, Mode, Starter};
 
 use crate::Engine;
 use crate::batch::Start;
@@ -51,6 +51,10 @@ impl Engine {
             child_of: None,
             mode: request.mode,
             trace_parent: request.trace_parent.clone(),
+            starter: request.starter.map(|task| Starter {
+                execution: task.execution.0,
+                position: task.scheduled_at,
+            }),
         };
         let start = journal.map(|journal| NewJournal {
             id: journal,

@@ -120,6 +120,7 @@ impl World {
             id_text: format!("arn:{}", caller.name),
             role: None,
             trace_parent: None,
+            starter: None,
             machine_id_text: format!("machine:{}", caller.machine.0),
             machine_name: "machine".to_owned(),
             reply,

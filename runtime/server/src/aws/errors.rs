@@ -21,6 +21,9 @@ pub struct ApiError {
 pub type Answer<T> = Result<T, ApiError>;
 
 impl ApiError {
+    /// The name is another execution's.
+    pub const EXECUTION_ALREADY_EXISTS: &'static str = "ExecutionAlreadyExists";
+
     fn caller(kind: &'static str, message: impl Into<String>) -> Self {
         Self {
             kind,
@@ -158,7 +161,10 @@ impl ApiError {
 
     /// Another execution of the machine has the name.
     pub fn execution_already_exists(arn: impl fmt::Display) -> Self {
-        Self::caller("ExecutionAlreadyExists", format!("Execution Already Exists: '{arn}'"))
+        Self::caller(
+            Self::EXECUTION_ALREADY_EXISTS,
+            format!("Execution Already Exists: '{arn}'"),
+        )
     }
 
     /// Nothing of this ARN: no Map run, nothing that can have tags.

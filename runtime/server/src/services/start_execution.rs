@@ -1,6 +1,7 @@
 //! `states:startExecution`: an execution inside an execution.
 
-use asl::{Failure, Payload};
+use asl::{EventKind, Failure, Payload, Timestamp};
+use engine::ids::TaskId;
 use engine::input::Release;
 use engine::output::TaskRequest;
 use serde_json::{Value, json};
@@ -10,8 +11,9 @@ use uuid::Uuid;
 use super::sdk::{exception, in_pascal_case, parameters};
 use super::{Fate, Services};
 use crate::aws::errors::{Answer, ApiError};
+use crate::aws::operations::execution::find as find_execution;
 use crate::aws::resource::Waits;
-use crate::handle::Handle;
+use crate::handle::{Handle, Inner};
 use crate::traces::on_behalf_of;
 
 /// What DescribeExecution says and this integration leaves out.
@@ -50,10 +52,8 @@ async fn start(
     let arn = if request.submitted {
         execution_arn(handle, &asked)?
     } else {
-        let asked = asked.to_string();
-        let start = handle.call("StartExecution", asked.as_bytes());
+        let start = ask(handle, request.task, &asked);
         let answered = on_behalf_of(handle.part_of(request.task).await?, start).await?;
-        let answered: Value = serde_json::from_slice(&answered).unwrap_or_default();
         let arn = text(&answered, "executionArn");
         let output = started(&answered);
         match waits {
@@ -86,11 +86,49 @@ async fn start(
 
 /// Starts an execution under a name of its own, and waits for nothing.
 pub(super) async fn once(handle: &Handle, request: &TaskRequest) -> Result<Payload, Failure> {
-    let asked = parameters(&request.parameters).to_string();
-    let answered = Box::pin(handle.call("StartExecution", asked.as_bytes())).await;
+    let asked = parameters(&request.parameters);
+    let answered = Box::pin(ask(handle, request.task, &asked)).await;
     let answered = answered.map_err(|error| failure(&error))?;
-    let answered: Value = serde_json::from_slice(&answered).unwrap_or_default();
     Ok(started(&answered))
+}
+
+tokio::task_local! {
+    static STARTER: TaskId;
+}
+
+/// The attempt that the execution is started by which is being started.
+pub(crate) fn starter() -> Option<TaskId> {
+    STARTER.try_with(|task| *task).ok()
+}
+
+/// Starts an execution for an attempt. Where a crash came between that and its record, the execution is there already,
+/// and may even be over.
+async fn ask(handle: &Handle, task: TaskId, asked: &Value) -> Answer<Value> {
+    let text = asked.to_string();
+    let start = STARTER.scope(task, handle.call("StartExecution", text.as_bytes()));
+    match start.await {
+        Ok(answered) => Ok(serde_json::from_slice(&answered).unwrap_or_default()),
+        Err(error) if error.kind == ApiError::EXECUTION_ALREADY_EXISTS => {
+            let arn = execution_arn(handle, asked)?;
+            let named = arn.clone();
+            let begun = handle.blocking(move |inner| begun_by(inner, &named, task)).await??;
+            let at = begun.ok_or(error)?;
+            Ok(json!({"executionArn": arn, "startDate": at.as_seconds()}))
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// When the execution of this ARN began, if it was this attempt that started it.
+fn begun_by(inner: &Inner, arn: &str, task: TaskId) -> Answer<Option<Timestamp>> {
+    let (_, execution) = find_execution(inner, arn)?;
+    let first = inner.reader.first_and_last(execution.id)?.map(|(first, _)| first);
+    let by = first.and_then(|first| match first.kind {
+        EventKind::ExecutionStarted { starter, .. } => starter,
+        _ => None,
+    });
+    let is_it = by.is_some_and(|by| (by.execution, by.position) == (task.execution.0, task.scheduled_at));
+    Ok(is_it.then_some(execution.started))
 }
 
 /// What StartExecution answered, as the integration hands it on.

@@ -1,5 +1,10 @@
 //! Tasks that are ended from outside: activities, task tokens, nested executions.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use engine::batch::Batch;
+use engine::ports::{CommitLog, CommitResult, StoreError};
 use serde_json::{Value, json};
 
 use super::world::{PREFIX, World, pass, task, wait};
@@ -214,6 +219,51 @@ async fn an_execution_waits_for_the_one_it_started() {
     assert_eq!(failure.error.as_deref(), Some("States.TaskFailed"));
     let cause: Value = serde_json::from_str(&failure.cause.unwrap()).unwrap();
     assert_eq!((&cause["Status"], &cause["Error"]), (&json!("FAILED"), &json!("E")));
+}
+
+/// A disk that fails once: with the first batch that records a request.
+struct FailsOnce {
+    store: store::memory::Store,
+    failed: AtomicBool,
+}
+
+impl CommitLog for FailsOnce {
+    fn commit(&self, batch: Arc<Batch>, done: Box<dyn FnOnce(CommitResult) + Send>) {
+        let submits = |event: &asl::Event| matches!(event.kind, asl::EventKind::TaskSubmitted { .. });
+        let mut events = batch.appends.iter().flat_map(|append| &append.events);
+        if events.any(submits) && !self.failed.swap(true, Ordering::SeqCst) {
+            done(Err(StoreError("the disk is full".into())));
+            return;
+        }
+        self.store.commit(batch, done);
+    }
+}
+
+#[tokio::test]
+async fn a_named_execution_that_is_over_before_its_start_is_recorded_was_still_started_once() {
+    let store = store::memory::Store::new().unwrap();
+    let log = Arc::new(FailsOnce {
+        store: store.clone(),
+        failed: AtomicBool::new(false),
+    });
+    let world = World::logging(Default::default(), store, log.clone(), Default::default())
+        .await
+        .unwrap();
+    let inner = world.machine("inner", &pass()).await;
+    let mut definition = nested(".sync:2", &inner);
+    definition["States"]["T"]["Parameters"]["Name.$"] = json!("$.name");
+    world.machine("outer", &definition).await;
+    let closed = world.run("outer", "x", r#"{"name": "one"}"#).await;
+    assert!(log.failed.load(Ordering::SeqCst), "the request was made twice");
+    assert!(closed.failure.is_none(), "{:?}", closed.failure);
+    let listed = world.ok("ListExecutions", json!({"stateMachineArn": inner})).await;
+    assert_eq!(listed["executions"].as_array().unwrap().len(), 1);
+    // what somebody else started is somebody else's
+    let failure = world.run("outer", "y", r#"{"name": "one"}"#).await.failure.unwrap();
+    assert_eq!(
+        failure.error.as_deref(),
+        Some("StepFunctions.ExecutionAlreadyExistsException")
+    );
 }
 
 #[tokio::test]

@@ -71,6 +71,7 @@ fn journal(case: &Case) -> Vec<Event> {
         machine_name: "m".into(),
         child_of: None,
         trace_parent: None,
+        starter: None,
         mode: asl::Mode::Standard,
     });
     loop {
@@ -250,6 +251,7 @@ fn details_are_spelled_as_the_service_spells_them() {
             machine_name: String::new(),
             child_of: None,
             trace_parent: None,
+            starter: None,
             mode: asl::Mode::Standard,
         },
         entered,

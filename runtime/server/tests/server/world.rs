@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 use asl::{Attempt, Failure, LogLine, Payload};
 use engine::ids::{Digest, ExecutionId, TaskId};
 use engine::ports::{
-    CallProblem, CallSketch, Job, Manifest, ModuleDescription, ModuleError, Outcome, Prepared, Report, StoreError,
-    TaskLimits, TaskRunner, UnderWay,
+    CallProblem, CallSketch, CommitLog, Job, Manifest, ModuleDescription, ModuleError, Outcome, Prepared, Report,
+    StoreError, TaskLimits, TaskRunner, UnderWay,
 };
 use serde_json::{Value, json};
 use server::{Config, Handle, Ports, Server};
@@ -233,8 +233,19 @@ impl World {
         store: store::memory::Store,
         runner: Arc<FakeRunner>,
     ) -> Result<Self, server::Error> {
+        let log = Arc::new(store.clone());
+        Self::logging(config, store, log, runner).await
+    }
+
+    /// The same with a log that may fail.
+    pub async fn logging(
+        config: Config,
+        store: store::memory::Store,
+        log: Arc<dyn CommitLog>,
+        runner: Arc<FakeRunner>,
+    ) -> Result<Self, server::Error> {
         let ports = Ports {
-            log: Arc::new(store.clone()),
+            log,
             reader: Arc::new(store.clone()),
             catalogue: Arc::new(store.clone()),
             runner: Arc::clone(&runner) as Arc<dyn TaskRunner>,

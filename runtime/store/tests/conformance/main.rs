@@ -125,6 +125,7 @@ fn started(at: i64, input: &str) -> Event {
             machine_name: "machine".to_owned(),
             child_of: None,
             trace_parent: None,
+            starter: None,
             mode: asl::Mode::Standard,
         },
     )
