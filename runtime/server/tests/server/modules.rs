@@ -190,13 +190,13 @@ async fn one_module_is_compiled_for_another_machine_at_a_time() {
     let world = World::new().await;
     world.handle.upload("echo", b"echo".to_vec()).await.unwrap();
     let (release, compiling) = std::sync::mpsc::channel();
-    *world.runner.compiling.lock().unwrap() = Some(compiling);
+    *world.runner.compiling_for_another.lock().unwrap() = Some(compiling);
     let runner = std::sync::Arc::clone(&world.runner);
     let listening = listen(world).await;
     let address = listening.address;
     let path = "/v1/modules/echo/compiled?target=fake";
     let first = tokio::spawn(request(address, "GET", path, "", b""));
-    while runner.compiling.lock().unwrap().is_some() {
+    while runner.compiling_for_another.lock().unwrap().is_some() {
         tokio::task::yield_now().await;
     }
     let second = request(address, "GET", path, "", b"").await;

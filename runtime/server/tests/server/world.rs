@@ -32,6 +32,8 @@ pub struct FakeRunner {
     pub last_beat: Mutex<Option<Duration>>,
     /// Where this is set, `ensure` waits until the other end is dropped.
     pub compiling: Mutex<Option<Receiver<()>>>,
+    /// The same of `compiled`.
+    pub compiling_for_another: Mutex<Option<Receiver<()>>>,
 }
 
 type Done = Box<dyn FnOnce(Report) + Send>;
@@ -84,7 +86,7 @@ impl TaskRunner for FakeRunner {
         component: &dyn Fn() -> Result<Vec<u8>, StoreError>,
         target: &str,
     ) -> Result<Vec<u8>, ModuleError> {
-        let compiling = self.compiling.lock().unwrap().take();
+        let compiling = self.compiling_for_another.lock().unwrap().take();
         if let Some(compiling) = compiling {
             let _ = compiling.recv();
         }
