@@ -106,3 +106,63 @@ fn a_data_set_becomes_results() -> Result<()> {
     ensure!(said(&none).contains("map-runs list"), "{}", said(&none));
     Ok(())
 }
+
+#[test]
+fn a_map_run_is_redriven_by_command() -> Result<()> {
+    let server = Server::start()?;
+    // a child fails for want of a bucket, which is made before the redrive
+    let definition = json!({"StartAt": "Each", "States": {"Each": {
+        "Type": "Map",
+        "Label": "each",
+        "ItemProcessor": {
+            "ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"},
+            "StartAt": "Of",
+            "States": {"Of": {
+                "Type": "Map",
+                "ItemReader": {
+                    "Resource": "arn:aws:states:::s3:getObject",
+                    "ReaderConfig": {"InputType": "JSON"},
+                    "Parameters": {"Bucket": "later", "Key.$": "$"},
+                },
+                "ItemProcessor": {
+                    "ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"},
+                    "StartAt": "Same",
+                    "States": {"Same": {"Type": "Pass", "End": true}},
+                },
+                "End": true,
+            }},
+        },
+        "End": true,
+    }}});
+    fs::create_dir(server.home().path("flows"))?;
+    fs::write(server.home().path("flows/nested.asl.json"), definition.to_string())?;
+    good(&server, &["deploy", "flows"])?;
+    let input = r#"["a.json"]"#;
+    let failed = run(
+        &server,
+        &["start", "nested", "--name", "one", "--input", input, "--wait"],
+    )?;
+    ensure!(failed.status.code() == Some(1), "{}", said(&failed));
+
+    fs::write(server.home().path("a.json"), "[1, 2]")?;
+    good(&server, &["objects", "put", "s3://later/", "a.json"])?;
+    let output = good(&server, &["redrive", "nested:one", "--wait"])?;
+    ensure!(output.contains("[[1,2]]"), "{output}");
+    let described = good(&server, &["describe", "nested:one"])?;
+    ensure!(
+        described.contains("redriven") && described.contains("once, "),
+        "{described}"
+    );
+    let runs = good(&server, &["map-runs", "list", "nested:one", "-o", "json"])?;
+    let runs: Value = serde_json::from_str(&runs)?;
+    let run_arn = runs["mapRuns"][0]["mapRunArn"].as_str().context("a Map Run")?;
+    let described = good(&server, &["map-runs", "describe", run_arn])?;
+    ensure!(described.contains("once, "), "the same run went on: {described}");
+    let again = run(&server, &["redrive", "nested:one"])?;
+    ensure!(
+        !again.status.success() && said(&again).contains("SUCCEEDED"),
+        "{}",
+        said(&again)
+    );
+    Ok(())
+}

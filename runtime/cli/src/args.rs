@@ -175,6 +175,9 @@ pub enum Command {
     /// Stop a running execution
     #[command(visible_alias = "stop-execution")]
     Stop(Stop),
+    /// Let an execution that didn't succeed go on from what failed or was stopped
+    #[command(visible_alias = "redrive-execution")]
+    Redrive(Redrive),
     /// Run one state by itself, with a mocked result or for real, and show what it makes of its input
     TestState(TestState),
     /// Check a definition here and now, without a server
@@ -447,6 +450,17 @@ pub struct Stop {
     /// Reason to record
     #[arg(long)]
     pub cause: Option<String>,
+}
+
+/// `sandstep redrive`
+#[derive(Debug, ClapArgs)]
+pub struct Redrive {
+    /// Which
+    #[arg(value_name = "EXECUTION")]
+    pub execution: ExecutionName,
+    /// Wait for its end and print its output
+    #[arg(long)]
+    pub wait: bool,
 }
 
 /// An execution, as people name it.

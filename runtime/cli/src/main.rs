@@ -71,6 +71,7 @@ fn run(args: &Args) -> Result {
         Command::List(asked) => commands::list::list(&client()?, asked, &output),
         Command::MapRuns { command } => commands::map_runs::map_runs(&client()?, command, &output),
         Command::Stop(asked) => commands::stop::stop(&client()?, asked, &output),
+        Command::Redrive(asked) => commands::redrive::redrive(&client()?, asked, &output),
         Command::TestState(asked) => commands::test_state::test_state(&client()?, asked, &output),
         Command::Validate(asked) => commands::validate::validate(asked, &output),
         Command::Gc(asked) => commands::gc::gc(client, asked, &output),

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{duration, short_name, size, text, time, time_of};
+use super::{duration, redriven, short_name, size, text, time, time_of};
 use crate::args::ExecutionName;
 use crate::client::Client;
 use crate::output::{Output, hint};
@@ -27,6 +27,7 @@ pub fn describe(client: &Client, execution: &ExecutionName, output: &Output) -> 
         ("started", time(&answer, "startDate")),
         ("stopped", time(&answer, "stopDate")),
         ("took", took(&answer)),
+        ("redriven", redriven(&answer)),
         ("error", text(&answer, "error").to_owned()),
         ("cause", text(&answer, "cause").to_owned()),
         ("input", text(&answer, "input").to_owned()),

@@ -80,6 +80,7 @@ fn describe(client: &Client, name: &str, output: &Output) -> Result {
         ("started", time(&answer, "startDate")),
         ("stopped", time(&answer, "stopDate")),
         ("took", took(&answer)),
+        ("redriven", super::redriven(&answer)),
         ("at once", bound(&answer["maxConcurrency"])),
         (
             "tolerates",
@@ -115,8 +116,9 @@ fn bound(number: &Value) -> String {
 
 /// `1,000 in all: 990 succeeded, 10 failed`.
 fn counts(counts: &Value) -> String {
-    const NAMES: [(&str, &str); 6] = [
+    const NAMES: [(&str, &str); 7] = [
         ("pending", "pending"),
+        ("pendingRedrive", "to be redriven"),
         ("running", "running"),
         ("succeeded", "succeeded"),
         ("failed", "failed"),

@@ -16,6 +16,7 @@ pub mod modules;
 pub mod new;
 pub mod objects;
 pub mod reach;
+pub mod redrive;
 pub mod run;
 pub mod start;
 pub mod stop;
@@ -69,6 +70,15 @@ pub fn size(bytes: u64) -> String {
 fn short_name(arn: &str) -> &str {
     let named = arn.split_once(":execution:").or_else(|| arn.split_once(":express:"));
     named.map_or(arn, |(_, name)| name)
+}
+
+/// How often something was redriven, and when the last time; nothing where it never was.
+fn redriven(answer: &Value) -> String {
+    match answer["redriveCount"].as_u64() {
+        None | Some(0) => String::new(),
+        Some(1) => format!("once, {}", time(answer, "redriveDate")),
+        Some(count) => format!("{count} times, last {}", time(answer, "redriveDate")),
+    }
 }
 
 #[cfg(test)]

@@ -30,8 +30,7 @@ pub fn start(client: &Client, asked: &args::Start, output: &Output) -> Result {
     let name = short_name(arn);
     if asked.wait {
         hint(output, &format!("started {name}"));
-        let answer = wait(client, arn)?;
-        return show_end(&answer, &format!("`sandstep history {name}` shows what it did"), output);
+        return until_closed(client, arn, output);
     }
     if output.is_json() {
         output.json(&started)?;
@@ -47,6 +46,13 @@ pub fn start(client: &Client, asked: &args::Start, output: &Output) -> Result {
         );
     }
     Ok(Ending::Good)
+}
+
+/// Waits for the end of an execution and shows it.
+pub fn until_closed(client: &Client, arn: &str, output: &Output) -> Result {
+    let answer = wait(client, arn)?;
+    let next = format!("`sandstep history {}` shows what it did", short_name(arn));
+    show_end(&answer, &next, output)
 }
 
 /// The description of an execution once it has closed.
