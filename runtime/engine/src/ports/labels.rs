@@ -2,6 +2,8 @@
 
 use asl::Timestamp;
 
+use super::CatalogueError;
+
 /// Labels one module can have. Each is shown wherever its module is.
 pub const LABELS: usize = 100;
 /// Longest label, in characters; as long as an alias of an AWS function.
@@ -39,13 +41,24 @@ pub enum Expected {
 }
 
 impl Expected {
-    /// Whether it is as expected, pointing at this or at nothing.
-    pub fn holds(self, version: Option<u32>) -> bool {
-        match self {
+    /// Whether `label` of `module` is as expected, pointing at `version` or at nothing.
+    ///
+    /// # Errors
+    /// [`CatalogueError::LabelMoved`] where it isn't.
+    pub fn check(self, module: &str, label: &str, version: Option<u32>) -> Result<(), CatalogueError> {
+        let holds = match self {
             Self::Anything => true,
             Self::Absent => version.is_none(),
             Self::Version(expected) => version == Some(expected),
+        };
+        if holds {
+            return Ok(());
         }
+        Err(CatalogueError::LabelMoved {
+            module: module.to_owned(),
+            label: label.to_owned(),
+            version,
+        })
     }
 }
 

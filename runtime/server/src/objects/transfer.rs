@@ -7,13 +7,12 @@ use std::task::{Context, Poll, ready};
 use axum::body::Body;
 use bytes::{Bytes, BytesMut};
 use engine::ports::ObjectWriter;
-use http_body_util::BodyExt as _;
 use hyper::body::{Frame, SizeHint};
 use tokio::task::JoinHandle;
 
 use crate::handle::Handle;
 use crate::http::Problem;
-use crate::pace::Pace;
+use crate::pace::Coming;
 
 /// Bytes that go to or come from the store at a time. Each transfer holds at most two of them.
 const PIECE: usize = 1 << 20;
@@ -21,27 +20,14 @@ const PIECE: usize = 1 << 20;
 /// Takes an upload to its end.
 pub(super) async fn receive(
     handle: &Handle,
-    mut body: Body,
+    body: Body,
     mut writer: Box<dyn ObjectWriter>,
     limit: u64,
 ) -> Result<Box<dyn ObjectWriter>, Problem> {
     let mut piece = BytesMut::new();
-    let mut size = 0;
-    let pace = Pace::new();
-    loop {
-        let frame = pace.next(size, body.frame()).await?;
-        let Some(frame) = frame else { break };
-        let frame = frame.map_err(|error| {
-            Problem::new(
-                400,
-                "Interrupted",
-                format!("the upload broke off after {size} bytes: {error}"),
-                "send it again",
-            )
-        })?;
-        let Ok(data) = frame.into_data() else { continue };
-        size += data.len() as u64;
-        if size > limit {
+    let mut coming = Coming::new(body);
+    while let Some(data) = coming.next().await? {
+        if coming.size() > limit {
             return Err(super::too_large());
         }
         piece.extend_from_slice(&data);

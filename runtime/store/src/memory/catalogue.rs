@@ -95,19 +95,6 @@ impl Kept {
         Ok(())
     }
 
-    fn check_expected(&self, (module, label): &(String, String), expected: Expected) -> Result<(), CatalogueError> {
-        let known = self.labels.get(&(module.clone(), label.clone()));
-        let version = known.map(|known| known.version);
-        if expected.holds(version) {
-            return Ok(());
-        }
-        Err(CatalogueError::LabelMoved {
-            module: module.clone(),
-            label: label.clone(),
-            version,
-        })
-    }
-
     fn put_definition(&mut self, text: String) -> Digest {
         let digest = digest_of(text.as_bytes());
         self.definitions.insert(digest.clone(), text);
@@ -382,7 +369,7 @@ impl Catalogue for Store {
     ) -> Result<LabelRecord, CatalogueError> {
         let mut kept = self.catalogue();
         let key = (module.to_owned(), label.to_owned());
-        kept.check_expected(&key, expected)?;
+        expected.check(module, label, kept.labels.get(&key).map(|known| known.version))?;
         if !kept.modules.contains_key(&(module.to_owned(), version)) {
             let module = module.to_owned();
             return Err(CatalogueError::NoSuchModuleVersion { module, version });
@@ -411,7 +398,7 @@ impl Catalogue for Store {
     fn delete_label(&self, module: &str, label: &str, expected: Expected) -> Result<(), CatalogueError> {
         let mut kept = self.catalogue();
         let key = (module.to_owned(), label.to_owned());
-        kept.check_expected(&key, expected)?;
+        expected.check(module, label, kept.labels.get(&key).map(|known| known.version))?;
         match kept.labels.remove(&key) {
             Some(_) => Ok(()),
             None => Err(CatalogueError::NoSuchLabel {

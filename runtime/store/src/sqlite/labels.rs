@@ -28,7 +28,7 @@ impl Store {
                 ))
             },
         )?;
-        check_expected(module, label, expected, known.as_ref())?;
+        expected.check(module, label, known.as_ref().map(|known| known.version))?;
         if !exists {
             let module = module.to_owned();
             return Err(CatalogueError::NoSuchModuleVersion { module, version });
@@ -69,7 +69,7 @@ impl Store {
             .0
             .readers
             .read(|| attempted.clone(), |connection| label_of(connection, module, label))?;
-        check_expected(module, label, expected, known.as_ref())?;
+        expected.check(module, label, known.as_ref().map(|known| known.version))?;
         if known.is_none() {
             let (module, label) = (module.to_owned(), label.to_owned());
             return Err(CatalogueError::NoSuchLabel { module, label });
@@ -106,23 +106,6 @@ fn label_record(row: &Row<'_>) -> rusqlite::Result<LabelRecord> {
         version: row.get(2)?,
         created: Timestamp(row.get(3)?),
         moved: Timestamp(row.get(4)?),
-    })
-}
-
-fn check_expected(
-    module: &str,
-    label: &str,
-    expected: Expected,
-    known: Option<&LabelRecord>,
-) -> Result<(), CatalogueError> {
-    let version = known.map(|known| known.version);
-    if expected.holds(version) {
-        return Ok(());
-    }
-    Err(CatalogueError::LabelMoved {
-        module: module.to_owned(),
-        label: label.to_owned(),
-        version,
     })
 }
 

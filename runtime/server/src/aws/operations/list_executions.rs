@@ -8,7 +8,7 @@ use engine::ports::{ChildQuery, ExecutionQuery, ExecutionRecord, MachineType, St
 use serde::{Deserialize, Serialize};
 
 use super::execution::{alias_arn, status_word, version_arn};
-use super::map_runs::{self, MapRun, PENDING_REDRIVE};
+use super::map_runs::{self, PENDING_REDRIVE};
 use crate::aws::arn::unlabelled;
 use crate::aws::constraints::{
     ARN_LENGTH, Constraints, EXECUTIONS_TOKEN_LENGTH, LONG_ARN_LENGTH, PAGE_SIZE, page_size,
@@ -111,7 +111,7 @@ pub async fn call(handle: &Handle, asked: Asked) -> Answer<Answered> {
     let mut records = if filter == PENDING_REDRIVE {
         Vec::new()
     } else {
-        let query = ExecutionQuery {
+        let mut query = ExecutionQuery {
             machine: Some(machine.record.id),
             through,
             status: status(&filter),
@@ -120,7 +120,16 @@ pub async fn call(handle: &Handle, asked: Asked) -> Answer<Answered> {
             limit: limit + 1,
         };
         let wanted = wanted(&redriven);
-        handle.blocking(move |inner| listed(inner, query, wanted)).await??
+        handle
+            .blocking(move |inner| {
+                let page = || {
+                    let page = inner.reader.executions(&query)?;
+                    query.before = page.last().map(|record| record.id);
+                    Ok(page)
+                };
+                listed(inner, limit + 1, page, |_| true, wanted)
+            })
+            .await??
     };
     let more = records.len() > limit;
     records.truncate(limit);
@@ -157,7 +166,7 @@ fn children(inner: &Inner, asked: &Asked, map_run_arn: String) -> Answer<Answere
     let question = Question::new(&inner.token_key, "ListExecutions", &[&map_run_arn, filter, redriven]);
     let before = question.position(asked.next_token.as_deref(), now)?.map(ExecutionId);
     let limit = page_size(asked.max_results);
-    let query = ChildQuery {
+    let mut query = ChildQuery {
         run: run.run,
         status: status(filter),
         before,
@@ -165,7 +174,16 @@ fn children(inner: &Inner, asked: &Asked, map_run_arn: String) -> Answer<Answere
     };
     let mut records = match filter == PENDING_REDRIVE && !run.has_pending() {
         true => Vec::new(),
-        false => listed_children(inner, &run, query, filter, wanted(redriven))?,
+        false => {
+            let page = || {
+                let page = inner.reader.children(&query)?;
+                query.before = page.last().map(|record| record.id);
+                Ok(page)
+            };
+            // Those that a redrive has yet to come to are told apart from the others.
+            let shown = |record: &ExecutionRecord| filter.is_empty() || run.word_of(record) == filter;
+            listed(inner, limit + 1, page, shown, wanted(redriven))?
+        }
     };
     let more = records.len() > limit;
     records.truncate(limit);
@@ -193,58 +211,38 @@ fn children(inner: &Inner, asked: &Asked, map_run_arn: String) -> Answer<Answere
     })
 }
 
-/// The executions a query finds, each with how often it was redriven; only those that were, or weren't, where
-/// the caller says so.
+/// The executions that pages of a query have, each with how often it was redriven; only those that `shown` lets
+/// through and that were redriven, or weren't, where the caller says so.
 fn listed(
     inner: &Inner,
-    mut query: ExecutionQuery,
+    limit: usize,
+    mut page: impl FnMut() -> Result<Vec<ExecutionRecord>, StoreError>,
+    shown: impl Fn(&ExecutionRecord) -> bool,
     redriven: Option<bool>,
 ) -> Result<Vec<(ExecutionRecord, u32)>, StoreError> {
     let mut listed = Vec::new();
     loop {
-        let page = inner.reader.executions(&query)?;
-        let is_last = page.len() < query.limit;
-        query.before = page.last().map(|record| record.id);
-        for record in page {
-            let count = inner.reader.redrives(record.id)?.map_or(0, |redrives| redrives.count);
+        let page = page()?;
+        let is_last = page.len() < limit;
+        for record in page.into_iter().filter(&shown) {
+            let count = redrives(inner, &record)?;
             if redriven.is_none_or(|redriven| redriven == (count > 0)) {
                 listed.push((record, count));
             }
         }
-        if is_last || listed.len() >= query.limit {
-            listed.truncate(query.limit);
+        if is_last || listed.len() >= limit {
+            listed.truncate(limit);
             return Ok(listed);
         }
     }
 }
 
-/// The same of the children of a Map Run, those that a redrive has yet to come to told apart from the others.
-fn listed_children(
-    inner: &Inner,
-    run: &MapRun,
-    mut query: ChildQuery,
-    filter: &str,
-    redriven: Option<bool>,
-) -> Result<Vec<(ExecutionRecord, u32)>, StoreError> {
-    let mut listed = Vec::new();
-    loop {
-        let page = inner.reader.children(&query)?;
-        let is_last = page.len() < query.limit;
-        query.before = page.last().map(|record| record.id);
-        for record in page
-            .into_iter()
-            .filter(|record| filter.is_empty() || run.word_of(record) == filter)
-        {
-            let count = inner.reader.redrives(record.id)?.map_or(0, |redrives| redrives.count);
-            if redriven.is_none_or(|redriven| redriven == (count > 0)) {
-                listed.push((record, count));
-            }
-        }
-        if is_last || listed.len() >= query.limit {
-            listed.truncate(query.limit);
-            return Ok(listed);
-        }
+fn redrives(inner: &Inner, record: &ExecutionRecord) -> Result<u32, StoreError> {
+    // No redrive of its Map Run has come to it.
+    if record.child.as_ref().is_some_and(|child| child.round == 0) {
+        return Ok(0);
     }
+    Ok(inner.reader.redrives(record.id)?.map_or(0, |redrives| redrives.count))
 }
 
 /// What a redriveFilter says: whether executions are wanted that were redriven.

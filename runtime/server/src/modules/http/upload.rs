@@ -8,7 +8,6 @@ use axum::response::{IntoResponse, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use engine::ports::Expected;
-use http_body_util::BodyExt as _;
 use serde::Deserialize;
 
 use super::{Detail, Shown, labels, refused};
@@ -17,7 +16,7 @@ use crate::handle::Handle;
 use crate::http::{Asked, Place, Problem};
 use crate::modules::signatures::{self, SIGNATURE_BYTES};
 use crate::modules::{self, Error, MANIFEST_BYTES, NAME_LENGTH, Offered, Signed};
-use crate::pace::Pace;
+use crate::pace::Coming;
 
 /// Largest upload, in bytes: the largest guests known, interpreters with their libraries, have 20 MB.
 const UPLOAD_LIMIT: u64 = 256 << 20;
@@ -118,35 +117,23 @@ pub(super) fn invalid_manifest(message: String) -> Problem {
 }
 
 /// Takes an upload into memory, as far as the limit goes.
-async fn receive(announced: Option<u64>, mut body: Body) -> Result<Vec<u8>, Problem> {
+async fn receive(announced: Option<u64>, body: Body) -> Result<Vec<u8>, Problem> {
     let mut upload = Vec::new();
-    let mut size = 0;
     if announced.is_none_or(|length| length <= UPLOAD_LIMIT) {
         upload.reserve_exact(announced.unwrap_or_default() as usize);
     }
-    let pace = Pace::new();
-    while let Some(frame) = pace.next(size, body.frame()).await? {
-        let frame = frame.map_err(|error| {
-            Problem::new(
-                400,
-                "Interrupted",
-                format!("the upload broke off after {size} bytes: {error}"),
-                "send it again",
-            )
-        })?;
-        let Ok(data) = frame.into_data() else { continue };
-        size += data.len() as u64;
-        if size.max(announced.unwrap_or_default()) <= UPLOAD_LIMIT {
-            upload.extend_from_slice(&data);
+    let mut coming = Coming::new(body);
+    while let Some(piece) = coming.next().await? {
+        if coming.size().max(announced.unwrap_or_default()) <= UPLOAD_LIMIT {
+            upload.extend_from_slice(&piece);
             continue;
         }
         upload = Vec::new();
-        if size > DRAINED {
+        if coming.size() > DRAINED {
             break;
         }
     }
-    let size = size.max(announced.unwrap_or_default());
-    if size > UPLOAD_LIMIT {
+    if coming.size().max(announced.unwrap_or_default()) > UPLOAD_LIMIT {
         return Err(Problem::new(
             413,
             "TooLarge",
