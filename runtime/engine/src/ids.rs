@@ -1,6 +1,7 @@
 //! Numbers that mean something, each its own type.
 
 use std::fmt;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -102,7 +103,7 @@ pub struct ReplyTo(pub u64);
 /// SHA-256 of a content-addressed text or binary, `sha256:<64 hex digits>`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct Digest(pub String);
+pub struct Digest(pub Arc<str>);
 
 impl fmt::Display for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -1,5 +1,7 @@
 //! Everything the engine asks of its shell.
 
+use std::sync::Arc;
+
 use asl::{Event, Failure, ItemSource, Payload, ResultTarget, Status, Timestamp};
 
 use crate::batch::Batch;
@@ -111,11 +113,11 @@ pub struct TaskRequest {
     /// JSON text for the task.
     pub parameters: Payload,
     /// `$$.Execution.Id`.
-    pub execution: String,
+    pub execution: Arc<str>,
     /// `$$.StateMachine.Id`.
-    pub machine: String,
+    pub machine: Arc<str>,
     /// The state's name.
-    pub state: String,
+    pub state: Arc<str>,
     /// 0 for the first attempt.
     pub retry_count: u32,
     /// When TimeoutSeconds is over.

@@ -133,9 +133,9 @@ fn run(sandbox: &Sandbox, module: Digest, number: u64) -> Result<Outcome, Box<dy
             ..TaskLimits::default()
         },
         input: Payload::empty_object(),
-        execution: "arn:execution".to_owned(),
-        machine: "arn:machine".to_owned(),
-        state: "Mutated".to_owned(),
+        execution: "arn:execution".into(),
+        machine: "arn:machine".into(),
+        state: "Mutated".into(),
         retry_count: 0,
         deadline: Some(Timestamp(i64::try_from(deadline.as_millis())?)),
         heartbeat_seconds: None,

@@ -99,9 +99,9 @@ fn call(sandbox: &Sandbox, module: &Digest, input: &Payload) -> Outcome {
             ..TaskLimits::default()
         },
         input: input.clone(),
-        execution: String::new(),
-        machine: String::new(),
-        state: String::new(),
+        execution: "".into(),
+        machine: "".into(),
+        state: "".into(),
         retry_count: 0,
         deadline: None,
         heartbeat_seconds: None,

@@ -57,9 +57,9 @@ impl Header {
         let mut lines = text.strip_prefix(OPENING)?.lines();
         let mut field = |name: &str| lines.next()?.strip_prefix(name)?.strip_prefix(": ").map(str::to_owned);
         let header = Self {
-            component: Digest(field("component")?),
+            component: Digest(field("component")?.into()),
             target: field("target")?,
-            code: Digest(field("code")?),
+            code: Digest(field("code")?.into()),
         };
         Some((header, &file[end + 2..]))
     }

@@ -17,6 +17,18 @@ use crate::outcome::{self, Copied, Phase};
 use crate::stacks::Stacks;
 use crate::standard_streams::Written;
 
+/// What all guests of a sandbox have in common, behind one pointer for each of them.
+pub(crate) struct Host {
+    /// The modules, by the stack they ask for.
+    pub(crate) stacks: Stacks,
+    /// Where their requests go.
+    pub(crate) network: Arc<Network>,
+    /// What they may hold together.
+    pub(crate) memory: Arc<GuestMemory>,
+    /// Bytes a task may answer.
+    pub(crate) output_bytes: usize,
+}
+
 /// What host functions see of the guest that calls them.
 pub(crate) struct Guest {
     attempt: Arc<OpenAttempt>,
@@ -25,7 +37,7 @@ pub(crate) struct Guest {
     /// The answer of a guest that speaks on its standard streams.
     written: Option<Written>,
     denials: Denials,
-    network: Arc<Network>,
+    host: Arc<Host>,
     /// Its requests, from the first one on.
     outbound: Option<Box<Outbound>>,
 }
@@ -50,7 +62,7 @@ impl Guest {
         let wasi = self
             .wasi
             .get_or_insert_with(|| Box::new(Wasi::new(attempt, written.as_ref())));
-        let network = &self.network;
+        let network = &self.host.network;
         let outbound = self
             .outbound
             .get_or_insert_with(|| Box::new(Outbound::new(attempt, network)));
@@ -90,7 +102,8 @@ impl ResourceLimiterAsync for Guest {
         'life: 'growing,
         Self: 'growing,
     {
-        self.memory.memory_growing(current, desired, maximum)
+        self.memory
+            .memory_growing((current, desired), maximum, self.attempt.peak())
     }
 
     fn table_growing<'life, 'growing>(
@@ -103,19 +116,14 @@ impl ResourceLimiterAsync for Guest {
         'life: 'growing,
         Self: 'growing,
     {
-        self.memory.table_growing(current, desired, maximum)
+        self.memory
+            .table_growing((current, desired), maximum, self.attempt.peak())
     }
 }
 
 /// Runs the attempt's guest. Clocks and cancelling are not looked at here: they drop this future.
-pub(crate) async fn run(
-    stacks: Arc<Stacks>,
-    network: Arc<Network>,
-    memory: Arc<GuestMemory>,
-    attempt: Arc<OpenAttempt>,
-    output_bytes: usize,
-) -> Finished {
-    let modules = stacks.modules(attempt.limits().stack);
+pub(crate) async fn run(host: Arc<Host>, attempt: Arc<OpenAttempt>) -> Finished {
+    let modules = host.stacks.modules(attempt.limits().stack);
     let module = match modules.loaded(&attempt.job().module) {
         Ok(module) => module,
         Err(error) => {
@@ -134,19 +142,19 @@ pub(crate) async fn run(
     }
     let limits = attempt.limits();
     let of_module = limits.output.and_then(|bytes| usize::try_from(bytes).ok());
-    let output_bytes = of_module.map_or(output_bytes, |bytes| bytes.min(output_bytes));
+    let output_bytes = of_module.map_or(host.output_bytes, |bytes| bytes.min(host.output_bytes));
     let room = Room {
         output: output_bytes,
         values: usize::try_from(limits.memory).unwrap_or(usize::MAX),
     };
     let guest = Guest {
-        memory: MemoryBudget::new(limits.memory, Arc::clone(attempt.peak()), memory.share()),
+        memory: MemoryBudget::new(limits.memory, host.memory.share()),
         wasi: None,
         written: way.speaks_on_streams().then(|| Written::at_most(output_bytes)),
         denials: Denials::default(),
-        network,
         outbound: None,
         attempt: Arc::clone(&attempt),
+        host: Arc::clone(&host),
     };
     let mut store = Store::new(modules.engine(), guest);
     store.limiter_async(|guest| guest);

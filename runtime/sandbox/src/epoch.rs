@@ -44,9 +44,9 @@ struct Entry {
 }
 
 impl Ticker {
-    /// Starts the thread.
-    pub(crate) fn start(engine: Engine) -> std::io::Result<(Arc<Self>, JoinHandle<()>)> {
-        let ticker = Arc::new(Self {
+    /// One that doesn't tick yet.
+    pub(crate) fn new(engine: Engine) -> Self {
+        Self {
             engines: Mutex::new(vec![engine]),
             running: AtomicUsize::new(0),
             asleep: AtomicBool::new(false),
@@ -56,7 +56,12 @@ impl Ticker {
                 heap: BinaryHeap::new(),
                 sweep_at: SWEEP_FROM,
             }),
-        });
+        }
+    }
+
+    /// Starts the thread.
+    pub(crate) fn start(engine: Engine) -> std::io::Result<(Arc<Self>, JoinHandle<()>)> {
+        let ticker = Arc::new(Self::new(engine));
         let handle = thread::Builder::new().name("guest-ticker".to_owned()).spawn({
             let ticker = Arc::clone(&ticker);
             move || ticker.run()

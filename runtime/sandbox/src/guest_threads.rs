@@ -12,7 +12,7 @@ use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering, fence};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
@@ -79,33 +79,34 @@ pub(crate) struct OpenAttempt {
     limits: TaskLimits,
     clocks: Clocks,
     began_micros: AtomicU64,
-    peak: Arc<Peak>,
+    peak: Peak,
     output: Mutex<GuestOutput>,
     stop: AtomicU8,
     slot: Mutex<Slot>,
     done: Mutex<Option<Done>>,
-    open: Weak<Open>,
+    common: Arc<Common>,
 }
 
 #[derive(Default)]
 struct Slot {
     guest: Option<Guest>,
-    /// Set by the first turn. A guest that needs no second one never meets the ticker's list.
-    began: bool,
     /// Ends the turns of a guest that was taken out of its slot while it waited.
     waker: Option<Waker>,
 }
 
-/// Every open attempt, by task: those of an execution are beside each other.
-#[derive(Default)]
-struct Open(Mutex<BTreeMap<TaskId, Arc<OpenAttempt>>>);
+/// What all attempts have in common, behind one pointer: each takes it on one thread and drops it on another, and the
+/// cores pass every count they share to and fro.
+struct Common {
+    ticker: Arc<Ticker>,
+    /// Those that haven't ended. Those of an execution are beside each other.
+    open: Mutex<BTreeMap<TaskId, Arc<OpenAttempt>>>,
+}
 
 /// The threads, the ticker and what runs on them.
 pub(crate) struct GuestThreads {
     runtime: Option<Runtime>,
-    ticker: Arc<Ticker>,
     ticker_thread: Option<std::thread::JoinHandle<()>>,
-    open: Arc<Open>,
+    common: Arc<Common>,
 }
 
 impl GuestThreads {
@@ -123,15 +124,16 @@ impl GuestThreads {
         let (ticker, ticker_thread) = Ticker::start(engine).map_err(Error::Threads)?;
         Ok(Self {
             runtime: Some(runtime),
-            ticker,
             ticker_thread: Some(ticker_thread),
-            open: Arc::default(),
+            common: Arc::new(Common::new(ticker)),
         })
     }
 
-    /// Runs the guest that `guest` makes of the attempt; `done` gets its report.
-    pub(crate) fn run<F>(&self, job: Job, limits: TaskLimits, done: Done, guest: impl FnOnce(Arc<OpenAttempt>) -> F)
+    /// Runs the guest that `guest` makes of the attempt, on the thread of its first turn: one that waits for its turn
+    /// holds little. `done` gets its report.
+    pub(crate) fn run<M, F>(&self, job: Job, limits: TaskLimits, done: Done, guest: M)
     where
+        M: FnOnce(Arc<OpenAttempt>) -> F + Send + Unpin + 'static,
         F: Future<Output = Finished> + Send + 'static,
     {
         let Some(handle) = self.handle() else { return };
@@ -141,25 +143,23 @@ impl GuestThreads {
             job,
             limits,
             began_micros: AtomicU64::new(0),
-            peak: Arc::default(),
+            peak: Peak::default(),
             output: Mutex::default(),
             stop: AtomicU8::new(RUNS),
             slot: Mutex::default(),
             done: Mutex::new(Some(done)),
-            open: Arc::downgrade(&self.open),
+            common: Arc::clone(&self.common),
         });
-        let guest = Box::pin(guest(Arc::clone(&attempt)));
-        attempt.slot().guest = Some(guest);
-        self.open.lock().insert(task, Arc::clone(&attempt));
+        self.common.open().insert(task, Arc::clone(&attempt));
         handle.spawn(Turns {
             attempt,
-            ticker: Arc::clone(&self.ticker),
+            guest: Some(guest),
         });
     }
 
     /// Stops an attempt; its `done` is not called any more.
     pub(crate) fn cancel(&self, task: TaskId) {
-        let attempt = self.open.lock().remove(&task);
+        let attempt = self.common.open().remove(&task);
         if let Some(attempt) = attempt {
             attempt.stop(Stop::Cancelled);
         }
@@ -167,7 +167,7 @@ impl GuestThreads {
 
     /// What has guests change over.
     pub(crate) fn ticker(&self) -> &Arc<Ticker> {
-        &self.ticker
+        &self.common.ticker
     }
 
     /// The attempts of an execution that haven't ended.
@@ -176,7 +176,7 @@ impl GuestThreads {
             execution,
             scheduled_at,
         };
-        let open = self.open.lock();
+        let open = self.common.open();
         let attempts = open.range(task(u64::MIN)..=task(u64::MAX));
         attempts.map(|(_, attempt)| attempt.under_way()).collect()
     }
@@ -189,11 +189,11 @@ impl GuestThreads {
 /// Stops everything that runs, without reports: whoever drops the sandbox has stopped listening.
 impl Drop for GuestThreads {
     fn drop(&mut self) {
-        let attempts: Vec<_> = std::mem::take(&mut *self.open.lock()).into_values().collect();
+        let attempts: Vec<_> = std::mem::take(&mut *self.common.open()).into_values().collect();
         for attempt in attempts {
             attempt.stop(Stop::Cancelled);
         }
-        self.ticker.stop();
+        self.common.ticker.stop();
         if let Some(thread) = self.ticker_thread.take()
             && thread.thread().id() != std::thread::current().id()
         {
@@ -205,9 +205,16 @@ impl Drop for GuestThreads {
     }
 }
 
-impl Open {
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<TaskId, Arc<OpenAttempt>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+impl Common {
+    fn new(ticker: Arc<Ticker>) -> Self {
+        Self {
+            ticker,
+            open: Mutex::default(),
+        }
+    }
+
+    fn open(&self) -> MutexGuard<'_, BTreeMap<TaskId, Arc<OpenAttempt>>> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -222,12 +229,12 @@ impl OpenAttempt {
             limits: job.limits,
             job,
             began_micros: AtomicU64::new(0),
-            peak: Arc::default(),
+            peak: Peak::default(),
             output: Mutex::default(),
             stop: AtomicU8::new(RUNS),
             slot: Mutex::default(),
             done: Mutex::new(None),
-            open: Weak::new(),
+            common: Arc::new(Common::new(Arc::new(Ticker::new(wasmtime::Engine::default())))),
         })
     }
 
@@ -260,7 +267,7 @@ impl OpenAttempt {
     }
 
     /// Where its memory is counted.
-    pub(crate) fn peak(&self) -> &Arc<Peak> {
+    pub(crate) fn peak(&self) -> &Peak {
         &self.peak
     }
 
@@ -287,6 +294,10 @@ impl OpenAttempt {
         // thread, which holds it, finds the code.
         fence(Ordering::SeqCst);
         self.end_if_stopped();
+    }
+
+    fn is_stopped(&self) -> bool {
+        self.stop.load(Ordering::SeqCst) != RUNS
     }
 
     fn end_if_stopped(&self) -> bool {
@@ -316,12 +327,10 @@ impl OpenAttempt {
 
     fn end(&self, finished: Finished) {
         let Some(done) = self.take_done() else { return };
-        if let Some(open) = self.open.upgrade() {
-            let mut open = open.lock();
-            if open
-                .get(&self.job.task)
-                .is_some_and(|other| std::ptr::eq(&**other, self))
-            {
+        let is_this = |other: &Arc<Self>| std::ptr::eq(&**other, self);
+        {
+            let mut open = self.common.open();
+            if open.get(&self.job.task).is_some_and(is_this) {
                 open.remove(&self.job.task);
             }
         }
@@ -330,7 +339,7 @@ impl OpenAttempt {
         let report = Report {
             outcome: self.redacted(finished.outcome),
             attempt: Attempt {
-                module: Some(self.job.module.0.clone()),
+                module: Some(Arc::clone(&self.job.module.0)),
                 version: None,
                 fuel: finished.fuel,
                 peak_memory: Some(self.peak.bytes()),
@@ -363,34 +372,42 @@ impl OpenAttempt {
 }
 
 /// An attempt as the guest threads see it.
-struct Turns {
+struct Turns<M> {
     attempt: Arc<OpenAttempt>,
-    ticker: Arc<Ticker>,
+    /// Makes the guest. The first turn takes it, and a guest that needs no second one never meets the ticker's list.
+    guest: Option<M>,
 }
 
-impl Future for Turns {
+impl<M, F> Future for Turns<M>
+where
+    M: FnOnce(Arc<OpenAttempt>) -> F + Unpin,
+    F: Future<Output = Finished> + Send + 'static,
+{
     type Output = ();
 
-    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        let guest = self.guest.take();
         let attempt = &self.attempt;
         if attempt.end_if_stopped() {
             return Poll::Ready(());
         }
         let mut slot = attempt.slot();
-        let Slot {
-            guest: Some(guest),
-            began,
-            ..
-        } = &mut *slot
-        else {
+        let first = guest.is_some();
+        if let Some(guest) = guest {
+            // Whoever stops it from now on finds the slot taken, and leaves the end to this turn.
+            if attempt.is_stopped() {
+                drop(slot);
+                attempt.end_if_stopped();
+                return Poll::Ready(());
+            }
+            attempt.began_micros.store(attempt.clocks.micros(), Ordering::Relaxed);
+            slot.guest = Some(Box::pin(guest(Arc::clone(attempt))));
+        }
+        let Some(guest) = &mut slot.guest else {
             return Poll::Ready(());
         };
-        let first = !std::mem::replace(began, true);
-        if first {
-            attempt.began_micros.store(attempt.clocks.micros(), Ordering::Relaxed);
-        }
         let turn = {
-            let _running = self.ticker.guest_runs();
+            let _running = attempt.common.ticker.guest_runs();
             catch_unwind(AssertUnwindSafe(|| guest.as_mut().poll(context)))
         };
         let finished = match turn {
@@ -410,7 +427,10 @@ impl Future for Turns {
         }
         drop(slot);
         if first && let Some(due) = attempt.clocks.check(Instant::now()) {
-            self.ticker.watch(attempt, due.unwrap_or_else(|_| Instant::now()));
+            attempt
+                .common
+                .ticker
+                .watch(attempt, due.unwrap_or_else(|_| Instant::now()));
         }
         fence(Ordering::SeqCst);
         if attempt.end_if_stopped() {

@@ -1,5 +1,7 @@
 //! `sandstep:task/host`: what every task may ask of its host.
 
+use std::sync::Arc;
+
 use wasmtime::StoreContextMut;
 use wasmtime::component::{ComponentType, Lift, Linker, Lower, WasmStr};
 
@@ -30,11 +32,11 @@ enum Level {
 #[component(record)]
 struct AttemptContext {
     #[component(name = "execution-id")]
-    execution_id: String,
+    execution_id: Arc<str>,
     #[component(name = "state-machine-id")]
-    state_machine_id: String,
+    state_machine_id: Arc<str>,
     #[component(name = "state-name")]
-    state_name: String,
+    state_name: Arc<str>,
     #[component(name = "retry-count")]
     retry_count: u32,
     #[component(name = "idempotency-key")]
@@ -75,9 +77,9 @@ fn source(level: Level) -> Source {
 fn context(guest: &Guest) -> AttemptContext {
     let job = guest.attempt().job();
     AttemptContext {
-        execution_id: job.execution.clone(),
-        state_machine_id: job.machine.clone(),
-        state_name: job.state.clone(),
+        execution_id: Arc::clone(&job.execution),
+        state_machine_id: Arc::clone(&job.machine),
+        state_name: Arc::clone(&job.state),
         retry_count: job.retry_count,
         idempotency_key: job.task.to_string(),
         deadline: job.deadline.and_then(|deadline| u64::try_from(deadline.0).ok()),

@@ -3,7 +3,6 @@
 use std::fmt;
 use std::future::ready;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use engine::ports::{AskedLimits, TaskLimits};
@@ -64,7 +63,6 @@ impl std::error::Error for MemoryExceeded {}
 pub(crate) struct MemoryBudget {
     limit: u64,
     used: u64,
-    peak: Arc<Peak>,
     share: Share,
 }
 
@@ -84,26 +82,37 @@ pub(crate) type Growing<'a> = Pin<Box<dyn Future<Output = wasmtime::Result<bool>
 
 impl MemoryBudget {
     /// A budget nothing is taken from yet, out of a share of what all guests have.
-    pub(crate) fn new(limit: u64, peak: Arc<Peak>, share: Share) -> Self {
-        Self {
-            limit,
-            used: 0,
-            peak,
-            share,
-        }
+    pub(crate) fn new(limit: u64, share: Share) -> Self {
+        Self { limit, used: 0, share }
     }
 
-    /// A memory wants to grow; waits where other guests have what it wants.
-    pub(crate) fn memory_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> Growing<'_> {
-        self.growing(current, desired, maximum, 1)
+    /// A memory wants to grow from `current` to `desired`, the most it held is kept in `peak`; waits where other guests have what it wants.
+    pub(crate) fn memory_growing<'a>(
+        &'a mut self,
+        (current, desired): (usize, usize),
+        maximum: Option<usize>,
+        peak: &'a Peak,
+    ) -> Growing<'a> {
+        self.growing((current, desired), maximum, 1, peak)
     }
 
     /// The same of a table.
-    pub(crate) fn table_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> Growing<'_> {
-        self.growing(current, desired, maximum, TABLE_ELEMENT_BYTES)
+    pub(crate) fn table_growing<'a>(
+        &'a mut self,
+        (current, desired): (usize, usize),
+        maximum: Option<usize>,
+        peak: &'a Peak,
+    ) -> Growing<'a> {
+        self.growing((current, desired), maximum, TABLE_ELEMENT_BYTES, peak)
     }
 
-    fn growing(&mut self, current: usize, desired: usize, maximum: Option<usize>, bytes: u64) -> Growing<'_> {
+    fn growing<'a>(
+        &'a mut self,
+        (current, desired): (usize, usize),
+        maximum: Option<usize>,
+        bytes: u64,
+        peak: &'a Peak,
+    ) -> Growing<'a> {
         if maximum.is_some_and(|maximum| desired > maximum) {
             return Box::pin(ready(Ok(false)));
         }
@@ -114,19 +123,19 @@ impl MemoryBudget {
             return Box::pin(ready(Err(wasmtime::Error::new(MemoryExceeded { wanted, limit }))));
         }
         if self.share.take(more) {
-            self.count(wanted);
+            self.count(wanted, peak);
             return Box::pin(ready(Ok(true)));
         }
         Box::pin(async move {
             self.share.wait_for(more).await;
-            self.count(wanted);
+            self.count(wanted, peak);
             Ok(true)
         })
     }
 
-    fn count(&mut self, used: u64) {
+    fn count(&mut self, used: u64, peak: &Peak) {
         self.used = used;
-        self.peak.0.fetch_max(used, Ordering::Relaxed);
+        peak.0.fetch_max(used, Ordering::Relaxed);
     }
 }
 

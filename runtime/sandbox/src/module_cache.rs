@@ -16,6 +16,7 @@ use cap_std::ambient_authority;
 use cap_std::fs::Dir;
 use engine::ids::Digest;
 use engine::ports::{Sweep, Tally};
+use rustc_hash::FxBuildHasher;
 use sha2::{Digest as _, Sha256};
 use wasmtime::component::{Component, InstancePre, Linker};
 use wasmtime::{Engine, ResourcesRequired};
@@ -118,7 +119,8 @@ pub(crate) struct ModuleCache {
     root: PathBuf,
     path: PathBuf,
     directory: Dir,
-    loaded: RwLock<HashMap<Digest, Arc<Loaded>>>,
+    /// Looked up for each attempt. Nobody can choose digests that collide here: they are hashes already.
+    loaded: RwLock<HashMap<Digest, Arc<Loaded>, FxBuildHasher>>,
     bounds: Bounds,
     uses: AtomicU64,
     /// One at a time: Cranelift already uses every core and, for a large module, a gigabyte.
@@ -300,7 +302,7 @@ impl ModuleCache {
 
     fn is_loaded(&self, digits: &str) -> bool {
         let loaded = self.loaded.read().unwrap_or_else(PoisonError::into_inner);
-        loaded.contains_key(&Digest(format!("sha256:{digits}")))
+        loaded.contains_key(&Digest(format!("sha256:{digits}").into()))
     }
 
     fn on_disk(&self) -> std::io::Result<Vec<OnDisk>> {
@@ -426,7 +428,7 @@ impl FileNames {
 /// Whether a file is whole and of one of these components.
 fn is_code_of(name: &str, keep: &HashSet<&Digest>) -> bool {
     let digits = name.strip_suffix(CODE).or_else(|| name.strip_suffix(CHECKSUM));
-    digits.is_some_and(|digits| keep.contains(&Digest(format!("sha256:{digits}"))))
+    digits.is_some_and(|digits| keep.contains(&Digest(format!("sha256:{digits}").into())))
 }
 
 /// Names the directory of an engine's code. Hashed with SHA-256 because the standard library's hasher

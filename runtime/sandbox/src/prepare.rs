@@ -94,7 +94,7 @@ pub(crate) fn digest(component: &[u8]) -> Digest {
     for byte in Sha256::digest(component) {
         text.push_str(&format!("{byte:02x}"));
     }
-    Digest(text)
+    Digest(text.into())
 }
 
 /// A refusal with its stable code.

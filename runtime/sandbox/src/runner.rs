@@ -9,6 +9,7 @@ use engine::ports::{
     TaskRunner, UnderWay,
 };
 
+use crate::attempt::Host;
 use crate::guest_memory::GuestMemory;
 use crate::guest_threads::{Done, GuestThreads};
 use crate::limits::{DEFAULT_CEILING, GUEST_MEMORY, OUTPUT_BYTES, within};
@@ -59,14 +60,11 @@ impl Options {
 /// Runs tasks in WebAssembly. Dropping it stops every guest, without reports.
 pub struct Sandbox {
     modules: Arc<ModuleCache>,
-    stacks: Arc<Stacks>,
-    network: Arc<Network>,
-    memory: Arc<GuestMemory>,
+    host: Arc<Host>,
     threads: GuestThreads,
     slots: usize,
     ceiling: TaskLimits,
     limits: TaskLimits,
-    output_bytes: usize,
     allocation: Allocation,
 }
 
@@ -101,14 +99,16 @@ impl Sandbox {
         );
         Ok(Self {
             modules,
-            stacks: Arc::new(stacks),
-            network: Arc::new(Network::new()),
-            memory,
+            host: Arc::new(Host {
+                stacks,
+                network: Arc::new(Network::new()),
+                memory,
+                output_bytes: options.output_bytes,
+            }),
             threads,
             slots,
             ceiling,
             limits: within(options.limits, ceiling),
-            output_bytes: options.output_bytes,
             allocation,
         })
     }
@@ -168,11 +168,9 @@ impl TaskRunner for Sandbox {
 
     fn run(&self, job: Job, done: Done) {
         let limits = within(job.limits, self.ceiling);
-        let output_bytes = self.output_bytes;
-        self.threads.run(job, limits, done, |attempt| {
-            let (stacks, network) = (Arc::clone(&self.stacks), Arc::clone(&self.network));
-            attempt::run(stacks, network, Arc::clone(&self.memory), attempt, output_bytes)
-        });
+        let host = Arc::clone(&self.host);
+        self.threads
+            .run(job, limits, done, move |attempt| attempt::run(host, attempt));
     }
 
     fn cancel(&self, task: TaskId) {
@@ -185,7 +183,7 @@ impl TaskRunner for Sandbox {
 
     fn sweep(&self, keep: &[Digest], sweep: Sweep) -> Result<Tally, StoreError> {
         if sweep == Sweep::Delete {
-            self.stacks.each().for_each(|modules| modules.forget(keep));
+            self.host.stacks.each().for_each(|modules| modules.forget(keep));
         }
         self.modules
             .sweep(keep, sweep)

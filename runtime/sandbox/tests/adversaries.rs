@@ -309,7 +309,7 @@ fn task_error_is_the_guests_own() {
 fn a_module_nobody_uploaded_is_a_failure_of_its_task() {
     let world = World::new();
     for digest in [format!("sha256:{:064x}", 1), "sha256:../../etc/passwd".to_owned()] {
-        world.fails(job(&engine::ids::Digest(digest)), "Sandbox.ModuleNotLoaded");
+        world.fails(job(&engine::ids::Digest(digest.into())), "Sandbox.ModuleNotLoaded");
     }
 }
 

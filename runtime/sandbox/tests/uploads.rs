@@ -229,7 +229,7 @@ fn stored_components_are_compiled_again_where_the_cache_is_lost_or_damaged() {
 
     let error = world
         .sandbox
-        .ensure(&engine::ids::Digest(format!("sha256:{:064x}", 9)), &|| {
+        .ensure(&engine::ids::Digest(format!("sha256:{:064x}", 9).into()), &|| {
             Ok(prepared.component.clone())
         })
         .expect_err("another component's bytes");

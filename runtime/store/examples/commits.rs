@@ -253,7 +253,7 @@ fn start(id: u64) -> Append {
             child: None,
             machine: MachineId(1),
             name,
-            definition: Digest(format!("sha256:{:064}", 1)),
+            definition: Digest(format!("sha256:{:064}", 1).into()),
             at: Timestamp(1_790_000_000_000),
         }),
         status: Status::Running,

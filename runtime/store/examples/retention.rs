@@ -152,7 +152,7 @@ fn start_at(id: u64, at: i64) -> Append {
         start: Some(Start {
             machine: MachineId(1),
             name,
-            definition: Digest("sha256:1".to_owned()),
+            definition: Digest("sha256:1".into()),
             at,
             origin: None,
             child: None,

@@ -15,7 +15,7 @@ pub fn digest_of(bytes: &[u8]) -> Digest {
     for byte in Sha256::digest(bytes) {
         write!(text, "{byte:02x}").expect("writing to a String can't fail");
     }
-    Digest(text)
+    Digest(text.into())
 }
 
 /// The hex digits of a content address; `None` when it isn't one, so that what comes back is always safe as the
@@ -30,7 +30,7 @@ pub(crate) fn hex_digits(digest: &Digest) -> Option<&str> {
 /// The content address whose hex digits these are, where they are any.
 #[cfg(feature = "sqlite")]
 pub(crate) fn digest_named(hex: &str) -> Digest {
-    Digest(format!("{SCHEME}{hex}"))
+    Digest(format!("{SCHEME}{hex}").into())
 }
 
 #[cfg(all(test, feature = "sqlite"))]
@@ -41,7 +41,7 @@ mod tests {
     fn an_address_is_the_sha_256_of_the_bytes() {
         let digest = digest_of(b"abc");
         assert_eq!(
-            digest.0,
+            &*digest.0,
             "sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
         );
         assert_eq!(hex_digits(&digest), Some(&digest.0[7..]));
@@ -56,7 +56,7 @@ mod tests {
             "md5:00",
             &format!("sha256:{}", "A".repeat(64)),
         ] {
-            assert_eq!(hex_digits(&Digest(text.to_owned())), None, "{text}");
+            assert_eq!(hex_digits(&Digest(text.into())), None, "{text}");
         }
     }
 }

@@ -147,11 +147,11 @@ pub struct Job {
     /// JSON text for the guest.
     pub input: Payload,
     /// `$$.Execution.Id`.
-    pub execution: String,
+    pub execution: Arc<str>,
     /// `$$.StateMachine.Id`.
-    pub machine: String,
+    pub machine: Arc<str>,
     /// The Task state's name.
-    pub state: String,
+    pub state: Arc<str>,
     /// 0 for the first attempt.
     pub retry_count: u32,
     /// The attempt is killed after this.
@@ -250,7 +250,7 @@ pub struct UnderWay {
     /// Which.
     pub task: TaskId,
     /// Name of its state.
-    pub state: String,
+    pub state: Arc<str>,
     /// Attempts before it.
     pub retry_count: u32,
     /// How long ago it began.

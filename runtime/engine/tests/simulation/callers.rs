@@ -110,7 +110,7 @@ impl World {
         let caller = &self.callers[index];
         Some(Input::Start(StartExecution {
             machine: caller.machine,
-            definition: Digest(format!("sha256:{}", caller.machine.0)),
+            definition: Digest(format!("sha256:{}", caller.machine.0).into()),
             state_machine: Arc::clone(&self.disk.machines[&caller.machine]),
             mode: caller.mode,
             stored_as: None,

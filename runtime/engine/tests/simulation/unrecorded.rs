@@ -31,7 +31,7 @@ impl World {
                 let start = Start {
                     machine,
                     name: name.clone(),
-                    definition: Digest(String::new()),
+                    definition: Digest("".into()),
                     at: event.at,
                     origin: None,
                     child: None,

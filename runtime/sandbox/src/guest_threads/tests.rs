@@ -18,14 +18,14 @@ pub(super) fn job() -> Job {
             execution: ExecutionId(1),
             scheduled_at: 2,
         },
-        module: Digest("sha256:none".to_owned()),
+        module: Digest("sha256:none".into()),
         function: None,
         granted: None,
         limits: TaskLimits::default(),
         input: Payload::null(),
-        execution: String::new(),
-        machine: String::new(),
-        state: String::new(),
+        execution: "".into(),
+        machine: "".into(),
+        state: "".into(),
         retry_count: 0,
         deadline: None,
         heartbeat_seconds: None,
@@ -38,6 +38,7 @@ where
 {
     let (done, report) = mpsc::channel();
     let done = Box::new(move |report| drop(done.send(report)));
+    let guest = Box::pin(guest);
     threads.run(job(), TaskLimits::default(), done, |_| guest);
     report
 }
@@ -61,7 +62,7 @@ fn a_panic_of_ours_is_a_failure_of_one_attempt() {
         }
     });
     assert_eq!(report.recv_timeout(PATIENCE).expect("a report").outcome, null());
-    assert!(threads.open.lock().is_empty());
+    assert!(threads.common.open().is_empty());
 }
 
 #[test]
@@ -84,4 +85,37 @@ fn cancelling_drops_a_guest_that_waits_for_ever() {
         report.recv_timeout(PATIENCE).map(drop),
         Err(mpsc::RecvTimeoutError::Disconnected)
     );
+}
+
+#[test]
+fn who_is_cancelled_before_its_turn_never_runs() {
+    let threads = threads();
+    let (go, held) = mpsc::channel::<()>();
+    let first = run(&threads, async move {
+        // The only thread.
+        let _ = held.recv();
+        Finished {
+            outcome: Outcome::Succeeded(Payload::null()),
+            fuel: None,
+        }
+    });
+    let mut second = job();
+    second.task.scheduled_at += 1;
+    let task = second.task;
+    let (made, saw_making) = mpsc::channel::<()>();
+    let reported = made.clone();
+    let done = Box::new(move |_| reported.send(()).unwrap_or_default());
+    threads.run(second, TaskLimits::default(), done, move |_| {
+        let _ = made.send(());
+        std::future::pending()
+    });
+    threads.cancel(task);
+    go.send(()).expect("the first one waits");
+    first.recv_timeout(PATIENCE).expect("a report");
+    assert_eq!(
+        saw_making.recv_timeout(PATIENCE),
+        Err(mpsc::RecvTimeoutError::Disconnected),
+        "neither made nor reported"
+    );
+    assert!(threads.common.open().is_empty());
 }

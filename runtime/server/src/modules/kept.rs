@@ -27,7 +27,7 @@ impl Kept {
             Version::Newest => self.versions.last(),
             Version::Number(number) => numbered(number),
             // Of versions with the same component the oldest: what is pinned doesn't change with an upload.
-            Version::Digest(digest) => self.versions.iter().find(|record| record.digest.0 == digest),
+            Version::Digest(digest) => self.versions.iter().find(|record| *record.digest.0 == *digest),
             Version::Label(label) => numbered(self.labels.get(label)?.version),
         }
     }

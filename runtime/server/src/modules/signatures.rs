@@ -40,7 +40,7 @@ pub fn digest(bytes: &[u8]) -> Digest {
         let _ = write!(digits, "{byte:02x}");
         digits
     });
-    Digest(format!("sha256:{digits}"))
+    Digest(format!("sha256:{digits}").into())
 }
 
 /// The part of a policy about signatures, as it is written.

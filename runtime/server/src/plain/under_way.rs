@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use asl::Timestamp;
@@ -19,7 +20,7 @@ const SAME: Duration = Duration::from_millis(5);
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Shown {
-    state: String,
+    state: Arc<str>,
     retry_count: u32,
     started: String,
     /// When its guest last said that it is alive; absent until it does.

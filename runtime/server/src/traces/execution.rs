@@ -376,7 +376,7 @@ impl Traced {
             ("sandstep.task.retry_count", attempt.retry_count.into()),
         ];
         if let Some(module) = &cost.module {
-            attributes.push(("sandstep.task.module", module.as_str().into()));
+            attributes.push(("sandstep.task.module", (&**module).into()));
         }
         for (name, measured) in [
             ("sandstep.task.fuel", cost.fuel),

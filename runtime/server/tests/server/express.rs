@@ -161,7 +161,7 @@ async fn tasks_run_and_time_is_short() {
         .await;
     assert_eq!(answer["output"], "{\"a\":1}");
     let job = world.runner.jobs.lock().expect("whole")[0].clone();
-    assert_eq!(job.execution, answer["executionArn"].as_str().expect("an ARN"));
+    assert_eq!(*job.execution, *answer["executionArn"].as_str().expect("an ARN"));
 
     let hurry = json!({"StartAt": "W", "TimeoutSeconds": 1, "States": {
         "W": {"Type": "Wait", "Seconds": 3600, "End": true}}});
@@ -317,7 +317,7 @@ async fn an_asynchronous_execution_begins_again_after_a_crash() {
     world.jobs(2).await;
     {
         let jobs = world.runner.jobs.lock().expect("whole");
-        assert_eq!(jobs[1].execution, arn, "the same execution");
+        assert_eq!(*jobs[1].execution, *arn, "the same execution");
         assert_ne!(
             jobs[0].task, jobs[1].task,
             "its tasks are others: they may do something else this time"

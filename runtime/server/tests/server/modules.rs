@@ -19,7 +19,7 @@ async fn versions_are_numbered_listed_and_deleted() {
         (&shown["name"], &shown["version"], &shown["size"]),
         (&json!("charge"), &json!(1), &json!(4))
     );
-    assert_eq!(shown["digest"], store::digest_of(b"echo").0);
+    assert_eq!(shown["digest"], *store::digest_of(b"echo").0);
     assert_eq!(shown["limits"], json!({"fuel": 10_000_000_000_u64, "memory": 64 << 20}));
     assert_eq!(
         (&shown["entry"], &shown["uploadedAs"]),

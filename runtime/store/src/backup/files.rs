@@ -171,7 +171,7 @@ pub(super) fn copy_content_file(file: &Path, to: &Path) -> Result<Copied, Error>
 /// Whether a file's content has the digest it is named after.
 pub(super) fn check_content(file: &Path) -> Result<(), Error> {
     let (_, found) = digest_of(file)?;
-    if address_of(file).is_some_and(|digest| digest.0 == found) {
+    if address_of(file).is_some_and(|digest| digest == found) {
         return Ok(());
     }
     Err(Error::Damaged {
@@ -181,7 +181,7 @@ pub(super) fn check_content(file: &Path) -> Result<(), Error> {
 }
 
 /// Size and digest of a file of any size.
-pub(super) fn digest_of(file: &Path) -> Result<(u64, String), Error> {
+pub(super) fn digest_of(file: &Path) -> Result<(u64, Digest), Error> {
     let mut open = File::open(file).map_err(failed("open", file))?;
     let (mut hash, mut bytes, mut buffer) = (Sha256::new(), 0, vec![0; READ_BYTES]);
     loop {
@@ -194,7 +194,7 @@ pub(super) fn digest_of(file: &Path) -> Result<(u64, String), Error> {
         }
     }
     let hex: String = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
-    Ok((bytes, digest_named(&hex).0))
+    Ok((bytes, digest_named(&hex)))
 }
 
 /// Copies a directory of objects; what is only being written is left out, and so is what isn't a file.

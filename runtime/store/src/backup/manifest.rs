@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::Write;
 use std::path::Path;
 
+use engine::ids::Digest;
 use serde::{Deserialize, Serialize};
 
 use super::{Copied, Error};
@@ -27,7 +28,7 @@ pub struct Manifest {
     /// Size of the database in bytes.
     pub database_bytes: u64,
     /// SHA-256 of the database's file.
-    pub database_digest: String,
+    pub database_digest: Digest,
     /// Executions in it, children of Map Runs among them.
     pub executions: u64,
     /// State machines that aren't deleted.

@@ -107,7 +107,7 @@ impl Store {
             }
             Ok(())
         })?;
-        for digest in digests.into_iter().map(Digest) {
+        for digest in digests.into_iter().map(|digest| Digest(digest.into())) {
             if !self.is_component_named(&digest)? {
                 self.0.components.remove(&digest);
             }

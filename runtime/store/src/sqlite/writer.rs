@@ -274,7 +274,7 @@ mod tests {
         let start = Start {
             machine: MachineId(1),
             name: format!("n{execution}"),
-            definition: Digest("sha256:1".to_owned()),
+            definition: Digest("sha256:1".into()),
             at: Timestamp(1),
             origin: None,
             child: None,

@@ -125,7 +125,7 @@ fn a_machine_is_created_updated_and_deleted() {
         assert_eq!(catalogue.machines_named("nobody").expect("reads"), []);
         assert_eq!(catalogue.machine(MachineId(99)).expect("reads"), None);
         assert_eq!(text_of(catalogue, &store::digest_of(b"never stored")), None);
-        assert_eq!(text_of(catalogue, &Digest("../sandstep.db".to_owned())), None);
+        assert_eq!(text_of(catalogue, &Digest("../sandstep.db".into())), None);
     }
 }
 

@@ -214,7 +214,7 @@ fn a_damaged_or_lost_file_is_named_and_an_upload_mends_it() {
     );
     fs::remove_file(&file).expect("tampers");
     let error = store.component(&digest).expect_err("lost").to_string();
-    assert!(error.contains("missing") && error.contains(&digest.0), "{error}");
+    assert!(error.contains("missing") && error.contains(&*digest.0), "{error}");
     module(&store, "charge", b"component");
     assert_eq!(
         store.component(&digest).expect("reads").as_deref(),

@@ -113,7 +113,7 @@ fn a_record_says_how_the_execution_stands() {
         );
         assert_eq!((record.status, record.started), (Status::Running, Timestamp(7)));
         assert_eq!((record.stopped, record.wake_at), (None, Some(Timestamp(50))));
-        assert_eq!(record.definition.0, "sha256:1");
+        assert_eq!(*record.definition.0, *"sha256:1");
         assert_eq!(
             reader.execution_by_name(MachineId(1), "a").expect("reads"),
             Some(record.clone())

@@ -173,7 +173,7 @@ fn start(id: u64, name: &str, input: &str) -> Append {
         start: Some(Start {
             machine: MachineId(1),
             name: name.to_owned(),
-            definition: Digest("sha256:1".to_owned()),
+            definition: Digest("sha256:1".into()),
             at: Timestamp(at),
             origin: None,
             child: None,

@@ -58,7 +58,7 @@ prop_compose! {
             Start {
                 machine: MachineId(machine),
                 name: format!("n{name}"),
-                definition: Digest(format!("sha256:{input}")),
+                definition: Digest(format!("sha256:{input}").into()),
                 at: Timestamp(i64::from(input)),
                 // nobody starts a child through a version
                 origin: origin.filter(|_| child.is_none()),

@@ -238,14 +238,14 @@ fn definitions_stay_as_long_as_anything_has_them() {
             backend.name
         );
         assert_eq!(
-            sweep(Sweep::Count, &Digest(String::new())),
+            sweep(Sweep::Count, &Digest("".into())),
             one("second"),
             "{}",
             backend.name
         );
         assert!(catalogue.definition(&second.definition).expect("reads").is_some());
         assert_eq!(
-            sweep(Sweep::Delete, &Digest(String::new())),
+            sweep(Sweep::Delete, &Digest("".into())),
             one("second"),
             "{}",
             backend.name
@@ -261,7 +261,7 @@ fn definitions_stay_as_long_as_anything_has_them() {
         let other = catalogue.create_machine(machine("other", "second")).expect("creates");
         assert_eq!(other.definition, second.definition);
         assert_eq!(
-            sweep(Sweep::Delete, &Digest(String::new())),
+            sweep(Sweep::Delete, &Digest("".into())),
             Swept::default(),
             "{}: it is deleted and can be looked at",
             backend.name
@@ -277,8 +277,8 @@ fn definitions_stay_as_long_as_anything_has_them() {
             definitions: Tally { count: 2, bytes: 10 },
             ..Swept::default()
         };
-        assert_eq!(sweep(Sweep::Count, &Digest(String::new())), all, "{}", backend.name);
-        assert_eq!(sweep(Sweep::Delete, &Digest(String::new())), all, "{}", backend.name);
+        assert_eq!(sweep(Sweep::Count, &Digest("".into())), all, "{}", backend.name);
+        assert_eq!(sweep(Sweep::Delete, &Digest("".into())), all, "{}", backend.name);
         assert_eq!(catalogue.machines_named("m").expect("reads"), [], "{}", backend.name);
         assert_eq!(catalogue.definition(&third.definition).expect("reads"), None);
 

@@ -1,5 +1,7 @@
 //! What is recorded of one attempt of a task.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 /// What one attempt of a task cost and said.
@@ -7,7 +9,7 @@ use serde::{Deserialize, Serialize};
 pub struct Attempt {
     /// The component that ran: `sha256:<hex>`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub module: Option<String>,
+    pub module: Option<Arc<str>>,
     /// Which version of its module that was when the attempt began.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version: Option<u32>,
