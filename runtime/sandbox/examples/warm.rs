@@ -3,8 +3,9 @@
 //!
 //! `cargo run -p sandbox --release --example warm [GUEST.wasm JSON-INPUT]`
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::thread::Thread;
 use std::time::Instant;
 
 use asl::Payload;
@@ -20,8 +21,13 @@ const CALLS: u64 = 100_000;
 /// Tasks started together, as the engine starts those of one commit.
 const TOGETHER: u64 = 200;
 
-/// Each measurement is made so often; the best counts, the others met other people's work.
-const ROUNDS: usize = 5;
+/// Each measurement is made so often, one beside the other: what a round meets of other people's work it meets all through.
+/// The median of the rounds counts, and of their ratios.
+const ROUNDS: usize = 15;
+
+/// Places of what the others are compared with.
+const UNLIMITED: usize = 1;
+const LIMITED: usize = 2;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let directory = tempfile::TempDir::new()?;
@@ -48,67 +54,111 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     options.threads = 2;
     let two = Sandbox::open(options)?;
 
-    let (plain, scheduled) = (
-        bare(false, one.allocation(), &prepared.component)?,
-        bare(true, one.allocation(), &prepared.component)?,
-    );
-    let mut measurements: Vec<(&str, Work)> = vec![
-        ("bare wasmtime, sync, no limits", Box::new(|| plain(input.text()))),
+    let component = &prepared.component;
+    let defaults = bare(Config::new(), Limits::None, component)?;
+    let plain = bare(pooled(one.allocation()), Limits::None, component)?;
+    let limited = bare(pooled(one.allocation()), Limits::FuelAndEpochs, component)?;
+    let mut measurements: [(&str, u64, Work); 6] = [
         (
-            "bare wasmtime, async, fuel, epoch",
-            Box::new(|| scheduled(input.text())),
+            "bare wasmtime, sync, its defaults",
+            CALLS / 10,
+            Box::new(|calls| defaults(input.text(), calls)),
+        ),
+        (
+            "bare wasmtime, sync, pooled",
+            CALLS,
+            Box::new(|calls| plain(input.text(), calls)),
+        ),
+        (
+            "the same async, fuel, epochs",
+            CALLS,
+            Box::new(|calls| limited(input.text(), calls)),
         ),
         (
             "TaskRunner::run, 200 at a time",
-            Box::new(|| through(&one, &prepared.digest, &input, TOGETHER)),
+            CALLS,
+            Box::new(|calls| through(&one, &prepared.digest, &input, calls, TOGETHER)),
         ),
         (
-            "the same on 2 guest threads",
-            Box::new(|| through(&two, &prepared.digest, &input, TOGETHER)),
+            "the same on two guest threads",
+            CALLS,
+            Box::new(|calls| through(&two, &prepared.digest, &input, calls, TOGETHER)),
         ),
         (
             "TaskRunner::run, one at a time",
-            Box::new(|| through(&one, &prepared.digest, &input, 1)),
+            CALLS / 10,
+            Box::new(|calls| through(&one, &prepared.digest, &input, calls, 1)),
         ),
     ];
-    let mut best = vec![(f64::INFINITY, 0.0); measurements.len()];
+    let mut rounds = Vec::new();
     for _ in 0..ROUNDS {
-        for (measured, best) in measurements.iter_mut().zip(&mut best) {
+        let mut costs = Vec::new();
+        for (_, calls, work) in &mut measurements {
             let (cpu, clock) = (cpu_seconds(), Instant::now());
-            measured.1();
-            let cpu = (cpu_seconds() - cpu) * 1e6 / CALLS as f64;
-            if cpu < best.0 {
-                *best = (cpu, CALLS as f64 / clock.elapsed().as_secs_f64());
-            }
+            work(*calls);
+            let calls = *calls as f64;
+            costs.push(Cost {
+                cpu: (cpu_seconds() - cpu) / calls,
+                clock: clock.elapsed().as_secs_f64() / calls,
+            });
         }
+        rounds.push(costs);
     }
-    let floor = best[0].0;
-    for ((name, _), (cpu, rate)) in measurements.iter().zip(&best) {
+    println!("{:<34}   CPU a call  x unlimited  x limited   calls/s  x limited", "");
+    for (index, (name, ..)) in measurements.iter().enumerate() {
+        let all = |of: &dyn Fn(&[Cost]) -> f64| median(rounds.iter().map(|costs| of(costs)).collect());
         println!(
-            "{name:<36} {cpu:>6.2} us CPU a call  {:>5.2} x floor  {rate:>8.0} calls/s",
-            cpu / floor
+            "{name:<34}  {:>8.2} us  {:>10.2}  {:>10.2}  {:>8.0}  {:>9.2}",
+            all(&|costs| costs[index].cpu * 1e6),
+            all(&|costs| costs[index].cpu / costs[UNLIMITED].cpu),
+            all(&|costs| costs[index].cpu / costs[LIMITED].cpu),
+            all(&|costs| 1.0 / costs[index].clock),
+            all(&|costs| costs[LIMITED].clock / costs[index].clock),
         );
     }
     println!("{} kB resident", resident_kb());
     Ok(())
 }
 
-type Work<'a> = Box<dyn FnMut() + 'a>;
+/// Makes so many calls.
+type Work<'a> = Box<dyn FnMut(u64) + 'a>;
 
-/// A closure that makes [`CALLS`] calls, each in a fresh instance.
-fn bare(scheduled: bool, allocation: Allocation, component: &[u8]) -> wasmtime::Result<impl Fn(&str) + use<>> {
+/// What a call cost, in seconds.
+struct Cost {
+    cpu: f64,
+    clock: f64,
+}
+
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Limits {
+    None,
+    FuelAndEpochs,
+}
+
+/// Instances are made as the sandbox makes them.
+fn pooled(allocation: Allocation) -> Config {
     let mut pool = PoolingAllocationConfig::new();
     pool.linear_memory_keep_resident(2 << 20).table_keep_resident(64 << 10);
     if allocation == Allocation::PoolWithPagemapScan {
         pool.pagemap_scan(Enabled::Yes);
     }
     let mut config = Config::new();
-    config
-        .concurrency_support(false)
-        .consume_fuel(scheduled)
-        .epoch_interruption(scheduled);
+    config.concurrency_support(false);
     if allocation != Allocation::OnDemand {
         config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
+    }
+    config
+}
+
+/// A closure that makes calls, each in a fresh instance.
+fn bare(mut config: Config, limits: Limits, component: &[u8]) -> wasmtime::Result<impl Fn(&str, u64) + use<>> {
+    if limits == Limits::FuelAndEpochs {
+        config.consume_fuel(true).epoch_interruption(true);
     }
     let engine = Engine::new(&config)?;
     let component = Component::new(&engine, component)?;
@@ -118,11 +168,11 @@ fn bare(scheduled: bool, allocation: Allocation, component: &[u8]) -> wasmtime::
         .get_export_index(handler.as_ref(), "handle")
         .ok_or_else(|| wasmtime::format_err!("no handle"))?;
     let runtime = tokio::runtime::Builder::new_current_thread().build()?;
-    Ok(move |input: &str| {
+    Ok(move |input: &str, calls| {
         type Answer = (Result<String, Failure>,);
-        for _ in 0..CALLS {
+        for _ in 0..calls {
             let mut store = Store::new(&engine, ());
-            let answer = if scheduled {
+            let answer = if limits == Limits::FuelAndEpochs {
                 store.set_fuel(10_000_000_000).expect("fuel is on");
                 store.set_epoch_deadline(1_000_000);
                 runtime.block_on(async {
@@ -177,16 +227,19 @@ struct Failure {
     cause: String,
 }
 
-/// Makes [`CALLS`] calls through the sandbox, `together` at a time. Whoever waits is woken once they are
+/// Makes calls through the sandbox, `together` at a time. Whoever waits is woken once they are
 /// all done: waking somebody for each would measure the kernel's scheduler.
-fn through(sandbox: &Sandbox, module: &Digest, input: &Payload, together: u64) {
-    let left = Arc::new(AtomicU64::new(0));
-    let text = "arn:aws:states:us-east-1:000000000000:execution:orders:1";
+fn through(sandbox: &Sandbox, module: &Digest, input: &Payload, calls: u64, together: u64) {
+    // Neither is counted in each call.
+    static LEFT: AtomicU64 = AtomicU64::new(0);
+    static WAITING: OnceLock<Thread> = OnceLock::new();
+    let waiting = WAITING.get_or_init(std::thread::current);
+    let text: Arc<str> = "arn:aws:states:us-east-1:000000000000:execution:orders:1".into();
+    let state: Arc<str> = "Charge".into();
     let start = |number| {
-        let (left, waiting) = (Arc::clone(&left), std::thread::current());
         let done = move |report: Report| {
             assert!(matches!(report.outcome, Outcome::Succeeded(_)), "{report:?}");
-            if left.fetch_sub(1, Ordering::AcqRel) == 1 {
+            if LEFT.fetch_sub(1, Ordering::AcqRel) == 1 {
                 waiting.unpark();
             }
         };
@@ -200,19 +253,19 @@ fn through(sandbox: &Sandbox, module: &Digest, input: &Payload, together: u64) {
             granted: None,
             limits: TaskLimits::default(),
             input: input.clone(),
-            execution: text.to_owned(),
-            machine: text.to_owned(),
-            state: "Charge".to_owned(),
+            execution: Arc::clone(&text),
+            machine: Arc::clone(&text),
+            state: Arc::clone(&state),
             retry_count: 0,
             deadline: None,
             heartbeat_seconds: None,
         };
         sandbox.run(job, Box::new(done));
     };
-    for batch in 0..CALLS / together {
-        left.store(together, Ordering::Release);
+    for batch in 0..calls / together {
+        LEFT.store(together, Ordering::Release);
         (batch * together..(batch + 1) * together).for_each(start);
-        while left.load(Ordering::Acquire) > 0 {
+        while LEFT.load(Ordering::Acquire) > 0 {
             std::thread::park();
         }
     }
