@@ -4,26 +4,24 @@
 //! own compatibility hash has them), in it `<digest>.cwasm` and `<digest>.sha256`. Anything missing,
 //! torn or foreign is compiled again: nothing here is worth a backup.
 
+mod files;
+
 use std::collections::{HashMap, HashSet};
-use std::hash::{Hash, Hasher};
-use std::io::{Read, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
-use std::time::SystemTime;
 
-use cap_std::ambient_authority;
-use cap_std::fs::Dir;
 use engine::ids::Digest;
 use engine::ports::{Sweep, Tally};
+pub(crate) use files::{CODE, ENGINE};
+use files::{CodeFiles, FileNames};
 use rustc_hash::FxBuildHasher;
-use sha2::{Digest as _, Sha256};
 use wasmtime::component::{Component, InstancePre, Linker};
 use wasmtime::{Engine, ResourcesRequired};
 
+use crate::Error;
 use crate::attempt::Guest;
 use crate::entry::{Entries, NoEntry};
-use crate::{Error, sweep};
 
 /// What is kept mapped for modules in use: 512 MiB of code (a Rust guest has 0.2 MB, a Python one 40)
 /// in at most 4,096 modules. The least recently used one beyond is mapped again from disk when it is
@@ -37,16 +35,6 @@ const BOUNDS: Bounds = Bounds {
 /// What compiled code may have of the disk: some thousand of the usual modules, two hundred of the largest. What was
 /// loaded longest ago makes room, and is compiled again when it is called.
 pub const COMPILED_BYTES: u64 = 8 << 30;
-
-/// What the name of a file of code ends with.
-pub(crate) const CODE: &str = ".cwasm";
-/// What the name of its checksum's file ends with.
-const CHECKSUM: &str = ".sha256";
-/// What the name of an engine's directory begins with.
-pub(crate) const ENGINE: &str = "engine-";
-
-/// Bytes read at once while checking a file.
-const READ_BYTES: usize = 64 << 10;
 
 /// Why a module couldn't be compiled or loaded.
 #[derive(Debug, thiserror::Error)]
@@ -116,9 +104,7 @@ struct Bounds {
 pub(crate) struct ModuleCache {
     engine: Engine,
     linker: Linker<Guest>,
-    root: PathBuf,
-    path: PathBuf,
-    directory: Dir,
+    files: CodeFiles,
     /// Looked up for each attempt. Nobody can choose digests that collide here: they are hashes already.
     loaded: RwLock<HashMap<Digest, Arc<Loaded>, FxBuildHasher>>,
     bounds: Bounds,
@@ -130,17 +116,11 @@ pub(crate) struct ModuleCache {
 impl ModuleCache {
     /// Uses `root`, making it where it doesn't exist.
     pub(crate) fn open(engine: Engine, linker: Linker<Guest>, root: &Path) -> Result<Self, Error> {
-        let path = root.join(engine_key(&engine));
-        let directory = open_directory(&path).map_err(|source| Error::Cache {
-            path: path.clone(),
-            source,
-        })?;
+        let files = CodeFiles::open(root, &engine)?;
         Ok(Self {
             engine,
             linker,
-            root: root.to_owned(),
-            path,
-            directory,
+            files,
             loaded: RwLock::default(),
             bounds: BOUNDS,
             uses: AtomicU64::new(0),
@@ -155,7 +135,7 @@ impl ModuleCache {
 
     /// Whether code that the other one compiled runs here.
     pub(crate) fn has_code_of(&self, other: &Self) -> bool {
-        self.path == other.path
+        self.files.path() == other.files.path()
     }
 
     /// Lets go of modules that are gone.
@@ -181,14 +161,15 @@ impl ModuleCache {
     /// Whether the module can be called without compiling it, as far as a look at the disk tells.
     pub(crate) fn at_hand(&self, digest: &Digest) -> bool {
         let loaded = self.loaded.read().unwrap_or_else(PoisonError::into_inner);
-        let names = || FileNames::of(digest).is_ok_and(|names| self.directory.exists(names.checksum));
+        let names = || FileNames::of(digest).is_ok_and(|names| self.files.is_complete(&names));
         loaded.contains_key(digest) || names()
     }
 
     /// Whether compiled code has about all of the disk that it may have: compiling more would take other code away.
     pub(crate) fn is_full(&self) -> bool {
         let held = self
-            .on_disk()
+            .files
+            .list()
             .map(|files| files.iter().map(|file| file.bytes).sum::<u64>());
         held.is_ok_and(|held| held > self.bounds.disk / 10 * 9)
     }
@@ -204,16 +185,19 @@ impl ModuleCache {
             .precompile_component(component)
             .map_err(|error| LoadError::Compile(format!("{error:#}")))?;
         let names = FileNames::of(digest)?;
-        self.write(&names, &code)
+        self.files
+            .write(&names, &code)
             .map_err(|error| disk("write", digest, error))?;
         drop(code);
-        if let Err(error) = self.make_room(&names) {
+        let room = self
+            .files
+            .make_room(self.bounds.disk, &names, |digits| self.is_loaded(digits));
+        if let Err(error) = room {
             tracing::warn!(%error, "can't tell how much of the disk compiled code takes up, or delete what is too much");
         }
         self.loaded(digest).inspect_err(|_| {
             // Code that can't be linked or called is of no use to anybody.
-            let _ = self.directory.remove_file(&names.code);
-            let _ = self.directory.remove_file(&names.checksum);
+            self.files.remove(&names);
         })
     }
 
@@ -221,11 +205,10 @@ impl ModuleCache {
     pub(crate) fn take_in(&self, digest: &Digest, code: &[u8]) -> Result<(), LoadError> {
         let _one = self.compiling.lock().unwrap_or_else(PoisonError::into_inner);
         let names = FileNames::of(digest)?;
-        self.write(&names, code).map_err(|error| disk("write", digest, error))?;
-        self.loaded(digest).map(drop).inspect_err(|_| {
-            let _ = self.directory.remove_file(&names.code);
-            let _ = self.directory.remove_file(&names.checksum);
-        })
+        self.files
+            .write(&names, code)
+            .map_err(|error| disk("write", digest, error))?;
+        self.loaded(digest).map(drop).inspect_err(|_| self.files.remove(&names))
     }
 
     /// Waits for its turn to compile: one at a time.
@@ -236,7 +219,7 @@ impl ModuleCache {
     #[allow(unsafe_code)]
     fn load(&self, digest: &Digest) -> Result<Loaded, LoadError> {
         let names = FileNames::of(digest)?;
-        match self.is_intact(&names) {
+        match self.files.is_intact(&names) {
             Ok(true) => {}
             Ok(false) => return Err(LoadError::Missing(digest.clone())),
             Err(error) => return Err(disk("read", digest, error)),
@@ -246,7 +229,7 @@ impl ModuleCache {
         // and the directory's the engine's settings; and the bytes were just found to have the checksum
         // recorded when they were written. Files are replaced by renaming, never written in place, so
         // a mapping never changes.
-        let component = unsafe { Component::deserialize_file(&self.engine, self.path.join(&names.code)) }
+        let component = unsafe { Component::deserialize_file(&self.engine, self.files.code(&names)) }
             .map_err(|error| disk("load", digest, format!("{error:#}")))?;
         let entries = Entries::find(&component).map_err(LoadError::Entry)?;
         let image = component.image_range();
@@ -269,58 +252,12 @@ impl ModuleCache {
         if sweep == Sweep::Delete {
             self.forget(keep);
         }
-        let keep: HashSet<&Digest> = keep.iter().collect();
-        let mut swept = sweep::files(&self.directory, &|name| is_code_of(name, &keep), sweep)?;
-        swept += sweep::other_directories(&self.root, self.path.file_name().unwrap_or_default(), sweep)?;
-        Ok(swept)
-    }
-
-    /// Deletes the code that was loaded longest ago where there is more than may be. What is in memory counts as used
-    /// now, and the newest stays.
-    fn make_room(&self, newest: &FileNames) -> std::io::Result<()> {
-        let mut files = self.on_disk()?;
-        let mut held: u64 = files.iter().map(|file| file.bytes).sum();
-        if held <= self.bounds.disk {
-            return Ok(());
-        }
-        files.sort_by_key(|file| (self.is_loaded(&file.digits), file.used));
-        for file in files {
-            if held <= self.bounds.disk {
-                break;
-            }
-            let code = format!("{}{CODE}", file.digits);
-            if code == newest.code {
-                continue;
-            }
-            // Without its checksum it is no code any more, whatever happens in between.
-            self.directory.remove_file(format!("{}{CHECKSUM}", file.digits))?;
-            self.directory.remove_file(code)?;
-            held = held.saturating_sub(file.bytes);
-        }
-        Ok(())
+        self.files.sweep(&keep.iter().collect(), sweep)
     }
 
     fn is_loaded(&self, digits: &str) -> bool {
         let loaded = self.loaded.read().unwrap_or_else(PoisonError::into_inner);
         loaded.contains_key(&Digest(format!("sha256:{digits}").into()))
-    }
-
-    fn on_disk(&self) -> std::io::Result<Vec<OnDisk>> {
-        let mut files = Vec::new();
-        for entry in self.directory.entries()? {
-            let entry = entry?;
-            let name = entry.file_name();
-            let Some(digits) = name.to_str().and_then(|name| name.strip_suffix(CODE)) else {
-                continue;
-            };
-            let metadata = entry.metadata()?;
-            files.push(OnDisk {
-                digits: digits.to_owned(),
-                bytes: metadata.len(),
-                used: metadata.modified()?.into_std(),
-            });
-        }
-        Ok(files)
     }
 
     fn keep(&self, digest: &Digest, module: &Arc<Loaded>) {
@@ -341,52 +278,6 @@ impl ModuleCache {
             bytes = bytes.saturating_sub(size);
         }
     }
-
-    fn is_intact(&self, names: &FileNames) -> std::io::Result<bool> {
-        let found = |result: std::io::Result<_>| match result {
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-            other => other.map(Some),
-        };
-        let Some(mut code) = found(self.directory.open(&names.code))? else {
-            return Ok(false);
-        };
-        let Some(checksum) = found(self.directory.open(&names.checksum))? else {
-            return Ok(false);
-        };
-        let mut recorded = Vec::new();
-        checksum.take(READ_BYTES as u64).read_to_end(&mut recorded)?;
-        let mut hash = Sha256::new();
-        let mut buffer = vec![0; READ_BYTES];
-        loop {
-            match code.read(&mut buffer)? {
-                0 => {
-                    // When it was loaded last. A disk that can't say it has the code deleted sooner than it might be.
-                    let _ = code.into_std().set_modified(SystemTime::now());
-                    return Ok(hash.finalize().as_slice() == recorded);
-                }
-                read => hash.update(&buffer[..read]),
-            }
-        }
-    }
-
-    fn write(&self, names: &FileNames, code: &[u8]) -> std::io::Result<()> {
-        self.replace(&names.code, code)?;
-        self.replace(&names.checksum, &Sha256::digest(code))
-    }
-
-    /// Not synced: what a power cut tears is found by its checksum and compiled again.
-    fn replace(&self, name: &str, bytes: &[u8]) -> std::io::Result<()> {
-        let fresh = format!("{name}.{}.tmp", std::process::id());
-        let mut file = self.directory.create(&fresh)?;
-        file.write_all(bytes)?;
-        drop(file);
-        self.directory.rename(&fresh, &self.directory, name)
-    }
-}
-
-fn open_directory(path: &Path) -> std::io::Result<Dir> {
-    Dir::create_ambient_dir_all(path, ambient_authority())?;
-    Dir::open_ambient_dir(path, ambient_authority())
 }
 
 fn disk(what: &'static str, digest: &Digest, reason: impl ToString) -> LoadError {
@@ -395,61 +286,6 @@ fn disk(what: &'static str, digest: &Digest, reason: impl ToString) -> LoadError
         digest: digest.clone(),
         reason: reason.to_string(),
     }
-}
-
-/// One module's code on disk.
-struct OnDisk {
-    digits: String,
-    bytes: u64,
-    used: SystemTime,
-}
-
-struct FileNames {
-    code: String,
-    checksum: String,
-}
-
-impl FileNames {
-    /// Only a digest's own digits ever reach the file system.
-    fn of(digest: &Digest) -> Result<Self, LoadError> {
-        let digits = digest.0.strip_prefix("sha256:").filter(|digits| {
-            digits.len() == 64 && digits.bytes().all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f'))
-        });
-        let Some(digits) = digits else {
-            return Err(LoadError::Digest(digest.clone()));
-        };
-        Ok(Self {
-            code: format!("{digits}{CODE}"),
-            checksum: format!("{digits}{CHECKSUM}"),
-        })
-    }
-}
-
-/// Whether a file is whole and of one of these components.
-fn is_code_of(name: &str, keep: &HashSet<&Digest>) -> bool {
-    let digits = name.strip_suffix(CODE).or_else(|| name.strip_suffix(CHECKSUM));
-    digits.is_some_and(|digits| keep.contains(&Digest(format!("sha256:{digits}").into())))
-}
-
-/// Names the directory of an engine's code. Hashed with SHA-256 because the standard library's hasher
-/// may change between the compilers two releases are built with.
-fn engine_key(engine: &Engine) -> String {
-    struct Sha(Sha256);
-    impl Hasher for Sha {
-        fn write(&mut self, bytes: &[u8]) {
-            self.0.update(bytes);
-        }
-        fn finish(&self) -> u64 {
-            let digest = self.0.clone().finalize();
-            digest
-                .iter()
-                .take(8)
-                .fold(0, |number, byte| (number << 8) | u64::from(*byte))
-        }
-    }
-    let mut hasher = Sha(Sha256::new());
-    engine.precompile_compatibility_hash().hash(&mut hasher);
-    format!("{ENGINE}{:016x}", hasher.finish())
 }
 
 #[cfg(test)]
@@ -485,7 +321,7 @@ mod tests {
         let mut modules = cache(directory.path());
         modules.bounds.modules = 1;
         let first = upload(&modules, 1);
-        let each: u64 = modules.on_disk().expect("lists").iter().map(|file| file.bytes).sum();
+        let each: u64 = modules.files.list().expect("lists").iter().map(|file| file.bytes).sum();
         modules.bounds.disk = each * 5 / 2;
         assert!(!modules.is_full());
         let second = upload(&modules, 2);
@@ -496,7 +332,7 @@ mod tests {
         assert!(matches!(modules.loaded(&second), Err(LoadError::Missing(_))));
         // It is compiled again, and another one goes.
         upload(&modules, 2);
-        assert!(modules.at_hand(&second) && modules.on_disk().expect("lists").len() == 2);
+        assert!(modules.at_hand(&second) && modules.files.list().expect("lists").len() == 2);
     }
 
     #[test]
@@ -507,7 +343,7 @@ mod tests {
         let older = directory.path().join("engine-0123456789abcdef");
         fs::create_dir(&older).expect("creates");
         fs::write(older.join("0.cwasm"), "code").expect("writes");
-        fs::write(modules.path.join("0.cwasm.77.tmp"), "half").expect("writes");
+        fs::write(modules.files.path().join("0.cwasm.77.tmp"), "half").expect("writes");
         fs::write(directory.path().join("README"), "somebody's").expect("writes");
 
         let counted = modules
@@ -524,7 +360,7 @@ mod tests {
         assert!(matches!(modules.loaded(&gone), Err(LoadError::Missing(_))));
         modules.loaded(&kept).expect("is there");
         assert!(!older.exists() && directory.path().join("README").exists());
-        assert_eq!(fs::read_dir(&modules.path).expect("lists").count(), 2);
+        assert_eq!(fs::read_dir(modules.files.path()).expect("lists").count(), 2);
         assert_eq!(modules.sweep(&[kept], Sweep::Delete).expect("sweeps"), Tally::default());
     }
 
