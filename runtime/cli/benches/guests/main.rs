@@ -4,13 +4,15 @@
 //! written: most sleep in a call of the host, a third say now and then that they are alive, a tenth compute. While all
 //! but one slot are theirs, short tasks are timed. Then every slot is taken, one more task waits, and goes on when a
 //! guest is stopped. Then the same number of guests wants more memory together than a server may give them: all of them
-//! come to their end, one after the other. Exits with 1 where the bounds the product promises don't hold.
+//! come to their end, one after the other. Last, many modules, each called once and once more. Exits with 1 where the
+//! bounds the product promises don't hold.
 //!
-//! `GUESTS` (1000) is the number.
+//! `GUESTS` (1000) and `MODULES` (500) are the numbers.
 
 #[path = "../durable/server.rs"]
 mod server;
 
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
@@ -32,6 +34,10 @@ const WRITTEN_MIB: f64 = 1.0;
 const WANTED_MIB: u64 = 8;
 const ALL_MIB: u64 = 512;
 const SHORT_TASKS: usize = 100;
+/// Functions of a module beside its task: with them it has as much code as a small guest in Rust.
+const FUNCTIONS: usize = 250;
+/// What a module that was called may cost in memory, in MiB.
+const MODULE_MIB: f64 = 0.5;
 /// A guest that beats does so ten times as often as it must.
 const HEARTBEAT_SECONDS: u64 = 10;
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
@@ -43,6 +49,7 @@ fn main() -> Result<ExitCode> {
     let guests = number("GUESTS", 1000)?.max(10);
     let mut held = guests_at_once(guests)?;
     held &= memory_of_all(guests)?;
+    held &= many_modules(number("MODULES", 500)?.max(1))?;
     if !held {
         println!("the bounds don't hold");
     }
@@ -181,9 +188,71 @@ fn memory_of_all(guests: u64) -> Result<bool> {
     Ok(succeeded == guests && most <= bound)
 }
 
+/// Modules of which no two are alike, all in use.
+fn many_modules(modules: u64) -> Result<bool> {
+    let server = Product::start()?;
+    let before = server.resident()?;
+    let began = Instant::now();
+    let mut machines = Vec::new();
+    for number in 0..modules {
+        let mut text = guest("");
+        text.truncate(text.len() - 1);
+        for function in 0..FUNCTIONS {
+            text += &format!(
+                "(func (param i32) (result i32) (loop $on (i32.store (local.get 0) (i32.const {number}))
+                   (br_if $on (local.tee 0 (i32.sub (i32.load (local.get 0)) (i32.const {function})))))
+                 (local.get 0))"
+            );
+        }
+        let name = format!("module-{number}");
+        server.module(&name, &wat::parse_str(text + ")")?)?;
+        machines.push(machine_of(&server, &name, None)?);
+    }
+    let uploaded = began.elapsed().as_secs_f64();
+    let compiled = bytes_in(&server.data().join("compiled"))?;
+    let mut times = [Vec::new(), Vec::new()];
+    for times in &mut times {
+        for machine in &machines {
+            times.push(run(&server, machine)?);
+        }
+        times.sort_by(f64::total_cmp);
+    }
+    let with = server.resident()?;
+    let each = (with - before) / modules as f64;
+    println!();
+    println!(
+        "{modules} modules uploaded and compiled in {uploaded:.1} s, {:.0} MiB of code on disk",
+        compiled as f64 / f64::from(1 << 20)
+    );
+    for (call, times) in ["first", "second"].iter().zip(&times) {
+        println!("{call} task of each, median {:>17.1} ms", times[times.len() / 2]);
+    }
+    println!("resident memory, alone             {before:>10.1} MiB");
+    println!("resident memory, all in use        {with:>10.1} MiB");
+    println!("a module                           {each:>10.3} MiB (at most {MODULE_MIB})");
+    Ok(each <= MODULE_MIB)
+}
+
+fn bytes_in(directory: &Path) -> Result<u64> {
+    let mut bytes = 0;
+    for entry in std::fs::read_dir(directory)? {
+        let entry = entry?;
+        bytes += match entry.file_type()?.is_dir() {
+            true => bytes_in(&entry.path())?,
+            false => entry.metadata()?.len(),
+        };
+    }
+    Ok(bytes)
+}
+
 /// A machine whose task is such a guest; its ARN.
 fn machine(server: &Product, name: &str, body: &str, heartbeat: Option<u64>) -> Result<Value> {
     server.module(name, &wat::parse_str(guest(body))?)?;
+    machine_of(server, name, heartbeat)
+}
+
+/// A machine whose task is the module of its name; its ARN.
+fn machine_of(server: &Product, name: &str, heartbeat: Option<u64>) -> Result<Value> {
     let mut task = json!({ "Type": "Task", "Resource": format!("wasm:{name}"), "End": true });
     if let Some(seconds) = heartbeat {
         task["HeartbeatSeconds"] = json!(seconds);
@@ -199,7 +268,10 @@ fn start(server: &Product, machine: &Value) -> Result<Value> {
 fn run(server: &Product, machine: &Value) -> Result<f64> {
     let since = Instant::now();
     let execution = start(server, machine)?;
-    server.wait_until_closed(&execution)?;
+    let closed = server.wait_until_closed(&execution)?;
+    if closed["status"] != "SUCCEEDED" {
+        return Err(format!("a short task didn't go well: {closed}").into());
+    }
     Ok(since.elapsed().as_secs_f64() * 1e3)
 }
 
