@@ -31,6 +31,13 @@ pub struct NoPattern {
     reason: &'static str,
 }
 
+impl NoPattern {
+    /// What is wrong with it.
+    pub fn reason(&self) -> &'static str {
+        self.reason
+    }
+}
+
 /// A request, as far as patterns look at it.
 #[derive(Debug, Clone, Copy)]
 pub struct Requested<'a> {

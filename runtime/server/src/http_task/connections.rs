@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use engine::ports::{HttpPattern, NoPattern, Requested};
 use hyper::header::{HeaderName, HeaderValue};
 use serde::Deserialize;
 use url::{Host, Url};
@@ -143,7 +144,7 @@ pub struct Connections {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Connection {
     pub(super) name: String,
-    endpoints: Vec<Endpoint>,
+    endpoints: Vec<HttpPattern>,
     pub(super) authorization: Authorization,
     pub(super) headers: Vec<(HeaderName, Secret)>,
     pub(super) query: Vec<(String, Secret)>,
@@ -216,7 +217,19 @@ impl Connections {
 impl Connection {
     /// Whether the operator lets tasks call this.
     pub(super) fn allows(&self, url: &Url) -> bool {
-        self.endpoints.iter().any(|endpoint| endpoint.matches(url))
+        let host = match url.host() {
+            Some(Host::Ipv6(address)) => address.to_string(),
+            Some(host) => host.to_string(),
+            None => return false,
+        };
+        let requested = Requested {
+            method: "",
+            https: url.scheme() == "https",
+            host: &host,
+            port: url.port_or_known_default().unwrap_or_default(),
+            path: url.path(),
+        };
+        self.endpoints.iter().any(|endpoint| endpoint.matches(requested))
     }
 }
 
@@ -233,7 +246,7 @@ fn connection(name: &str, entry: ConnectionEntry, look_up: LookUp<'_>) -> Result
     let endpoints = entry
         .endpoints
         .iter()
-        .map(|text| Endpoint::parse(text))
+        .map(|text| endpoint(text))
         .collect::<Result<_, _>>()?;
     let authorization = match (entry.basic, entry.api_key, entry.oauth) {
         (None, None, None) => Authorization::Nothing,
@@ -297,80 +310,14 @@ fn header(name: &str, value: &Secret) -> Result<HeaderName, String> {
     Ok(header)
 }
 
-/// What may be called.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Endpoint {
-    scheme: String,
-    host: HostPattern,
-    port: Option<u16>,
-    path: PathPattern,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum HostPattern {
-    Exactly(String),
-    Under(String),
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum PathPattern {
-    Any,
-    Exactly(String),
-    Beginning(String),
-}
-
-impl Endpoint {
-    fn parse(text: &str) -> Result<Self, String> {
-        let refuse =
-            |reason: &str| format!("the endpoint `{text}` {reason}; write it like https://api.example.com/v1/*");
-        let (whole, under) = match text.split_once("://*.") {
-            Some((scheme, rest)) => (format!("{scheme}://{rest}"), true),
-            None => (text.to_owned(), false),
-        };
-        let url = Url::parse(&whole).map_err(|error| refuse(&format!("is no URL ({error})")))?;
-        if !matches!(url.scheme(), "http" | "https") {
-            return Err(refuse("is neither https nor http"));
-        }
-        if !url.username().is_empty() || url.password().is_some() || url.query().is_some() || url.fragment().is_some() {
-            return Err(refuse("has a user, a query or a fragment"));
-        }
-        let host = match (url.host(), under) {
-            (Some(Host::Domain(domain)), true) => HostPattern::Under(format!(".{domain}")),
-            (Some(host), false) => HostPattern::Exactly(host.to_string()),
-            (Some(_), true) => return Err(refuse("has no name under an address")),
-            (None, _) => return Err(refuse("has no host")),
-        };
-        if url.host_str().is_some_and(|host| host.contains('*')) {
-            return Err(refuse("has a `*` that isn't the first part of the host"));
-        }
-        let path = match url.path() {
-            "/" if !text.ends_with('/') => PathPattern::Any,
-            path => match path.strip_suffix('*') {
-                Some(beginning) => PathPattern::Beginning(beginning.to_owned()),
-                None => PathPattern::Exactly(path.to_owned()),
-            },
-        };
-        Ok(Self {
-            scheme: url.scheme().to_owned(),
-            host,
-            port: url.port_or_known_default(),
-            path,
-        })
-    }
-
-    fn matches(&self, url: &Url) -> bool {
-        let host = url.host_str().unwrap_or_default();
-        let host = match &self.host {
-            HostPattern::Exactly(allowed) => host == allowed,
-            HostPattern::Under(suffix) => host.len() > suffix.len() && host.ends_with(suffix.as_str()),
-        };
-        let path = match &self.path {
-            PathPattern::Any => true,
-            PathPattern::Exactly(path) => url.path() == path,
-            PathPattern::Beginning(beginning) => url.path().starts_with(beginning.as_str()),
-        };
-        host && path && url.scheme() == self.scheme && url.port_or_known_default() == self.port
-    }
+/// What may be called, by any method: a pattern as modules have them.
+fn endpoint(text: &str) -> Result<HttpPattern, String> {
+    format!("* {text}").parse().map_err(|refused: NoPattern| {
+        format!(
+            "the endpoint `{text}` can't be one: {}; write it like https://api.example.com/v1/*",
+            refused.reason()
+        )
+    })
 }
 
 #[cfg(test)]
@@ -421,6 +368,10 @@ pub(super) mod tests {
                 "https://api.example.com/v1/*",
                 "https://api.example.com/v1/%2e%2e/admin",
             ),
+            (
+                "https://api.example.com/v1/*",
+                "https://api.example.com/v1/%2e%2e%2fadmin",
+            ),
             ("https://api.example.com/v1", "https://api.example.com/v1/x"),
             ("https://api.example.com/", "https://api.example.com/x"),
             ("https://*.example.com", "https://example.com/"),
@@ -435,10 +386,10 @@ pub(super) mod tests {
         let https = ["https://a.b"];
         for (entry, word) in [
             (serde_json::json!({"endpoints": []}), "endpoints"),
-            (serde_json::json!({"endpoints": ["a.b"]}), "no URL"),
-            (serde_json::json!({"endpoints": ["ftp://a"]}), "neither"),
-            (serde_json::json!({"endpoints": ["https://u@a"]}), "user"),
-            (serde_json::json!({"endpoints": ["https://a.*.b"]}), "`*`"),
+            (serde_json::json!({"endpoints": ["a.b"]}), "no scheme"),
+            (serde_json::json!({"endpoints": ["ftp://a"]}), "its scheme"),
+            (serde_json::json!({"endpoints": ["https://u@a"]}), "its host"),
+            (serde_json::json!({"endpoints": ["https://a.*.b"]}), "its host"),
             (serde_json::json!({"endpoints": https, "headers": {"a b": "x"}}), "a b"),
             (
                 serde_json::json!({"endpoints": https, "headers": {"a": "x\n"}}),
