@@ -2,12 +2,16 @@
 //! added; nothing is renamed, reused or reinterpreted.
 
 mod attempt;
+mod failure;
+mod percentage;
 mod standing;
 mod state_kind;
 
 use serde::{Deserialize, Serialize};
 
 pub use attempt::{Attempt, LogLine, TimeoutKind};
+pub use failure::Failure;
+pub use percentage::Percentage;
 pub use standing::{Mode, Status};
 pub use state_kind::StateKind;
 
@@ -33,27 +37,6 @@ pub struct ScopeId(pub u32);
 impl ScopeId {
     /// The machine's own scope.
     pub const ROOT: ScopeId = ScopeId(0);
-}
-
-/// An error as ASL sees it. Absent is not the same as empty.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct Failure {
-    /// The error name Retry and Catch match.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub error: Option<String>,
-    /// The text for people.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub cause: Option<String>,
-}
-
-impl Failure {
-    /// A named error with its cause.
-    pub fn new(error: impl Into<String>, cause: impl Into<String>) -> Self {
-        Self {
-            error: Some(error.into()),
-            cause: Some(cause.into()),
-        }
-    }
 }
 
 /// A variable and the value a state assigned to it.
@@ -420,25 +403,6 @@ pub struct Starter {
     pub execution: u64,
     /// Position of its TaskScheduled event.
     pub position: u64,
-}
-
-/// A percentage between 0 and 100, in millionths so that it can be compared.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Percentage(pub u32);
-
-impl Percentage {
-    /// A number between 0 and 100.
-    pub fn from_number(number: f64) -> Option<Self> {
-        (0.0..=100.0)
-            .contains(&number)
-            .then(|| Self((number * 1e6).round() as u32))
-    }
-
-    /// The number it stands for.
-    pub fn as_number(self) -> f64 {
-        f64::from(self.0) / 1e6
-    }
 }
 
 fn is_zero(number: &u32) -> bool {
