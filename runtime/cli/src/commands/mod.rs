@@ -62,7 +62,8 @@ pub fn size(bytes: u64) -> String {
     match bytes {
         0..1024 => format!("{bytes} B"),
         1024..1_048_576 => format!("{:.1} KiB", bytes as f64 / 1024.0),
-        _ => format!("{:.1} MiB", bytes as f64 / 1_048_576.0),
+        1_048_576..1_073_741_824 => format!("{:.1} MiB", bytes as f64 / 1_048_576.0),
+        _ => format!("{:.1} GiB", bytes as f64 / 1_073_741_824.0),
     }
 }
 
@@ -91,7 +92,10 @@ mod tests {
             [999, 1_000, 61_500, 3_600_000].map(duration),
             ["999 ms", "1.0 s", "1 min 01 s", "1 h 00 min"]
         );
-        assert_eq!([1023, 1024, 64 << 20].map(size), ["1023 B", "1.0 KiB", "64.0 MiB"]);
+        assert_eq!(
+            [1023, 1024, 64 << 20, 3 << 30].map(size),
+            ["1023 B", "1.0 KiB", "64.0 MiB", "3.0 GiB"]
+        );
     }
 
     #[test]

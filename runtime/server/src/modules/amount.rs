@@ -84,6 +84,32 @@ impl Visitor<'_> for Amount {
     }
 }
 
+/// Bytes as a file would have them: `"64MiB"`, or the bare number where no unit divides it.
+pub(super) fn written_bytes(amount: u64) -> String {
+    written(amount, &BYTES[..5])
+}
+
+/// Milliseconds as a file would have them: `"5m"`.
+pub(super) fn written_millis(amount: u64) -> String {
+    written(amount, MILLIS)
+}
+
+/// Fuel as a file would have it: `"2G"`.
+pub(super) fn written_fuel(amount: u64) -> String {
+    written(amount, FUEL)
+}
+
+/// An amount in the largest unit that divides it, as TOML.
+fn written(amount: u64, units: &[(&str, u64)]) -> String {
+    let fits = |(_, factor): &&(&str, u64)| amount.is_multiple_of(*factor);
+    match units.iter().rfind(fits) {
+        Some((unit, factor)) if *factor > 1 || !units.iter().any(|(unit, _)| unit.is_empty()) => {
+            format!("\"{}{unit}\"", amount / factor)
+        }
+        _ => amount.to_string(),
+    }
+}
+
 /// Bytes as people write them: `64MiB`.
 ///
 /// # Errors
@@ -123,5 +149,37 @@ impl<'de> Deserialize<'de> for Fuel {
             bare: true,
         };
         deserializer.deserialize_any(amount).map(Self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn amounts_are_shown_as_they_are_written() {
+        let shown = [
+            written_bytes(256 << 20),
+            written_bytes(3 << 30),
+            written_bytes(65_537),
+            written_bytes(64_000),
+            written_millis(300_000),
+            written_millis(90_000),
+            written_millis(1_500),
+            written_fuel(2_000_000_000),
+            written_fuel(7),
+        ];
+        let wanted = [
+            "\"256MiB\"",
+            "\"3GiB\"",
+            "65537",
+            "64000",
+            "\"5m\"",
+            "\"90s\"",
+            "\"1500ms\"",
+            "\"2G\"",
+            "7",
+        ];
+        assert_eq!(shown, wanted);
     }
 }

@@ -127,7 +127,10 @@ enum EnvWritten {
 }
 
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(
+    deny_unknown_fields,
+    expecting = "a directory such as { path = \"/srv/prices\", guest = \"/prices\" }"
+)]
 struct DirectoryWritten {
     path: PathBuf,
     guest: Option<String>,
@@ -136,7 +139,10 @@ struct DirectoryWritten {
 }
 
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(
+    deny_unknown_fields,
+    expecting = "a secret such as { name = \"stripe\", env = \"STRIPE_KEY\" }"
+)]
 struct SecretWritten {
     name: String,
     env: Option<String>,
@@ -415,6 +421,8 @@ sockets = false
                 (2, 12),
                 "one place",
             ),
+            ("[grants]\ndirs = [\"/srv\"]", (2, 9), "expected a directory such as"),
+            ("[grants]\nsecrets = [\"k\"]", (2, 12), "expected a secret such as"),
             ("restart = \"never\"", (1, 11), "never"),
             ("limits = 1", (1, 10), "a table of limits"),
         ] {

@@ -11,6 +11,7 @@ use engine::ports::{
 use serde::Deserialize;
 use toml::Spanned;
 
+use super::amount::{written_bytes, written_fuel, written_millis};
 use super::manifest::{LimitsWritten, Mistake, is_plain_and_absolute, read, secret_origin};
 use super::signatures::{NotSigned, Signatures, SignaturesWritten};
 use crate::http_task::{Written, roots};
@@ -100,7 +101,7 @@ enum SecretWritten {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a directory such as { path = \"/srv/prices\" }")]
 struct AllowedDirectory {
     path: PathBuf,
     #[serde(default)]
@@ -122,7 +123,7 @@ struct PolicyWritten {
 }
 
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a table below [[allow]]")]
 struct RuleWritten {
     modules: Vec<String>,
     #[serde(default)]
@@ -212,20 +213,16 @@ impl Policy {
         let caps = self.caps_for(module);
         let asked = &manifest.limits;
         let bounds = [
-            ("fuel", asked.fuel, caps.fuel, ""),
-            ("memory", asked.memory, caps.memory, ""),
-            ("time", asked.time_millis, caps.time_millis, "ms"),
-            ("output", asked.output, caps.output, ""),
-            ("stack", asked.stack, caps.stack, ""),
+            ("fuel", asked.fuel, caps.fuel, written_fuel as fn(u64) -> String),
+            ("memory", asked.memory, caps.memory, written_bytes),
+            ("time", asked.time_millis, caps.time_millis, written_millis),
+            ("output", asked.output, caps.output, written_bytes),
+            ("stack", asked.stack, caps.stack, written_bytes),
         ];
-        for (name, asked, cap, unit) in bounds {
+        for (name, asked, cap, amount) in bounds {
             if let (Some(asked), Some(cap)) = (asked, cap)
                 && asked > cap
             {
-                let amount = |amount: u64| match unit {
-                    "" => amount.to_string(),
-                    unit => format!("\"{amount}{unit}\""),
-                };
                 return Err(NotAllowed {
                     module: module.to_owned(),
                     asked: format!("`{name} = {}`: at most {} is allowed", amount(asked), amount(cap)),

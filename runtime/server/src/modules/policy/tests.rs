@@ -91,9 +91,9 @@ fn everything_else_is_refused_with_the_line_that_would_allow_it() {
         (
             "other",
             "[limits]\nmemory = \"512MiB\"",
-            "limits = { memory = 536870912 }",
+            "limits = { memory = \"512MiB\" }",
         ),
-        ("report", "[limits]\ntime = \"1h\"", "limits = { time = \"3600000ms\" }"),
+        ("report", "[limits]\ntime = \"1h\"", "limits = { time = \"1h\" }"),
     ] {
         let refused = asked(module, text).expect_err(text);
         assert_eq!(refused.line, line, "{text}");
