@@ -1,23 +1,28 @@
 //! `module.toml`: what a module asks for, found beside its component.
 
+mod settings;
+
 use std::path::{Path, PathBuf};
 
+use self::settings::with;
 use crate::config::{modules_in, read_text};
 use crate::problem::{Problem, Result};
 
 const HINT: &str = "a manifest is a TOML file of at most 16 KiB; docs/modules.md shows one";
 
 /// The manifest of a component: the file that was named, else `NAME.toml` beside `NAME.wasm`, else `module.toml` where
-/// the component is the only one in its directory, or in the directory of a project. Its text is checked here, so that mistakes are shown with the file.
-pub fn manifest(component: &Path, named: Option<&Path>) -> Result<String> {
-    let Some(file) = named.map(Path::to_owned).or_else(|| beside(component)) else {
-        return Ok(String::new());
-    };
-    let text = read_text(&file, server::modules::MANIFEST_BYTES as u64, "a manifest", HINT)?;
-    match server::modules::manifest(&text) {
-        Ok(_) => Ok(text),
-        Err(mistake) => Err(in_file(&file, &mistake)),
+/// the component is the only one in its directory, or in the directory of a project; and what was `set` beside it. The text
+/// is checked here, so that mistakes are shown with the file.
+pub fn manifest(component: &Path, named: Option<&Path>, set: &[String]) -> Result<String> {
+    let mut text = String::new();
+    if let Some(file) = named.map(Path::to_owned).or_else(|| beside(component)) {
+        text = read_text(&file, server::modules::MANIFEST_BYTES as u64, "a manifest", HINT)?;
+        server::modules::manifest(&text).map_err(|mistake| in_file(&file, &mistake))?;
     }
+    for setting in set {
+        text = with(&text, setting)?;
+    }
+    Ok(text)
 }
 
 /// A mistake as compilers tell it.
@@ -60,16 +65,23 @@ mod tests {
             path
         };
         let geo = file("geo.wasm", "");
-        assert_eq!(manifest(&geo, None).expect("none"), "");
+        assert_eq!(manifest(&geo, None, &[]).expect("none"), "");
         let shared = file("module.toml", "# shared\n");
-        assert_eq!(manifest(&geo, None).expect("one"), "# shared\n");
+        assert_eq!(manifest(&geo, None, &[]).expect("one"), "# shared\n");
         let shop = file("shop.wasm", "");
-        assert_eq!(manifest(&geo, None).expect("none"), "", "it could be that of either");
+        assert_eq!(
+            manifest(&geo, None, &[]).expect("none"),
+            "",
+            "it could be that of either"
+        );
         file("geo.toml", "# geo\n");
-        assert_eq!(manifest(&geo, None).expect("one"), "# geo\n");
-        assert_eq!(manifest(&shop, Some(&shared)).expect("the named one"), "# shared\n");
+        assert_eq!(manifest(&geo, None, &[]).expect("one"), "# geo\n");
+        assert_eq!(
+            manifest(&shop, Some(&shared), &[]).expect("the named one"),
+            "# shared\n"
+        );
         let wrong = file("shop.toml", "[limits]\nmemry = 1\n");
-        let problem = manifest(&shop, None).expect_err("a mistake").to_string();
+        let problem = manifest(&shop, None, &[]).expect_err("a mistake").to_string();
         assert!(
             problem.contains(&format!("{}:2:1: unknown field `memry`", wrong.display())),
             "{problem}"

@@ -27,6 +27,10 @@ pub enum Modules {
         /// component there
         #[arg(long, value_name = "FILE")]
         manifest: Option<PathBuf>,
+        /// Asks for this as well, by the keys of a manifest: `limits.memory=128MiB`, `grants.env=TZ`, `restart=fail`; may be
+        /// repeated
+        #[arg(long, value_name = "KEY=VALUE")]
+        set: Vec<String>,
         /// Points this label at it
         #[arg(long)]
         label: Option<String>,
@@ -53,6 +57,9 @@ pub enum Modules {
         /// What it asks for, found as by `push`
         #[arg(long, value_name = "FILE")]
         manifest: Option<PathBuf>,
+        /// Asks for this as well, as by `push`
+        #[arg(long, value_name = "KEY=VALUE")]
+        set: Vec<String>,
         /// Where to write the signature
         #[arg(long, value_name = "FILE")]
         out: Option<PathBuf>,

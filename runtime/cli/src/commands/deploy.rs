@@ -80,7 +80,7 @@ pub fn deploy(client: &Client, asked: &args::Deploy, output: &Output) -> Result 
 }
 
 fn push(client: &Client, module: &ModuleFile) -> Result<Value> {
-    let manifest = &manifest(&module.file, None)?;
+    let manifest = &manifest(&module.file, None, &[])?;
     let signature = signature(&module.file, None)?;
     let with = Upload {
         manifest,

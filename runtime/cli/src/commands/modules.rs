@@ -9,7 +9,7 @@ use sandbox::{Options, Sandbox};
 use serde_json::{Map, Value};
 
 use super::download::download;
-use super::{size, text};
+use super::{duration, size, text};
 use crate::args::{self, ModuleName};
 use crate::built;
 use crate::client::{Client, Error, Guard, Upload};
@@ -33,6 +33,7 @@ pub fn modules(client: impl FnOnce() -> Result<Client>, command: Option<&args::M
             file,
             key,
             manifest,
+            set,
             out,
             text: _,
         }) => {
@@ -40,6 +41,7 @@ pub fn modules(client: impl FnOnce() -> Result<Client>, command: Option<&args::M
                 name,
                 file,
                 manifest: manifest.as_deref(),
+                set,
                 key: key.as_deref(),
                 out: out.as_deref(),
             };
@@ -51,11 +53,13 @@ pub fn modules(client: impl FnOnce() -> Result<Client>, command: Option<&args::M
             name,
             file,
             manifest,
+            set,
             label,
             signature,
         }) => {
             let beside = Beside {
                 manifest: manifest.as_deref(),
+                set,
                 label: label.as_deref(),
                 signature: signature.as_deref(),
             };
@@ -132,12 +136,13 @@ fn list(client: &Client, output: &Output) -> Result {
 /// What was named to go with a component.
 struct Beside<'a> {
     manifest: Option<&'a Path>,
+    set: &'a [String],
     label: Option<&'a str>,
     signature: Option<&'a Path>,
 }
 
 fn push(client: &Client, name: &str, file: &Path, beside: Beside<'_>, output: &Output) -> Result {
-    let manifest = manifest(file, beside.manifest)?;
+    let manifest = manifest(file, beside.manifest, beside.set)?;
     let file = built::module(file)?;
     let signature = signature(&file, beside.signature)?;
     let answer = {
@@ -179,9 +184,7 @@ fn show(answer: &Value, output: &Output) -> Result {
         ("memory", limits["memory"].as_u64().map_or_else(String::new, size)),
         (
             "time",
-            limits["time_millis"]
-                .as_u64()
-                .map_or_else(String::new, |millis| format!("{millis} ms")),
+            limits["time_millis"].as_i64().map_or_else(String::new, duration),
         ),
         ("output", limits["output"].as_u64().map_or_else(String::new, size)),
         ("stack", limits["stack"].as_u64().map_or_else(String::new, size)),

@@ -153,7 +153,7 @@ async fn upload(handle: &Handle, module: &ModuleFile, progress: &Progress) -> Re
         )
     })?;
     progress.now(format!("compiling {} ({})", module.name, size(bytes.len() as u64)));
-    let manifest = manifest(&module.file, None)?;
+    let manifest = manifest(&module.file, None, &[])?;
     let signature = signature(&module.file, None)?;
     let uploaded = handle.upload_signed(&module.name, bytes, &manifest, signature).await;
     uploaded.map(drop).map_err(|error| match error {

@@ -37,6 +37,8 @@ pub struct Signing<'a> {
     pub file: &'a Path,
     /// The manifest, where it is named.
     pub manifest: Option<&'a Path>,
+    /// What it asks for beside the manifest.
+    pub set: &'a [String],
     /// The private key; without one the text is shown.
     pub key: Option<&'a Path>,
     /// The signature's file, where it is named.
@@ -45,7 +47,7 @@ pub struct Signing<'a> {
 
 /// Signs a module, or shows what is to be signed.
 pub fn signing(asked: &Signing<'_>, output: &Output) -> Result {
-    let manifest = manifest(asked.file, asked.manifest)?;
+    let manifest = manifest(asked.file, asked.manifest, asked.set)?;
     let file = built::module(asked.file)?;
     let component = std::fs::read(&file).map_err(|error| {
         Problem::usage(
