@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::check;
 use super::diagnostic::Diagnostic;
-use super::state_machine::{Flow, FlowId, StateMachine};
+use super::state_machine::{Flow, FlowId, Kind, Map, State, StateMachine};
 use crate::limits::Limits;
 
 /// Reads the definition of one state as a machine that has only this state, under `name`. Its transitions may
@@ -46,6 +46,33 @@ impl StateMachine {
             by_name: [(renamed.to_owned(), 0)].into(),
         };
         Some(single)
+    }
+
+    /// The Map state whose iterations run the state `name`: the innermost, through the branches of Parallel states.
+    pub fn map_around(&self, name: &str) -> Option<&Map> {
+        let mut inside = self.flows.iter().position(|flow| flow.state(name).is_some())?;
+        loop {
+            let (outside, state) = self
+                .flows
+                .iter()
+                .enumerate()
+                .find_map(|(index, flow)| Some((index, flow.states.iter().find(|state| state.runs(inside))?)))?;
+            if let Kind::Map(map) = &state.kind {
+                return Some(map);
+            }
+            inside = outside;
+        }
+    }
+}
+
+impl State {
+    /// Whether the flow with this index is the state's own.
+    fn runs(&self, flow: usize) -> bool {
+        match &self.kind {
+            Kind::Map(map) => map.processor.0 == flow,
+            Kind::Parallel(parallel) => parallel.branches.iter().any(|branch| branch.0 == flow),
+            Kind::Pass(_) | Kind::Task(_) | Kind::Choice(_) | Kind::Wait(_) | Kind::Succeed | Kind::Fail(_) => false,
+        }
     }
 }
 
@@ -94,5 +121,30 @@ mod tests {
         };
         assert!(single.flow(map.processor).state("In").is_some());
         assert!(machine.single("Nowhere", "Tested").is_none());
+    }
+
+    #[test]
+    fn the_map_state_around_a_state_is_the_innermost() {
+        let text = r#"{"StartAt": "M", "States": {"M": {"Type": "Map", "MaxConcurrency": 1, "End": true, "ItemProcessor": {
+            "StartAt": "P", "States": {"P": {"Type": "Parallel", "Next": "N", "Branches": [
+                {"StartAt": "In", "States": {"In": {"Type": "Pass", "End": true}}}]},
+            "N": {"Type": "Map", "MaxConcurrency": 2, "End": true, "ItemProcessor": {
+                "StartAt": "Deep", "States": {"Deep": {"Type": "Pass", "End": true}}}}}}}}}"#;
+        let (machine, found) = super::super::parse(text);
+        let machine = machine.unwrap_or_else(|| panic!("{found:?}"));
+        let around = |name: &str| machine.map_around(name).map(|map| map.processor);
+        let holding = |name: &str| {
+            machine
+                .flows
+                .iter()
+                .position(|flow| flow.state(name).is_some())
+                .map(FlowId)
+        };
+        assert_eq!(around("M"), None);
+        assert_eq!(around("Nowhere"), None);
+        assert_eq!(around("P"), holding("P"));
+        assert_eq!(around("In"), holding("P"), "branches are of the iteration");
+        assert_eq!(around("N"), holding("N"));
+        assert_eq!(around("Deep"), holding("Deep"));
     }
 }

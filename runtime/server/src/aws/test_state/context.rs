@@ -1,8 +1,8 @@
 //! The context object of a state under test: the caller's, or one of a made-up execution.
 
-use asl::definition::{Kind, State};
+use asl::definition::{Kind, Map, State};
 use asl::{Payload, Timestamp};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::integration::{Integration, Pattern};
@@ -12,8 +12,18 @@ use crate::aws::errors::{Answer, ApiError};
 /// The name a state has while it is tested, as AWS's answers show it.
 pub const STATE_NAME: &str = "StateName";
 
-/// The context object where the caller gives none. AWS runs tests as Express executions of a nameless machine.
-pub fn made_up(namespace: &Namespace, state: &State, role: Option<&str>, input: &Payload, now: Timestamp) -> Payload {
+/// Where a distributed Map state's items come from when nothing reads them.
+const FROM_STATE_DATA: &str = "STATE_DATA";
+
+/// The context object where the caller gives none. AWS runs tests as Express executions of a nameless machine; what
+/// runs in the iterations of `around` sees its first, whose item is the input.
+pub fn made_up(
+    namespace: &Namespace,
+    (state, around): (&State, Option<&Map>),
+    role: Option<&str>,
+    input: &Payload,
+    now: Timestamp,
+) -> Payload {
     let (machine, execution) = (Uuid::new_v4().to_string(), Uuid::new_v4().to_string());
     let mut under_test = json!({"Name": STATE_NAME, "EnteredTime": now.to_string()});
     if state.outcome().is_some() {
@@ -33,7 +43,23 @@ pub fn made_up(namespace: &Namespace, state: &State, role: Option<&str>, input: 
     if takes_token(state) {
         context["Task"] = json!({"Token": Uuid::new_v4().to_string()});
     }
+    if let Some(map) = around {
+        let mut item = json!({"Index": 0, "Value": input.value()});
+        if map
+            .distributed
+            .as_ref()
+            .is_some_and(|distributed| distributed.reader.is_none())
+        {
+            item["Source"] = json!(FROM_STATE_DATA);
+        }
+        context["Map"] = json!({"Item": item});
+    }
     Payload::from_value(context)
+}
+
+/// How often the state was retried before, where a context object says.
+pub fn retries(context: &Payload) -> Option<u64> {
+    context.value().get("State")?.get("RetryCount")?.as_u64()
 }
 
 /// The caller's context object, exactly: what isn't in it isn't there.
@@ -91,7 +117,7 @@ const STATE: [(&str, Holds); 3] = [
 const MACHINE: [(&str, Holds); 2] = [("Id", Holds::Text), ("Name", Holds::Text)];
 const TASK: [(&str, Holds); 1] = [("Token", Holds::Text)];
 
-fn section(name: &str, fields: &Map<String, Value>, known: &[(&str, Holds)]) -> Result<(), String> {
+fn section(name: &str, fields: &serde_json::Map<String, Value>, known: &[(&str, Holds)]) -> Result<(), String> {
     for (field, value) in fields {
         let Some((_, holds)) = known.iter().find(|(known, _)| known == field) else {
             return Err(format!(

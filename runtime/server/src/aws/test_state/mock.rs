@@ -5,7 +5,7 @@ use asl::{Failure, Payload};
 
 use super::integration::Integration;
 use super::schema::{self, Strictness};
-use super::service_models::{Service, Shape};
+use super::service_models::Service;
 use super::{ErrorOutput, MockInput};
 use crate::aws::errors::{Answer, ApiError};
 
@@ -97,12 +97,17 @@ fn against_the_model(result: &Payload, resource: &str, strictness: Strictness) -
     let Some(service) = Service::named(model.service) else {
         return Ok(());
     };
-    let answer = service.answer(&model.operation);
-    let shape = model
-        .place
-        .iter()
-        .try_fold(answer, |shape: Option<Shape<'_>>, field| Some(shape?.inner(field)))
-        .flatten();
+    let Some(answer) = service.answer(&model.operation) else {
+        return Ok(());
+    };
+    // what polls the job may be mocked whole, or as the part of it that the task returns
+    let mut place = model.place.iter();
+    let outermost = model.place.first().map(|field| model.spelling.spelt(field));
+    let is_whole = outermost.is_some_and(|field| result.value().get(field).is_some());
+    let shape = match is_whole {
+        true => Some(answer),
+        false => place.try_fold(answer, |shape, field| shape.inner(field)),
+    };
     let Some(shape) = shape else {
         return Ok(());
     };

@@ -13,6 +13,16 @@ pub enum Spelling {
     Sdk,
 }
 
+impl Spelling {
+    /// A field of the service's model as the integration spells it.
+    pub fn spelt(self, name: &str) -> String {
+        match self {
+            Self::Optimised => capitalised(name),
+            Self::Sdk => words(name).map(|word| capitalised(&word.to_lowercase())).collect(),
+        }
+    }
+}
+
 /// How much of the shape counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Strictness {
@@ -105,10 +115,7 @@ impl Check {
     }
 
     fn spelt(&self, name: &str) -> String {
-        match self.spelling {
-            Spelling::Optimised => capitalised(name),
-            Spelling::Sdk => words(name).map(|word| capitalised(&word.to_lowercase())).collect(),
-        }
+        self.spelling.spelt(name)
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use asl::definition::{self, FlowId, Kind, State, StateMachine};
+use asl::definition::{self, FlowId, Kind, Map, State, StateMachine};
 use asl::json_syntax::complaint;
 use asl::trial::{Setup, Trial};
 use asl::{Limits, Payload, Timestamp};
@@ -159,7 +159,7 @@ impl Asked {
     /// `InvalidDefinition`, `InvalidExecutionInput`, and `ValidationException` for parts of the request that don't
     /// go together.
     pub fn subject(&self, namespace: &Namespace, limits: &Limits, now: Timestamp) -> Answer<Subject> {
-        let machine = self.machine(limits)?;
+        let (machine, around) = self.machine(limits)?;
         let Some(state) = machine.flow(FlowId::ROOT).state(STATE_NAME) else {
             return Err(ApiError::validation("State not found in definition"));
         };
@@ -185,9 +185,15 @@ impl Asked {
         };
         let context = match &self.context {
             Some(text) => context::given(text, state)?,
-            None => context::made_up(namespace, state, self.role_arn.as_deref(), &input, now),
+            None => {
+                let state = (state, around.as_ref());
+                context::made_up(namespace, state, self.role_arn.as_deref(), &input, now)
+            }
         };
-        let retries = configuration.retrier_retry_count.unwrap_or_default();
+        let retries = match configuration.retrier_retry_count {
+            Some(count) => u64::try_from(count).unwrap_or_default(),
+            None => context::retries(&context).unwrap_or_default(),
+        };
         let setup = Setup {
             input: input.clone(),
             variables: self.variables()?,
@@ -207,9 +213,8 @@ impl Asked {
         })
     }
 
-    /// A machine of the tested state alone, under the name AWS tests states by. It has no state where the name
-    /// asked for is nobody's.
-    fn machine(&self, limits: &Limits) -> Answer<StateMachine> {
+    /// A machine of the tested state alone, under the name AWS tests states by, and the Map state that runs it.
+    fn machine(&self, limits: &Limits) -> Answer<(StateMachine, Option<Map>)> {
         let text = self.definition.as_deref().unwrap_or_default();
         let (machine, diagnostics) = match self.state_name {
             None => definition::parse_state(text, STATE_NAME, limits),
@@ -221,10 +226,11 @@ impl Asked {
             return Err(invalid(unknown));
         }
         match &self.state_name {
-            None => Ok(machine),
-            Some(name) => machine
-                .single(name, STATE_NAME)
-                .ok_or_else(|| ApiError::validation("State not found in definition")),
+            None => Ok((machine, None)),
+            Some(name) => match machine.single(name, STATE_NAME) {
+                Some(single) => Ok((single, machine.map_around(name).cloned())),
+                None => Err(ApiError::validation("State not found in definition")),
+            },
         }
     }
 
