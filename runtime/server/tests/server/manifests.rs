@@ -53,7 +53,7 @@ async fn another_manifest_is_another_version() {
         greedy.json()["hint"]
             .as_str()
             .unwrap()
-            .contains("limits = { memory = 1073741824 }")
+            .contains("limits = { memory = \"1GiB\" }")
     );
     // [limits] memry = 1
     let wrong = put("sandstep-manifest: W2xpbWl0c10KbWVtcnkgPSAxCg==\r\n").await;
