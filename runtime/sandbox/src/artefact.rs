@@ -122,10 +122,15 @@ pub(crate) fn compile(component_digest: &Digest, component: &[u8], target: &str)
 /// A target that isn't among those there are.
 pub(crate) fn unknown_target(target: &str) -> ModuleError {
     let listed: Vec<String> = targets().iter().map(|target| format!("`{target}`")).collect();
+    let more = if cfg!(feature = "cross") {
+        ""
+    } else {
+        "; one built with `--features cross` does for x86-64, ARM64 and RISC-V"
+    };
     refuse(
         "UnknownTarget",
         format!("this server compiles nothing for `{target}`"),
-        &format!("it does for {}", listed.join(", ")),
+        &format!("it does for {}{more}", listed.join(", ")),
     )
 }
 
