@@ -272,6 +272,13 @@ fn labels_are_set_moved_listed_and_deleted() -> Result<()> {
             ),
         "{deployed}"
     );
+    let validated = shell.run("validate other/workflow.asl.json --server")?;
+    ensure!(
+        validated.starts_with(
+            "status 0\nother/workflow.asl.json: warning[UNKNOWN_LABEL]: module `echo` has no label `beta`, it has `canary`, `prod`; "
+        ) && validated.contains(" at /States/Only/Resource\nother/workflow.asl.json: 1 warning\n"),
+        "{validated}"
+    );
     let refused = shell.run("modules unlabel echo prod")?;
     ensure!(
         refused.contains("is used by state machines [\"named\"]") && refused.contains("--force"),
@@ -382,6 +389,17 @@ status 3
 ! error: no state machine is named `nowhere` (StateMachineDoesNotExist)
 ! hint: `sandstep machines` lists the state machines, `sandstep deploy DIR` deploys more
 "
+    );
+    ensure!(
+        shell
+            .run("modules describe nothing")?
+            .contains("(NoSuchModule)\n! hint: `sandstep modules` lists "),
+        "commands are told of commands"
+    );
+    let absent = shell.run("reach nowhere/workflow.asl.json")?;
+    ensure!(
+        absent.starts_with("status 2\n! error: can't read `nowhere/workflow.asl.json`: "),
+        "{absent}"
     );
     shell.file(
         "bad/workflow.asl.json",

@@ -180,7 +180,7 @@ pub enum Command {
     Redrive(Redrive),
     /// Run one state by itself, with a mocked result or for real, and show what it makes of its input
     TestState(TestState),
-    /// Check a definition here and now, without a server
+    /// Check a definition here and now, without a server unless --server is given
     #[command(visible_alias = "validate-state-machine-definition")]
     Validate(Validate),
     /// Delete executions after their retention, and what nothing refers to any more
@@ -311,6 +311,10 @@ pub struct Validate {
     /// What the definition may use
     #[command(flatten)]
     pub limits: Limits,
+    /// Ask the server as well, which knows the modules: functions and labels that aren't there, arguments that don't fit
+    /// their types, retries in vain
+    #[arg(long)]
+    pub server: bool,
 }
 
 /// What definitions and executions may use.

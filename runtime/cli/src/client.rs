@@ -103,7 +103,9 @@ impl From<Error> for Problem {
             Error::Unreadable { .. } => {
                 Problem::refused(message, "check that --endpoint names a Sandstep server of this version")
             }
-            Error::Refused { code, hint, .. } if hint.is_empty() => Problem::refused(message, next_step(&code)),
+            Error::Refused { code, hint, .. } if hint.is_empty() || HAVE_COMMANDS.contains(&&*code) => {
+                Problem::refused(message, next_step(&code))
+            }
             Error::Refused { hint, .. } => Problem::refused(message, hint),
             Error::File { .. } => Problem::usage(message, "name a file that exists and that you may read"),
         }
@@ -120,13 +122,25 @@ fn listen_option(endpoint: &str) -> String {
     }
 }
 
-/// What to do about an error AWS's protocol has no hint for.
+/// Errors whose hints name routes, for whoever speaks HTTP: here, commands do the same.
+const HAVE_COMMANDS: [&str; 4] = [
+    "ExecutionDoesNotExist",
+    "NoSuchLabel",
+    "NoSuchModule",
+    "StateMachineDoesNotExist",
+];
+
+/// What to do about an error AWS's protocol has no hint for, or one in other words.
 fn next_step(code: &str) -> &'static str {
     match code {
         "StateMachineDoesNotExist" => {
             "`sandstep machines` lists the state machines, `sandstep deploy DIR` deploys more"
         }
         "ResourceNotFound" => "`sandstep map-runs list EXECUTION` lists the Map Runs of an execution",
+        "NoSuchModule" => {
+            "`sandstep modules` lists the modules and their versions, `sandstep modules push NAME FILE` uploads one"
+        }
+        "NoSuchLabel" => "`sandstep modules label NAME` lists a module's labels",
         "ExecutionDoesNotExist" => "`sandstep list` lists the executions",
         "ExecutionAlreadyExists" => "choose another --name, or leave it out to get a new one",
         "InvalidDefinition" => "`sandstep validate FILE` points at the line",

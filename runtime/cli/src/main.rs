@@ -73,7 +73,7 @@ fn run(args: &Args) -> Result {
         Command::Stop(asked) => commands::stop::stop(&client()?, asked, &output),
         Command::Redrive(asked) => commands::redrive::redrive(&client()?, asked, &output),
         Command::TestState(asked) => commands::test_state::test_state(&client()?, asked, &output),
-        Command::Validate(asked) => commands::validate::validate(asked, &output),
+        Command::Validate(asked) => commands::validate::validate(client, asked, &output),
         Command::Gc(asked) => commands::gc::gc(client, asked, &output),
         Command::Backup(asked) => commands::backup::backup(asked, &output),
         Command::Restore(asked) => commands::backup::restore(asked, &output),

@@ -43,7 +43,9 @@ pub fn module(client: &Client, module: &ModuleName, output: &Output) -> Result {
 /// Shows what the tasks of a workflow can touch: of one that is deployed, or of a file.
 pub fn workflow(client: &Client, workflow: &str, output: &Output) -> Result {
     let file = Path::new(workflow);
-    let answer = if workflow == "-" || file.is_file() {
+    // No state machine's name has a slash: what looks like a file and isn't there is told as that.
+    let is_file = workflow == "-" || file.is_file() || workflow.contains('/') || workflow.ends_with(".asl.json");
+    let answer = if is_file {
         client.definition_reach(&config::definition(file)?.text)?
     } else {
         client.machine_reach(workflow)?

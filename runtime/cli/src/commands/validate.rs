@@ -3,18 +3,29 @@
 use asl::Limits;
 use serde_json::{Value, json};
 
+use super::text;
 use crate::args;
+use crate::client::Client;
 use crate::config;
 use crate::limits::limits;
 use crate::output::{Output, note, takes_colour};
 use crate::problem::{Ending, Result};
 use crate::source::{Finding, Source};
 
-/// Checks a definition without a server.
-pub fn validate(asked: &args::Validate, output: &Output) -> Result {
+/// Checks a definition: without a server, or with one that knows the modules.
+pub fn validate(client: impl FnOnce() -> Result<Client>, asked: &args::Validate, output: &Output) -> Result {
     let limits = limits(&asked.limits)?;
     let source = config::definition(&asked.file)?;
-    let findings = source.check(&limits);
+    let mut findings = source.check(&limits);
+    if asked.server {
+        let known = server_findings(&client()?, &source)?;
+        let is_new = |found: &Finding| {
+            let is_same = |other: &Finding| other.code == found.code && other.location == found.location;
+            !findings.iter().any(is_same)
+        };
+        let known: Vec<Finding> = known.into_iter().filter(is_new).collect();
+        findings.extend(known);
+    }
     if output.is_json() {
         output.json(&verdict(&[(&source, &findings)]))?;
     } else {
@@ -29,6 +40,22 @@ pub fn validate(asked: &args::Validate, output: &Output) -> Result {
     } else {
         Ending::Good
     })
+}
+
+/// What a server finds in a definition.
+fn server_findings(client: &Client, source: &Source) -> Result<Vec<Finding>> {
+    let parameters = json!({ "definition": source.text, "severity": "WARNING" });
+    let answer = client.call("ValidateStateMachineDefinition", &parameters)?;
+    let found = answer["diagnostics"].as_array().into_iter().flatten();
+    Ok(found
+        .map(|found| Finding {
+            is_error: found["severity"] == "ERROR",
+            code: text(found, "code").to_owned(),
+            message: text(found, "message").to_owned(),
+            location: text(found, "location").to_owned(),
+            place: None,
+        })
+        .collect())
 }
 
 /// Whether definitions may be used at all. Where one may not, everything found in all of them is shown, on standard error
