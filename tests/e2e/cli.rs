@@ -309,6 +309,16 @@ fn labels_are_set_moved_listed_and_deleted() -> Result<()> {
     ensure!(shell.run(missing)?.contains("(NoSuchLabel)"));
     ensure!(!shell.server.home().path("fetched2.wasm").exists());
     assert_eq!(&fs::read(shell.server.home().path("fetched.wasm"))?[..4], b"\0asm");
+    ensure!(
+        shell
+            .run("modules get echo@prod uploaded.wasm --uploaded")?
+            .starts_with("status 0\n")
+    );
+    let [pushed, uploaded] = ["shop/modules/declined.wasm", "uploaded.wasm"];
+    assert_eq!(
+        fs::read(shell.server.home().path(pushed))?,
+        fs::read(shell.server.home().path(uploaded))?
+    );
     Ok(())
 }
 

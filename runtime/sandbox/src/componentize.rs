@@ -14,6 +14,12 @@ use wit_parser::Resolve;
 use crate::entry::HANDLER;
 use crate::exit_code;
 use crate::grants;
+use crate::prepare::UPLOAD_BYTES;
+
+/// Custom section of a component made here: the core module it was made of, as it was uploaded, compressed with LZ4.
+const UPLOADED: &str = "sandstep:uploaded";
+/// What a custom section begins with.
+const CUSTOM_SECTION: u8 = 0;
 
 const WIT: &str = include_str!("../../../wit/task.wit");
 const WORLD: &str = "task";
@@ -64,8 +70,55 @@ pub(crate) enum Refusal {
     NoHandler(Vec<String>),
 }
 
-/// Makes a component of a core module.
+/// Makes a component of a core module. It holds the module: [`uploaded`] has it back.
 pub(crate) fn componentize(module: &[u8]) -> Result<Vec<u8>, Refusal> {
+    let mut component = made_of(module)?;
+    let compressed = lz4_flex::block::compress_prepend_size(module);
+    component.push(CUSTOM_SECTION);
+    let name = length(UPLOADED.len());
+    component.extend(length(name.len() + UPLOADED.len() + compressed.len()));
+    component.extend(name);
+    component.extend(UPLOADED.as_bytes());
+    component.extend(compressed);
+    Ok(component)
+}
+
+/// The core module that a component was made of here. `None` for one that was made before the module was kept.
+pub(crate) fn uploaded(component: &[u8]) -> Option<Vec<u8>> {
+    let mut depth = 0;
+    for payload in Parser::new(0).parse_all(component) {
+        match payload.ok()? {
+            Payload::ModuleSection { .. } | Payload::ComponentSection { .. } => depth += 1,
+            Payload::End(_) if depth > 0 => depth -= 1,
+            // What is in a module within is its author's.
+            Payload::CustomSection(section) if depth == 0 && section.name() == UPLOADED => {
+                let (bytes, compressed) = lz4_flex::block::uncompressed_size(section.data()).ok()?;
+                if bytes > UPLOAD_BYTES {
+                    return None;
+                }
+                return lz4_flex::block::decompress(compressed, bytes).ok();
+            }
+            _ => {}
+        }
+    }
+    None
+}
+
+/// A length as WebAssembly writes it, in LEB128.
+fn length(mut length: usize) -> Vec<u8> {
+    let mut written = Vec::new();
+    loop {
+        let bits = (length & 0x7f) as u8;
+        length >>= 7;
+        if length == 0 {
+            written.push(bits);
+            return written;
+        }
+        written.push(bits | 0x80);
+    }
+}
+
+fn made_of(module: &[u8]) -> Result<Vec<u8>, Refusal> {
     let found = Found::in_module(module).map_err(|error| Refusal::Invalid(error.to_string()))?;
     let unknown = found.unknown_imports();
     if !unknown.is_empty() {

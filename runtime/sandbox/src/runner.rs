@@ -17,7 +17,7 @@ use crate::module_cache::ModuleCache;
 use crate::outbound::Network;
 use crate::stacks::{self, Stacks};
 use crate::wasm_config::{self, Allocation};
-use crate::{Error, artefact, attempt, prepare};
+use crate::{Error, artefact, attempt, componentize, prepare};
 
 /// Attempts at once unless told otherwise.
 const DEFAULT_SLOTS: usize = 256;
@@ -133,6 +133,10 @@ impl Sandbox {
 impl TaskRunner for Sandbox {
     fn prepare_with(&self, upload: &[u8], manifest: Manifest) -> Result<Prepared, ModuleError> {
         prepare::prepare(&self.modules, self.limits, upload, manifest)
+    }
+
+    fn uploaded(&self, component: &[u8]) -> Option<Vec<u8>> {
+        componentize::uploaded(component)
     }
 
     fn ensure(&self, digest: &Digest, component: &dyn Fn() -> Result<Vec<u8>, StoreError>) -> Result<(), ModuleError> {

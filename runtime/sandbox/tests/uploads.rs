@@ -29,6 +29,21 @@ fn a_core_module_becomes_a_component() {
 }
 
 #[test]
+fn a_component_holds_the_core_module_it_was_made_of() {
+    let world = World::new();
+    let mut module = guest("context");
+    // A section of the author's own that is called alike stays where it is.
+    module.extend(b"\0\x13\x11sandstep:uploadedX");
+    let component = world.sandbox.prepare(&module).expect("a task").component;
+    assert_eq!(world.sandbox.uploaded(&component), Some(module));
+    // One that wasn't made here holds none, nor does one that is cut off.
+    let text = r#"(component (core module (@custom "sandstep:uploaded" "\ff\ff\ff\ff")))"#;
+    let foreign = wat::parse_str(text).expect("valid WAT");
+    assert_eq!(world.sandbox.uploaded(&foreign), None);
+    assert_eq!(world.sandbox.uploaded(&component[..component.len() - 1]), None);
+}
+
+#[test]
 fn the_hosts_functions_are_told_apart() {
     let world = World::new();
     let of = |name: &str| {

@@ -75,6 +75,9 @@ pub enum Modules {
         /// Where to write it; standard output when absent
         #[arg(value_name = "FILE", default_value = "-", hide_default_value = true)]
         file: PathBuf,
+        /// What was uploaded, where that was a core module: the component made of it otherwise
+        #[arg(long)]
+        uploaded: bool,
     },
     /// Compile a version for another machine, into a file that `import-compiled` takes there
     Compile {

@@ -87,6 +87,12 @@ impl Client {
         self.stream(self.of_version(&url, module).call())
     }
 
+    /// Opens a version as it was uploaded for reading.
+    pub fn get_uploaded(&self, module: &ModuleName) -> Result<Box<dyn Read>> {
+        let url = format!("{}/uploaded", self.module_url(&module.name));
+        self.stream(self.of_version(&url, module).call())
+    }
+
     /// Opens a version's code for another machine for reading.
     pub fn get_compiled(&self, module: &ModuleName, target: &str) -> Result<Box<dyn Read>> {
         let url = format!("{}/compiled", self.module_url(&module.name));

@@ -65,8 +65,11 @@ pub fn modules(client: impl FnOnce() -> Result<Client>, command: Option<&args::M
             };
             push(&client()?, name, file, beside, output)
         }
-        Some(args::Modules::Get { module, file }) => {
-            let mut content = client()?.get_component(module)?;
+        Some(args::Modules::Get { module, file, uploaded }) => {
+            let mut content = match uploaded {
+                true => client()?.get_uploaded(module)?,
+                false => client()?.get_component(module)?,
+            };
             download(&mut content, &module.name, file)
         }
         Some(args::Modules::Compile { module, file, target }) => {

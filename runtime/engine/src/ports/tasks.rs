@@ -188,6 +188,10 @@ pub trait TaskRunner: Send + Sync {
     fn prepare(&self, upload: &[u8]) -> Result<Prepared, ModuleError> {
         self.prepare_with(upload, Manifest::default())
     }
+    /// The core module that a stored component was made of. `None` where it wasn't made of one, or the module isn't kept.
+    fn uploaded(&self, _component: &[u8]) -> Option<Vec<u8>> {
+        None
+    }
     /// Makes sure compiled code of a stored component is at hand, compiling it where an upgrade or a
     /// lost cache took it away. Blocks while compiling.
     fn ensure(&self, digest: &Digest, component: &dyn Fn() -> Result<Vec<u8>, StoreError>) -> Result<(), ModuleError>;

@@ -61,6 +61,7 @@ const ROUTES: &[(Method, &str, Needs)] = &[
     (Method::PUT, "/v1/modules/{name}/labels/{label}", key(Action::Administer, Reach::Name("name"))),
     (Method::DELETE, "/v1/modules/{name}/labels/{label}", key(Action::Administer, Reach::Name("name"))),
     (Method::GET, "/v1/modules/{name}/reach", key(Action::Read, Reach::Name("name"))),
+    (Method::GET, "/v1/modules/{name}/uploaded", key(Action::Read, Reach::Name("name"))),
     (Method::GET, "/v1/state-machines/{name}/reach", key(Action::Read, Reach::Name("name"))),
     (Method::POST, "/v1/reach", key(Action::Read, Reach::Everything)),
     (Method::PUT, "/v1/modules/{name}", key(Action::Administer, Reach::Name("name"))),

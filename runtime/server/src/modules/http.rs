@@ -26,6 +26,7 @@ pub(crate) fn routes() -> Routes {
         ("/v1/modules/{name}", get(describe).put(upload::put).delete(delete)),
         ("/v1/modules/{name}/compiled", get(compiled::compiled)),
         ("/v1/modules/{name}/component", get(component)),
+        ("/v1/modules/{name}/uploaded", get(uploaded)),
         ("/v1/modules/{name}/labels", get(labels::list)),
         (
             "/v1/modules/{name}/labels/{label}",
@@ -216,7 +217,7 @@ async fn reach(
     Ok(axum::Json(modules.reach_of(&record)).into_response())
 }
 
-/// The bytes of a version.
+/// The component of a version.
 async fn component(
     State(handle): State<Handle>,
     Place(name): Place<String>,
@@ -236,6 +237,31 @@ async fn component(
         (ETAG, format!("\"{}\"", record.digest)),
     ];
     Ok((head, component).into_response())
+}
+
+/// The bytes of a version as they were uploaded.
+async fn uploaded(
+    State(handle): State<Handle>,
+    Place(name): Place<String>,
+    Asked(wanted): Asked<Wanted>,
+) -> Result<Response, Problem> {
+    let record = wanted.find(&handle.inner().modules, &name)?;
+    let uploaded = handle
+        .blocking(move |inner| inner.modules.uploaded(&record))
+        .await
+        .map_err(|error| fault(&error.message))?
+        .map_err(|error| refused(Error::Catalogue(error)))?;
+    let uploaded = uploaded.ok_or_else(|| {
+        Problem::new(
+            404,
+            "NotKept",
+            format!(
+                "module `{name}` was uploaded as a core module to a server that kept only the component made of it"
+            ),
+            format!("`GET /v1/modules/{name}/component` has the component; upload the module again to have it kept"),
+        )
+    })?;
+    Ok(([(CONTENT_TYPE, "application/wasm")], uploaded).into_response())
 }
 
 /// Whether something goes away although it is used.

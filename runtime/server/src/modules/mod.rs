@@ -202,6 +202,18 @@ impl Modules {
         self.catalogue.component(digest)
     }
 
+    /// A version as it was uploaded. `None` where it is gone, and where it was a core module that isn't kept.
+    ///
+    /// # Errors
+    /// When the catalogue can't be read.
+    pub fn uploaded(&self, record: &ModuleRecord) -> Result<Option<Vec<u8>>, CatalogueError> {
+        let component = self.catalogue.component(&record.digest)?;
+        Ok(component.and_then(|component| match &*record.description.uploaded_as {
+            "component" => Some(component),
+            _ => self.runner.uploaded(&component),
+        }))
+    }
+
     /// A version's compiled code for another machine, as a file. Blocks while compiling.
     ///
     /// # Errors

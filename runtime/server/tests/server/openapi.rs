@@ -184,6 +184,10 @@ async fn answers_are_as_described_and_every_described_answer_is_given() {
     }
     let component = "/v1/modules/{name}/component";
     reader.ok("GET", component, &["echo"], "?version=1", b"").await;
+    let uploaded = reader
+        .ok("GET", "/v1/modules/{name}/uploaded", &["echo"], "?version=1", b"")
+        .await;
+    assert_eq!(uploaded.body, b"echo", "byte for byte");
     for (name, query) in [("echo", "?version=99"), ("nobody", "")] {
         assert_eq!(reader.ask("GET", component, &[name], query, b"").await.status, 404);
     }
