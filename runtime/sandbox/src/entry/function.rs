@@ -76,7 +76,7 @@ impl FunctionEntry {
         match refused {
             Refused::Mismatch(why) => (
                 outcome::INVALID_INPUT,
-                format!("the input doesn't fit `{}`: {why}", self.shown()),
+                format!("the input doesn't fit: {why}; it is for `{}`", self.shown()),
             ),
             Refused::TooLarge(bytes) => (
                 outcome::MEMORY_EXCEEDED,
