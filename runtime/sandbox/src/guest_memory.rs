@@ -4,11 +4,17 @@
 //! that hold something and all wait for each other would wait for ever, so a part of the whole is set aside for one
 //! guest at a time, the first in the line: it gets whatever its own limit allows, comes to its end, and the next one has
 //! the reserve. That part is as large as any guest's limit ([`GuestMemory::largest`]).
+//!
+//! Those who hold a memory already stand before those who have yet to begin. What is given back would otherwise go to
+//! beginnings, until all of it is held by guests that wait for more, and one after the other comes to its end.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::oneshot;
+
+/// From so many bytes on a guest holds a memory; less is a table of one that has yet to begin.
+const MEMORY: u64 = 64 << 10;
 
 /// The memory of all guests.
 pub(crate) struct GuestMemory {
@@ -24,11 +30,13 @@ struct State {
     taken: u64,
     /// Whether a guest has the reserve.
     reserved: bool,
+    /// Those who hold a memory first.
     waiting: VecDeque<Waiting>,
 }
 
 struct Waiting {
     bytes: u64,
+    holds_memory: bool,
     /// Told where from.
     granted: oneshot::Sender<Part>,
 }
@@ -88,7 +96,7 @@ impl GuestMemory {
                 index += 1;
                 continue;
             };
-            let Some(Waiting { bytes, granted }) = state.waiting.remove(index) else {
+            let Some(Waiting { bytes, granted, .. }) = state.waiting.remove(index) else {
                 break;
             };
             // Whoever was stopped meanwhile takes nothing.
@@ -121,13 +129,23 @@ impl Share {
     pub(crate) async fn wait_for(&mut self, bytes: u64) {
         let mut place = {
             let mut state = self.whole.state();
-            let (granted, place) = oneshot::channel();
-            state.waiting.push_back(Waiting { bytes, granted });
+            let (granted, told) = oneshot::channel();
+            let holds_memory = self.taken >= MEMORY;
+            let place = match holds_memory {
+                true => state.waiting.partition_point(|other| other.holds_memory),
+                false => state.waiting.len(),
+            };
+            let waiting = Waiting {
+                bytes,
+                holds_memory,
+                granted,
+            };
+            state.waiting.insert(place, waiting);
             self.whole.grant(&mut state);
             Place {
                 whole: Arc::clone(&self.whole),
                 bytes,
-                granted: place,
+                granted: told,
             }
         };
         match (&mut place.granted).await {
@@ -221,6 +239,24 @@ mod tests {
         assert_eq!(poll(waiting.as_mut()), Poll::Pending);
         drop(first);
         assert_eq!(poll(waiting.as_mut()), Poll::Ready(()));
+    }
+
+    #[test]
+    fn who_holds_a_memory_stands_before_who_has_yet_to_begin() {
+        let memory = GuestMemory::new(4 * MEMORY, 2 * MEMORY);
+        let [mut first, mut holds, mut reserve, mut begins] =
+            [memory.share(), memory.share(), memory.share(), memory.share()];
+        assert!(first.take(MEMORY) && holds.take(MEMORY));
+        assert_eq!(poll(pin!(reserve.wait_for(1))), Poll::Ready(()), "of the reserve");
+        let mut beginning = Box::pin(begins.wait_for(MEMORY));
+        assert_eq!(poll(beginning.as_mut()), Poll::Pending);
+        let mut more = Box::pin(holds.wait_for(MEMORY));
+        assert_eq!(poll(more.as_mut()), Poll::Pending);
+        drop(first);
+        assert_eq!(poll(beginning.as_mut()), Poll::Pending);
+        assert_eq!(poll(more.as_mut()), Poll::Ready(()), "though it came later");
+        drop(reserve);
+        assert_eq!(poll(beginning.as_mut()), Poll::Ready(()), "the reserve");
     }
 
     #[test]

@@ -49,7 +49,7 @@ fn main() -> Result<ExitCode> {
     let guests = number("GUESTS", 1000)?.max(10);
     let mut held = guests_at_once(guests)?;
     held &= memory_of_all(guests)?;
-    held &= many_modules(number("MODULES", 500)?.max(1))?;
+    held &= many_modules(number("MODULES", 500)?.max(100))?;
     if !held {
         println!("the bounds don't hold");
     }
